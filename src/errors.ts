@@ -1,0 +1,31 @@
+/**
+ * @file Errors are part of the interface: one sentence that says what was
+ * expected, what was found, where, and what to do about it.
+ */
+
+/**
+ * What went wrong, coarsely, so that callers can react without parsing text:
+ * - `format`: bytes that are not the file they claim to be
+ * - `graph`: a model that breaks ONNX's own rules
+ * - `lift`: a 2D network that has no (safe) 3D reading
+ * - `input`: an argument or a tensor that does not fit
+ * - `io`: a file that cannot be read or written
+ * - `runtime`: a device or a session that cannot do the work
+ */
+export type ErrorKind = "format" | "graph" | "lift" | "input" | "io" | "runtime";
+
+/** Every error that acsconv raises on purpose. Anything else is a bug of ours. */
+export class AcsconvError extends Error {
+  readonly kind: ErrorKind;
+
+  constructor(kind: ErrorKind, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = "AcsconvError";
+    this.kind = kind;
+  }
+}
+
+/** The message of anything that was thrown (itk-wasm, for one, throws bare numbers). */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

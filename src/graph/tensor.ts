@@ -1,0 +1,179 @@
+/**
+ * @file Constant tensors: an element type, sizes, and the little-endian bytes
+ * exactly as they stand in the file, so that a 250 MB model is read and written
+ * without being copied or rounded.
+ */
+
+import { Float16Array } from "@petamoriken/float16";
+import { AcsconvError } from "../errors.ts";
+
+/** Element types, with ONNX's number (TensorProto.DataType) and size in bits. */
+export const DTYPES = {
+  float32: { onnx: 1, bits: 32 },
+  uint8: { onnx: 2, bits: 8 },
+  int8: { onnx: 3, bits: 8 },
+  uint16: { onnx: 4, bits: 16 },
+  int16: { onnx: 5, bits: 16 },
+  int32: { onnx: 6, bits: 32 },
+  int64: { onnx: 7, bits: 64 },
+  string: { onnx: 8, bits: 0 },
+  bool: { onnx: 9, bits: 8 },
+  float16: { onnx: 10, bits: 16 },
+  float64: { onnx: 11, bits: 64 },
+  uint32: { onnx: 12, bits: 32 },
+  uint64: { onnx: 13, bits: 64 },
+  complex64: { onnx: 14, bits: 64 },
+  complex128: { onnx: 15, bits: 128 },
+  bfloat16: { onnx: 16, bits: 16 },
+  float8e4m3fn: { onnx: 17, bits: 8 },
+  float8e4m3fnuz: { onnx: 18, bits: 8 },
+  float8e5m2: { onnx: 19, bits: 8 },
+  float8e5m2fnuz: { onnx: 20, bits: 8 },
+  uint4: { onnx: 21, bits: 4 },
+  int4: { onnx: 22, bits: 4 },
+  float4e2m1: { onnx: 23, bits: 4 },
+  float8e8m0: { onnx: 24, bits: 8 },
+  uint2: { onnx: 25, bits: 2 },
+  int2: { onnx: 26, bits: 2 },
+} as const satisfies Record<string, { onnx: number; bits: number }>;
+
+export type DType = keyof typeof DTYPES;
+
+export function dtypeFromOnnx(code: number): DType | undefined {
+  return (Object.keys(DTYPES) as DType[]).find((name) => DTYPES[name].onnx === code);
+}
+
+export interface Tensor {
+  readonly dtype: DType;
+  readonly dims: readonly number[];
+  /** Elements in row-major order, little-endian; sub-byte types packed, low bits first. Empty for strings. */
+  readonly bytes: Uint8Array;
+  /** The elements of a `string` tensor, as UTF-8. */
+  readonly strings?: readonly Uint8Array[];
+}
+
+/** Elements as JavaScript numbers (float16 and bfloat16 widened, int64 as double). */
+export type Numbers =
+  | Float32Array
+  | Float64Array
+  | Int8Array
+  | Uint8Array
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array;
+
+export const elementCount = (dims: readonly number[]): number => dims.reduce((a, b) => a * b, 1);
+
+/** Bytes that `dims` elements of `dtype` take. */
+export const byteLength = (dtype: DType, dims: readonly number[]): number =>
+  Math.ceil((elementCount(dims) * DTYPES[dtype].bits) / 8);
+
+const bytesOf = (view: ArrayBufferView): Uint8Array =>
+  new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+
+/** Typed-array view of a tensor's bytes, copied only if they are not aligned. */
+function view<T>(
+  type: { new (buffer: ArrayBufferLike, offset: number, length: number): T; BYTES_PER_ELEMENT: number },
+  bytes: Uint8Array,
+): T {
+  const aligned = bytes.byteOffset % type.BYTES_PER_ELEMENT === 0 ? bytes : bytes.slice();
+  return new type(aligned.buffer, aligned.byteOffset, Math.floor(aligned.byteLength / type.BYTES_PER_ELEMENT));
+}
+
+/**
+ * The elements as numbers. float16/bfloat16 become a Float32Array and
+ * int64/uint64 a Float64Array (exact to 2^53); other types are viewed in place.
+ *
+ * @throws {@link AcsconvError} for types without a number (strings, complex, 8-bit floats and smaller)
+ */
+export function numbersOf(tensor: Tensor): Numbers {
+  const { dtype, bytes } = tensor;
+  switch (dtype) {
+    case "float32":
+      return view(Float32Array, bytes);
+    case "float64":
+      return view(Float64Array, bytes);
+    case "int8":
+      return view(Int8Array, bytes);
+    case "uint8":
+    case "bool":
+      return bytes;
+    case "int16":
+      return view(Int16Array, bytes);
+    case "uint16":
+      return view(Uint16Array, bytes);
+    case "int32":
+      return view(Int32Array, bytes);
+    case "uint32":
+      return view(Uint32Array, bytes);
+    case "int64":
+      return Float64Array.from(view(BigInt64Array, bytes), Number);
+    case "uint64":
+      return Float64Array.from(view(BigUint64Array, bytes), Number);
+    case "float16":
+      return Float32Array.from(new Float16Array(view(Uint16Array, bytes).slice().buffer));
+    case "bfloat16": {
+      const wide = Uint32Array.from(view(Uint16Array, bytes), (half) => half << 16);
+      return new Float32Array(wide.buffer);
+    }
+    default:
+      throw new AcsconvError("graph", `Cannot compute with a tensor of ${dtype} elements.`);
+  }
+}
+
+/** The inverse of {@link numbersOf}: numbers, rounded to `dtype`. */
+export function tensorOf(dtype: DType, dims: readonly number[], values: ArrayLike<number>): Tensor {
+  return { dtype, dims, bytes: bytesOf(encode(dtype, values)) };
+}
+
+function encode(dtype: DType, values: ArrayLike<number>): ArrayBufferView {
+  switch (dtype) {
+    case "float32":
+      return values instanceof Float32Array ? values : Float32Array.from(values);
+    case "float64":
+      return Float64Array.from(values);
+    case "int8":
+      return Int8Array.from(values);
+    case "uint8":
+      return Uint8Array.from(values);
+    case "bool":
+      return Uint8Array.from(values, (value) => (value ? 1 : 0));
+    case "int16":
+      return Int16Array.from(values);
+    case "uint16":
+      return Uint16Array.from(values);
+    case "int32":
+      return Int32Array.from(values);
+    case "uint32":
+      return Uint32Array.from(values);
+    case "int64":
+      return BigInt64Array.from(Array.from(values, toInt64));
+    case "uint64":
+      return BigUint64Array.from(Array.from(values, (value) => BigInt(Math.trunc(value))));
+    case "float16":
+      return new Uint16Array(Float16Array.from(values).buffer as ArrayBuffer);
+    case "bfloat16":
+      return Uint16Array.from(new Uint32Array(Float32Array.from(values).buffer), roundToBfloat16);
+    default:
+      throw new AcsconvError("graph", `Cannot make a tensor of ${dtype} elements from numbers.`);
+  }
+}
+
+/** Round to nearest, ties to even, on the bits of a float32. */
+const roundToBfloat16 = (bits: number): number => (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16;
+
+const INT64_MAX = 2n ** 63n - 1n;
+/** ONNX writes "to the end" as INT64_MAX, which a double can only name as 2^63: saturate. */
+export function toInt64(value: number): bigint {
+  if (value >= 2 ** 63) return INT64_MAX;
+  if (value <= -(2 ** 63)) return -(2n ** 63n);
+  return BigInt(Math.trunc(value));
+}
+
+export const floatTensor = (dims: readonly number[], values: ArrayLike<number>): Tensor =>
+  tensorOf("float32", dims, values);
+
+/** A 1-D int64 tensor: how ONNX passes axes, shapes, pads and sizes. */
+export const int64Tensor = (values: readonly number[], dims: readonly number[] = [values.length]): Tensor =>
+  tensorOf("int64", dims, values);

@@ -1,0 +1,17 @@
+/**
+ * @file acsconv: take a pretrained 2D CNN (ONNX), turn it into a natively 3D one
+ * that keeps every 2D weight, and run it wherever ONNX Runtime runs.
+ *
+ * @module
+ */
+
+export { AcsconvError, type ErrorKind } from "./errors.ts";
+export { load, lift, Model, unlift } from "./model.ts";
+export type { LiftOptions } from "./lift/options.ts";
+export { LIFT_KINDS } from "./lift/options.ts";
+export type { NodeReport } from "./lift/walk.ts";
+export type { ModelSource } from "./onnx/files.ts";
+export type { LiftKind, View } from "./ops/rule.ts";
+export type { Device } from "./run/engine.ts";
+export { createSession, type RunOptions, type Session, type SessionOptions } from "./run/session.ts";
+export type { RunTensor, RunTensors } from "./run/tensor.ts";

@@ -1,0 +1,54 @@
+/**
+ * @file `lift`: a 2D graph in, a natively 3D one out, with every 2D weight kept
+ * under its name.
+ */
+
+import { AcsconvError } from "../errors.ts";
+import type { Graph } from "../graph/graph.ts";
+import { dropUnused } from "../passes/tidy.ts";
+import type { LiftOptions } from "./options.ts";
+import { checkOptions } from "./options.ts";
+import { prepare, withOutputs } from "./prepare.ts";
+import type { NodeReport, Walked } from "./walk.ts";
+import { Restart, Walk } from "./walk.ts";
+
+export interface LiftedGraph {
+  /** 3D, with the internal operators of `ops/lifted.ts`. */
+  readonly graph: Graph;
+  /** The 2D graph it was lifted from, in the form lifting read it. */
+  readonly source: Graph;
+  readonly nodes: readonly NodeReport[];
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Lifts a 2D convolutional network to 3D.
+ *
+ *   input [N, C, H, W]  →  [N, C, D, H, W]
+ *
+ * Depth follows height: whatever treats height and width differently treats
+ * depth as height.
+ *
+ * @throws {@link AcsconvError} ("lift") naming the node that has no 3D reading, and why
+ * @see Yang et al., "Reinventing 2D Convolutions for 3D Images", arXiv:1911.10477
+ */
+export function liftGraph(graph: Graph, options: LiftOptions = {}): LiftedGraph {
+  checkOptions(options);
+  let source = prepare(graph, options);
+  let pinned: string | undefined;
+  // Each round either ends or takes one more decision (pin once, cut once per head).
+  for (let round = 0; round < 16; round++) {
+    try {
+      return finish(new Walk(source, options, pinned).run(), source);
+    } catch (error) {
+      if (!(error instanceof Restart)) throw error;
+      if (error.change.outputs) source = withOutputs(source, error.change.outputs);
+      pinned = error.change.pinned ?? pinned;
+    }
+  }
+  throw new AcsconvError("lift", "The network has too many flattened heads to cut; name `outputs` instead.");
+}
+
+function finish({ graph, nodes, warnings }: Walked, source: Graph): LiftedGraph {
+  return { graph: dropUnused(graph), source, nodes, warnings };
+}

@@ -1,0 +1,57 @@
+/** @file What a user may ask of lifting, and its defaults. */
+
+import { AcsconvError } from "../errors.ts";
+import type { LiftKind, View } from "../ops/rule.ts";
+import { VIEWS } from "../ops/views.ts";
+
+export const LIFT_KINDS: readonly LiftKind[] = ["acs", "mean-acs", "soft-acs", "2.5d", "i3d", "3d"];
+
+/** One choice for the whole network, or one per downsampling stage in order (the last one repeats). */
+type PerStage = "height" | 1 | readonly ("height" | 1)[];
+
+export interface LiftOptions {
+  /** How a 2D kernel reads a volume. Default `acs`. */
+  readonly kind?: LiftKind;
+  /** The plane that `2.5d` kernels lie in. Default `axial` (height × width). */
+  readonly view?: View;
+  /** Proportions of output channels per view (axial, coronal, sagittal). Default thirds. */
+  readonly split?: readonly [number, number, number];
+  /** Input channels of the 3D network. 1 folds an RGB stem: the same as feeding copies. Default: as in 2D. */
+  readonly channels?: number;
+  /** Fixes [depth, height, width] of the input. Default: any size. */
+  readonly size?: readonly [number, number, number];
+  /** Whether depth is downsampled as height is (`"height"`, the default) or kept (1), for shallow volumes. */
+  readonly depth?: { readonly stride?: PerStage; readonly pool?: PerStage };
+  /**
+   * Fully connected layers on a flattened map (VGG, AlexNet): read the mean over
+   * depth, deal their outputs to the three planes, drop the head, or refuse. Default `mean`.
+   */
+  readonly fc?: "mean" | "acs" | "cut" | "error";
+  /** Values that become the outputs; the graph behind them is dropped. Default: the model's outputs. */
+  readonly outputs?: readonly string[];
+  /** Layout of the 2D input. Default: read off its sizes. */
+  readonly layout?: "NCHW" | "NHWC";
+  /** `acsconv-py`: the authors' package's tap for even kernels that halve (ConvNeXt trained there). */
+  readonly compat?: "acsconv-py";
+}
+
+function oneOf<T>(name: string, value: T, allowed: readonly T[]): void {
+  if (!allowed.includes(value)) {
+    throw new AcsconvError("input", `${name} must be one of ${allowed.join(", ")}, got "${String(value)}".`);
+  }
+}
+
+/** Refuses options that make no sense, before anything is done with them. */
+export function checkOptions(options: LiftOptions): void {
+  oneOf("kind", options.kind ?? "acs", LIFT_KINDS);
+  oneOf("view", options.view ?? "axial", VIEWS);
+  oneOf("fc", options.fc ?? "mean", ["mean", "acs", "cut", "error"]);
+  oneOf("layout", options.layout ?? "NCHW", ["NCHW", "NHWC"]);
+  const { size, channels } = options;
+  if (size && (size.length !== 3 || !size.every((n) => Number.isInteger(n) && n > 0))) {
+    throw new AcsconvError("input", `size must be three positive whole numbers [depth, height, width], got [${size.join(", ")}].`);
+  }
+  if (channels !== undefined && !(Number.isInteger(channels) && channels > 0)) {
+    throw new AcsconvError("input", `channels must be a positive whole number, got ${channels}.`);
+  }
+}

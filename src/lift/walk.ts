@@ -1,0 +1,433 @@
+/**
+ * @file Lifting: an abstract interpretation of the 2D graph. Every value gets
+ * axis roles; every node emits its 3D form through the rule of its operator.
+ *
+ * Shape arithmetic is not emitted as it stands. It is followed symbolically,
+ * twice: once as the 2D network means it, and once by somebody for whom height
+ * is depth (the twin). What a 3D operator needs is then written down afresh,
+ * read from the shapes of the lifted tensors.
+ */
+
+import { AcsconvError } from "../errors.ts";
+import type { Dim } from "../graph/dim.ts";
+import { evaluateDim, substituteDim, symbol, symbolsOf } from "../graph/dim.ts";
+import type { Attrs, Graph, Node, ValueInfo } from "../graph/graph.ts";
+import { int, nodeLabel, opsetOf } from "../graph/graph.ts";
+import { literalNumbers } from "../graph/nd-array.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import { DTYPES, int64Tensor, tensorOf } from "../graph/tensor.ts";
+import { GraphBuilder } from "../ops/builder.ts";
+import { inferNode } from "../ops/infer.ts";
+import { ruleFor } from "../ops/index.ts";
+import { LIFTED_DOMAIN } from "../ops/lifted.ts";
+import type { Atom, Axes, Axis } from "../ops/roles.ts";
+import { hasHeight, isHeight, liftedAxis, liftedShape, shapeOfAxes, showAxes, twinShapeOfAxes } from "../ops/roles.ts";
+import type { Known, Lifted, LiftContext } from "../ops/rule.ts";
+import { knownOf } from "../ops/source.ts";
+import type { Step } from "./depth.ts";
+import { DepthPolicy, undoSteps } from "./depth.ts";
+import type { LiftOptions } from "./options.ts";
+import { imageInput } from "./prepare.ts";
+
+/** What became of one node of the 2D network. */
+export interface NodeReport {
+  readonly name: string;
+  readonly op: string;
+  /** Operators of the nodes it became, in order. */
+  readonly became: readonly string[];
+  /** Its output in the lifted graph. */
+  readonly output: string;
+  readonly warnings: readonly string[];
+}
+
+export interface Walked {
+  readonly graph: Graph;
+  readonly nodes: readonly NodeReport[];
+  readonly warnings: readonly string[];
+}
+
+/** A decision that only holds from the start: the walk is taken again with it. */
+export class Restart extends Error {
+  readonly change: { readonly pinned?: string; readonly outputs?: readonly string[] };
+  constructor(change: Restart["change"]) {
+    super("restart");
+    this.change = change;
+  }
+}
+
+/** Sizes at which a dynamic export is looked at: unequal, and divisible by usual total strides. */
+const PROBE = { N: 3, H: 320, W: 448 };
+
+interface Frame {
+  readonly node: Node;
+  readonly inputs: readonly (Lifted | undefined)[];
+  readonly outputs: readonly Known[];
+  readonly warnings: string[];
+  steps: readonly Step[];
+  cutTo?: string;
+}
+
+export class Walk {
+  readonly #graph: Graph;
+  readonly #options: LiftOptions;
+  readonly #builder: GraphBuilder;
+  readonly #values = new Map<string, Lifted>();
+  readonly #policy: DepthPolicy;
+  readonly #probe: Map<string, Dim>;
+  /** Sizes of the lifted network's input, where they are numbers. */
+  readonly #fixed = new Map<string, Dim>();
+  readonly #baked: boolean;
+  readonly #pinned: string | undefined;
+  readonly #reports: NodeReport[] = [];
+
+  /** @param pinned - why the network works at its exported height and width only, if it does */
+  constructor(graph: Graph, options: LiftOptions, pinned: string | undefined) {
+    this.#graph = graph;
+    this.#options = options;
+    this.#pinned = pinned;
+    this.#policy = new DepthPolicy(options.depth);
+    const names = graph.nodes.flatMap((node) => node.outputs);
+    this.#builder = new GraphBuilder(opsetOf(graph), [...names, ...graph.initializers.keys()]);
+    const image = imageInput(graph);
+    const layout = options.layout ?? guessLayout(image);
+    const [h, w, channel] = layout === "NCHW" ? [2, 3, 1] : [1, 2, 3];
+    const at = (axis: number, otherwise: number): number => {
+      const size = image.shape![axis]!;
+      return typeof size === "number" ? size : otherwise;
+    };
+    this.#baked = typeof image.shape![h] === "number" || typeof image.shape![w] === "number";
+    this.#probe = new Map<string, Dim>([
+      ["N", at(0, PROBE.N)],
+      ["H", at(h, PROBE.H)],
+      ["W", at(w, PROBE.W)],
+    ]);
+    const channels = image.shape![channel]!;
+    if (typeof channels !== "number") {
+      throw new AcsconvError(
+        "lift",
+        `The input "${image.name}" [${image.shape!.join(", ")}] does not say how many channels it has (axis ${channel}); export it with that number fixed.`,
+      );
+    }
+    this.#fixSizes();
+    const dim = (name: string): Dim => this.#fixed.get(name) ?? symbol(name);
+    const byRole: Record<string, Axis> = {
+      N: [{ role: "N", size: symbol("N") }],
+      C: [{ role: "C", size: channels }],
+      H: [{ role: "H", size: symbol("H"), depth: dim("D") }],
+      W: [{ role: "W", size: symbol("W") }],
+    };
+    const axes = [...layout].map((role) => byRole[role]!);
+    this.#builder.input({ name: image.name, dtype: image.dtype, shape: this.#inLifted(liftedShape(axes)) });
+    this.#values.set(image.name, this.#value(image.name, { dtype: image.dtype }, axes, []));
+  }
+
+  #fixSizes(): void {
+    const { size } = this.#options;
+    if (size) {
+      (["D", "H", "W"] as const).forEach((name, i) => this.#fixed.set(name, size[i]!));
+    }
+    if (this.#pinned === undefined || !this.#baked) return;
+    for (const name of ["H", "W"]) {
+      const exported = this.#probe.get(name)!;
+      const asked = this.#fixed.get(name);
+      if (asked !== undefined && asked !== exported) {
+        const [H, W] = [this.#probe.get("H"), this.#probe.get("W")];
+        throw new AcsconvError(
+          "lift",
+          `${this.#pinned}, so the network only works at the exported size, got size ${this.#options.size!.join("×")}: use height ${String(H)} and width ${String(W)} (any depth).`,
+        );
+      }
+      this.#fixed.set(name, exported);
+    }
+  }
+
+  run(): Walked {
+    for (const [name, tensor] of this.#graph.initializers) {
+      const known = knownOf(tensor);
+      this.#values.set(name, { name, known, twin: known, axes: tensor.dims.map(() => []), constant: true, steps: [] });
+    }
+    for (const node of this.#graph.nodes) this.#visit(node);
+    const outputs = this.#graph.outputs.map((output) => this.#output(output));
+    const opsets = new Map(this.#graph.opsets);
+    if (this.#builder.nodes.some(({ domain }) => domain === LIFTED_DOMAIN)) opsets.set(LIFTED_DOMAIN, 1);
+    return {
+      graph: this.#builder.build(this.#graph, outputs, opsets),
+      nodes: this.#reports,
+      warnings: this.#reports.flatMap(({ warnings }) => warnings),
+    };
+  }
+
+  #output(output: ValueInfo): ValueInfo {
+    const value = this.#values.get(output.name);
+    if (value?.constant && !this.#builder.types.has(output.name)) {
+      this.#place(value);
+      if (this.#graph.initializers.has(output.name)) {
+        throw new AcsconvError("lift", `The output "${output.name}" is a constant; name outputs that depend on the image.`);
+      }
+    }
+    const { dtype, shape } = this.#builder.known(output.name);
+    return { ...output, ...((dtype ?? output.dtype) && { dtype: dtype ?? output.dtype }), ...(shape && { shape }) };
+  }
+
+  #visit(node: Node): void {
+    const inputs = node.inputs.map((name) => (name === "" ? undefined : this.#values.get(name)!));
+    const frame: Frame = { node, inputs, outputs: this.#infer(node, inputs), warnings: [], steps: stepsOf(inputs) };
+    if (this.#followValues(frame)) return;
+    const first = this.#builder.nodes.length;
+    if (inputs.length > 0 && inputs.every((input) => !input || input.constant)) {
+      this.#copyConstant(frame);
+      return;
+    }
+    const rule = ruleFor(node);
+    const context = this.#context(frame);
+    if (!rule) {
+      return context.refuse("E_UNKNOWN_OP", `is an operator acsconv has no rule for (domain "${node.domain || "ai.onnx"}"); cut the graph before it with \`outputs\``);
+    }
+    const { lift } = rule;
+    const axes = typeof lift === "function" ? lift(context) : context.refuse("E_NOT_LIFTABLE", lift.refuse);
+    node.outputs.forEach((name, i) => {
+      if (name) this.#record(name, frame, i, axes[i] ?? axes[0]!);
+    });
+    this.#reports.push({
+      name: node.name || node.outputs[0]!,
+      op: node.op,
+      became: this.#builder.nodes.slice(first).map(({ op }) => op),
+      output: node.outputs[0]!,
+      warnings: frame.warnings,
+    });
+  }
+
+  #infer(node: Node, inputs: readonly (Lifted | undefined)[]): readonly Known[] {
+    return inferNode(node, inputs.map((input) => input?.known), opsetOf(this.#graph));
+  }
+
+  /** Shape arithmetic: outputs whose elements are known are kept as values, not nodes. */
+  #followValues({ node, inputs, outputs, steps }: Frame): boolean {
+    const wanted = node.outputs.flatMap((name, i) => (name === "" ? [] : [outputs[i]]));
+    if (!wanted.every((known) => known?.value)) return false;
+    const twins = inferNode(node, inputs.map((input) => input?.twin), opsetOf(this.#graph));
+    const constant = inputs.every((input) => !input || input.constant);
+    node.outputs.forEach((name, i) => {
+      if (!name) return;
+      const known = outputs[i]!;
+      const twin = twins[i]?.value ? twins[i] : known;
+      const axes = (known.shape ?? []).map((): Axis => []);
+      this.#values.set(name, { name, known, twin, axes, constant, steps });
+    });
+    return true;
+  }
+
+  /** What depends on constants alone has no roles and is the same in 3D. */
+  #copyConstant({ node, inputs, outputs }: Frame): void {
+    for (const input of inputs) if (input) this.#place(input);
+    this.#builder.push(node);
+    node.outputs.forEach((name, i) => {
+      if (!name) return;
+      const known = outputs[i] ?? {};
+      const axes = (known.shape ?? []).map((): Axis => []);
+      this.#values.set(name, { name, known, twin: known, axes, constant: true, steps: [] });
+    });
+  }
+
+  /** Notes roles of an output, with depths as the lifted graph has them. */
+  #record(name: string, frame: Frame, i: number, axes: Axes): void {
+    const shape = this.#builder.known(name).shape;
+    const rank = liftedShape(axes).length;
+    if (shape && shape.length !== rank) {
+      throw new Error(
+        `${nodeLabel(frame.node)}: roles ${showAxes(axes)} make rank ${rank}, but the lifted node has shape [${shape.join(", ")}]`,
+      );
+    }
+    const withDepth = axes.map((axis, k): Axis => {
+      if (!isHeight(axis)) return axis;
+      const depth = shape?.[liftedAxis(axes, k) - 1] ?? axis[0]!.depth ?? axis[0]!.size;
+      return [{ ...axis[0]!, depth }];
+    });
+    this.#values.set(name, this.#value(name, frame.outputs[i] ?? {}, withDepth, frame.steps));
+  }
+
+  #value(name: string, known: Known, axes: Axes, steps: readonly Step[]): Lifted {
+    const dtype = known.dtype && { dtype: known.dtype };
+    return {
+      name,
+      known: { ...dtype, shape: shapeOfAxes(axes) },
+      twin: { ...dtype, shape: twinShapeOfAxes(axes) },
+      axes,
+      constant: false,
+      steps,
+    };
+  }
+
+  /** A size of the 2D network, or of depth, in terms of the lifted network's input. */
+  #inLifted(dims: readonly Dim[]): Dim[] {
+    return dims.map((dim) => substituteDim(dim, this.#fixed));
+  }
+
+  /** Makes a value available in the lifted graph, if it is not yet. */
+  #place(value: Lifted): string {
+    if (this.#builder.types.has(value.name)) return value.name;
+    const tensor = this.#graph.initializers.get(value.name);
+    if (tensor) return this.#builder.initializer(value.name, tensor);
+    const elements = value.known.value;
+    if (!elements) throw new Error(`value "${value.name}" was not lifted before it was used`);
+    const dtype = value.known.dtype ?? "int64";
+    const numbers = literalNumbers(elements);
+    if (numbers) return this.#builder.initializer(value.name, tensorOf(dtype, elements.dims, numbers));
+    const data = Array.from(elements.data);
+    if (data.some((dim) => symbolsOf(dim).has("H"))) {
+      throw new AcsconvError(
+        "lift",
+        `E_SHAPE_VALUE: "${value.name}" computes with the image's height as a number (${data.join(", ")}), which does not say what depth means there.`,
+      );
+    }
+    const flat = this.#builder.shape(this.#inLifted(data));
+    const shaped = this.#builder.add("Reshape", [flat, this.#builder.constant(int64Tensor(elements.dims))])[0]!;
+    if (dtype === "int64") return shaped;
+    return this.#builder.add("Cast", [shaped], { to: int(DTYPES[dtype].onnx) })[0]!;
+  }
+
+  #context(frame: Frame): LiftContext {
+    const builder = this.#builder;
+    const { node } = frame;
+    const refuse = (code: string, why: string): never => {
+      const roles = frame.inputs.flatMap((input) => (input && !input.constant ? [showAxes(input.axes)] : []));
+      const sizes = frame.inputs.flatMap((input) =>
+        input && !input.constant && input.known.shape ? [`[${input.known.shape.map((d) => this.#number(d)).join(", ")}]`] : [],
+      );
+      const input = roles.length > 0 ? ` (input ${sizes.join(", ")}, roles ${roles.join(", ")})` : "";
+      throw new AcsconvError("lift", `${code}: ${nodeLabel(node)} ${why}${input}.`);
+    };
+    const input = (i: number): Lifted => frame.inputs[i] ?? refuse("E_INPUT", `lacks input ${i}`);
+    const name = (i: number): string => (node.inputs[i] ? this.#place(input(i)) : "");
+    const add = (op: string, inputs: readonly string[], attrs: Attrs = {}): string =>
+      builder.add(op, inputs, attrs, `${node.outputs[0]!}/${op}`)[0]!;
+    return {
+      node,
+      inputs: frame.inputs,
+      outputs: frame.outputs,
+      kind: this.#options.kind ?? "acs",
+      view: this.#options.view ?? "axial",
+      split: this.#options.split,
+      fc: this.#options.fc ?? "mean",
+      compat: this.#options.compat,
+      poolsDepth: this.#policy.poolsDepth,
+      baked: this.#baked,
+      input,
+      name,
+      names: () => node.inputs.map((_, i) => name(i)),
+      emit: (inputs, change = {}) => builder.push({ ...node, inputs, ...change }),
+      add,
+      addMany: (op, inputs, attrs, outputs) => builder.add(op, inputs, attrs, `${node.outputs[0]!}/${op}`, outputs),
+      finish: (op, inputs, attrs = {}) => builder.push({ ...node, op, domain: "", inputs, attrs }),
+      constant: (tensor, hint) => builder.constant(tensor, hint),
+      parameter: (parameter, tensor) => builder.initializer(parameter, tensor),
+      shape: (dims) => builder.shape(this.#inLifted(dims)),
+      reshape: (x, axes, last = false) => this.#reshape(frame, x, axes, last),
+      liftedShape: (value) => builder.known(value).shape ?? [],
+      probe: (dim) => this.#number(dim),
+      numbers: (i) => literalNumbers(frame.inputs[i]?.known.value),
+      tensor: (i) => this.#tensor(node.inputs[i] ?? ""),
+      depthFactor: (what, height) => {
+        const from = frame.inputs[0]!.axes.find(isHeight)![0]!.size;
+        const depth = this.#policy.factor(what, from, height);
+        frame.steps = [...frame.steps, { height, depth }];
+        return depth;
+      },
+      depthScale: (height) => {
+        const { depth, left } = undoSteps(frame.steps, height);
+        frame.steps = left;
+        return depth;
+      },
+      bind: (size, role) => this.#bind(node, size, role),
+      pin: (why) => {
+        if (this.#baked && this.#pinned === undefined) throw new Restart({ pinned: `${nodeLabel(node)} ${why}` });
+      },
+      cut: (i) => {
+        throw new Restart({ outputs: this.#outputsCutAt(node, node.inputs[i]!) });
+      },
+      warn: (text) => void frame.warnings.push(`${nodeLabel(node)} ${text}.`),
+      refuse,
+    };
+  }
+
+  #number(dim: Dim): number {
+    const value = evaluateDim(dim, this.#probe);
+    return value ?? Number.NaN;
+  }
+
+  #tensor(name: string): Tensor | undefined {
+    return this.#graph.initializers.get(name);
+  }
+
+  /** Reshape to the lifted sizes of `axes`, reading as few of them as possible while running. */
+  #reshape({ node }: Frame, x: string, axes: Axes, last: boolean): string {
+    const sizes = this.#inLifted(liftedShape(axes));
+    const from = this.#builder.known(x).shape ?? [];
+    const target: Dim[] = sizes.map((dim, i) =>
+      typeof dim !== "number" && from[i] !== undefined && String(from[i]) === String(dim) ? 0 : dim,
+    );
+    const open = target.flatMap((dim, i) => (typeof dim === "number" ? [] : [i]));
+    if (open.length > 0) target[open.at(-1)!] = -1;
+    const inputs = [x, this.#builder.shape(target)];
+    const output = last ? node.outputs[0]! : this.#builder.unique(`${node.outputs[0]!}/Reshape`);
+    const reshape: Node = { op: "Reshape", domain: "", name: last ? node.name : output, inputs, outputs: [output], attrs: {} };
+    this.#builder.push(reshape, [sizes]);
+    return output;
+  }
+
+  /**
+   * What a baked-in size stands for: (i) the size of what the result meets next,
+   * (ii) the input's, (iii) that of any tensor so far.
+   */
+  #bind(node: Node, size: number, role: "H" | "W"): { size: Dim; depth?: Dim } | undefined {
+    const candidates = [this.#siblings(node.outputs[0]!), [...this.#values.values()]].flat();
+    for (const value of candidates) {
+      if (value.constant) continue;
+      const found = value.axes.find((axis) => axis.length === 1 && axis[0]!.role === role && this.#number(axis[0]!.size) === size);
+      if (found) return found[0] as Atom;
+    }
+    return undefined;
+  }
+
+  /** Other operands of the first operator that combines this value with another one. */
+  #siblings(name: string): Lifted[] {
+    let current = name;
+    for (let hops = 0; hops < 16; hops++) {
+      const reader = this.#graph.nodes.find((node) => node.inputs.includes(current));
+      if (!reader) return [];
+      const others = reader.inputs.filter((other) => other !== current && other !== "");
+      const lifted = others.flatMap((other) => {
+        const value = this.#values.get(other);
+        return value && !value.constant && hasHeight(value.axes) ? [value] : [];
+      });
+      if (lifted.length > 0) return lifted;
+      current = reader.outputs[0]!;
+    }
+    return [];
+  }
+
+  /** Outputs that do not need `node`, and the map that it would have read. */
+  #outputsCutAt(node: Node, at: string): string[] {
+    const passing = new Set(["Flatten", "Reshape", "Dropout", "Identity", "Squeeze"]);
+    let map = at;
+    for (;;) {
+      const producer = this.#graph.nodes.find(({ outputs }) => outputs.includes(map));
+      if (!producer || !passing.has(producer.op)) break;
+      map = producer.inputs[0]!;
+    }
+    const downstream = new Set(node.outputs);
+    for (const other of this.#graph.nodes) {
+      if (other.inputs.some((name) => downstream.has(name))) other.outputs.forEach((name) => downstream.add(name));
+    }
+    return [...this.#graph.outputs.map(({ name }) => name).filter((name) => !downstream.has(name)), map];
+  }
+}
+
+const stepsOf = (inputs: readonly (Lifted | undefined)[]): readonly Step[] =>
+  inputs.find((input) => input && !input.constant && hasHeight(input.axes))?.steps ?? [];
+
+/** Channels last where the last axis could only be channels (1–4) and the second could not. */
+function guessLayout({ shape }: ValueInfo): "NCHW" | "NHWC" {
+  const few = (dim: Dim | undefined): boolean => typeof dim === "number" && dim <= 4;
+  return !few(shape![1]) && few(shape![3]) ? "NHWC" : "NCHW";
+}

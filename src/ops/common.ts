@@ -1,0 +1,117 @@
+/** @file What operators' rules share: reading inputs, axes, and shapes that follow from others. */
+
+import { AcsconvError } from "../errors.ts";
+import type { Dim } from "../graph/dim.ts";
+import { maxDims, sameDim } from "../graph/dim.ts";
+import { nodeLabel } from "../graph/graph.ts";
+import { literalNumbers } from "../graph/nd-array.ts";
+import type { DType } from "../graph/tensor.ts";
+import type { InferContext, Known, LiftContext, LiftRule } from "./rule.ts";
+import type { Axes, Axis } from "./roles.ts";
+import { atom, hasHeight, isHeight, liftedAxis, showAxes } from "./roles.ts";
+
+export const unknown: Known = {};
+
+export function fail(c: { readonly node: InferContext["node"] }, problem: string): never {
+  throw new AcsconvError("graph", `${nodeLabel(c.node)}: ${problem}`);
+}
+
+/** A non-negative axis. */
+export function normAxis(c: InferContext | LiftContext, axis: number, rank: number): number {
+  if (axis < -rank || axis >= rank) fail(c, `axis ${axis} is outside a tensor of rank ${rank}`);
+  return axis < 0 ? axis + rank : axis;
+}
+
+export const shapeOf = (c: InferContext, i: number): readonly Dim[] | undefined => c.inputs[i]?.shape;
+export const dtypeOf = (c: InferContext, i: number): DType | undefined => c.inputs[i]?.dtype;
+export const numbersIn = (c: InferContext, i: number): number[] | undefined => literalNumbers(c.inputs[i]?.value);
+
+/** Output like input 0: elementwise operators and normalisations. */
+export const sameAsInput = (c: InferContext): readonly Known[] => [
+  { dtype: dtypeOf(c, 0), shape: shapeOf(c, 0) },
+];
+
+/** Sizes after broadcasting. A size that is not known to be 1 wins over 1. */
+export function broadcastShapes(
+  c: InferContext,
+  shapes: readonly (readonly Dim[] | undefined)[],
+): Dim[] | undefined {
+  let out: readonly Dim[] = [];
+  for (const shape of shapes) {
+    if (!shape) return undefined;
+    const rank = Math.max(out.length, shape.length);
+    const before = out;
+    out = Array.from({ length: rank }, (_, i) => {
+      const a = before[before.length - rank + i] ?? 1;
+      const b = shape[shape.length - rank + i] ?? 1;
+      if (a === 1) return b;
+      if (b === 1 || sameDim(a, b)) return a;
+      if (typeof a === "number" && typeof b === "number") {
+        return fail(c, `shapes [${before.join(", ")}] and [${shape.join(", ")}] do not broadcast`);
+      }
+      return typeof a === "number" ? a : typeof b === "number" ? b : maxDims(a, b);
+    });
+  }
+  return [...out];
+}
+
+/** Roles of sizes that have none: 1 stands for nothing, batch for batch, the rest for features. */
+export const plainAxes = (shape: readonly Dim[]): Axes =>
+  shape.map((size) => (size === 1 ? [] : atom("C", size)));
+
+/** The same roles with the output's sizes; depths are filled in from the lifted graph. */
+export const resize = (axes: Axes, shape: readonly Dim[]): Axes =>
+  axes.map((axis, i): Axis => {
+    const size = shape[i]!;
+    if (axis.length === 1) return [{ role: axis[0]!.role, size }];
+    if (axis.length === 0) return size === 1 ? [] : atom("C", size);
+    return axis;
+  });
+
+/** Lifts an operator that treats every element alike (or only axes we remap elsewhere). */
+export const liftSame: LiftRule = (c) => {
+  c.emit(c.names());
+  return c.outputs.map(() => c.input(0).axes);
+};
+
+/** Lifts an operator with an `axis` attribute that leaves sizes alone, such as Softmax. */
+export const remapAxis =
+  (otherwise: number): LiftRule =>
+  (c) => {
+    const { axes } = c.input(0);
+    const attr = c.node.attrs["axis"];
+    const axis = normAxis(c, attr?.kind === "int" ? attr.value : otherwise, axes.length);
+    if (isHeight(axes[axis])) {
+      return c.refuse("E_AXIS_H", `works along height alone (axis ${axis} of ${showAxes(axes)}); in 3D that would be one of two axes`);
+    }
+    c.emit(c.names(), { attrs: { ...c.node.attrs, axis: { kind: "int", value: liftedAxis(axes, axis) } } });
+    return c.outputs.map(() => axes);
+  };
+
+/**
+ * The axes of an image tensor `[batch][features][H][W]`. Refuses anything else
+ * whose height would be read as something it is not; a tensor without height
+ * is undefined: it needs no lifting.
+ */
+export function imageAxes(c: LiftContext, i = 0): Axes | undefined {
+  const { axes } = c.input(i);
+  if (!hasHeight(axes)) return undefined;
+  const ok =
+    axes.length === 4 &&
+    !hasHeight(axes.slice(0, 2)) &&
+    isHeight(axes[2]) &&
+    axes[3]!.length <= 1 &&
+    axes[3]![0]?.role !== "C" &&
+    axes[3]![0]?.role !== "N";
+  if (!ok) {
+    return c.refuse("E_LAYOUT", `needs an image laid out as [N][C][H][W], but its input is ${showAxes(axes)}`);
+  }
+  return axes;
+}
+
+/** Copies a node that has no height anywhere. */
+export const verbatim: LiftRule = (c) => {
+  c.emit(c.names());
+  return c.outputs.map((output) => plainAxes(output.shape ?? []));
+};
+

@@ -1,0 +1,116 @@
+/**
+ * @file Concat and Split: join and part tensors along one axis.
+ *
+ *   x_i [N, C_i, ...n]  →  y [N, ΣC_i, ...n]        (axis = 1)
+ *
+ * @see https://onnx.ai/onnx/operators/onnx__Concat.html
+ */
+
+import type { Dim } from "../graph/dim.ts";
+import { addDims, ceilDivDims, subDims } from "../graph/dim.ts";
+import { int, intAttr } from "../graph/graph.ts";
+import { concatNd, sliceNd } from "../graph/nd-array.ts";
+import type { NdArray } from "../graph/nd-array.ts";
+import { dtypeOf, fail, normAxis, numbersIn, shapeOf } from "./common.ts";
+import { atom, hasHeight, isSpatial, liftedAxis, showAxes } from "./roles.ts";
+import type { InferContext, OpRule } from "./rule.ts";
+
+export const Concat: OpRule = {
+  infer(c) {
+    const shapes = c.inputs.map((input) => input?.shape);
+    const known = shapes.find((shape) => shape !== undefined);
+    if (!known) return [{ dtype: dtypeOf(c, 0) }];
+    const axis = normAxis(c, intAttr(c.node, "axis", 1), known.length);
+    for (const shape of shapes) {
+      const agrees =
+        !shape ||
+        (shape.length === known.length &&
+          shape.every((n, i) => i === axis || n === known[i] || typeof n !== "number" || typeof known[i] !== "number"));
+      if (!agrees) fail(c, `inputs must agree off axis ${axis}, got [${known.join(", ")}] and [${shape.join(", ")}]`);
+    }
+    const total = shapes.every((shape) => shape) ? shapes.reduce<Dim>((sum, s) => addDims(sum, s![axis]!), 0) : c.fresh();
+    const shape = known.map((n, i) =>
+      i === axis ? total : (shapes.map((s) => s?.[i]).find((m) => typeof m === "number") ?? n),
+    );
+    return [{ dtype: dtypeOf(c, 0), shape }];
+  },
+
+  value(c) {
+    const parts = c.inputs.map((input) => input?.value);
+    if (!parts.every((part): part is NdArray => part !== undefined)) return undefined;
+    return [concatNd(parts, normAxis(c, intAttr(c.node, "axis", 1), parts[0]!.dims.length))];
+  },
+
+  lift(c) {
+    const operands = c.inputs.map((_, i) => c.input(i));
+    const image = operands.find(({ axes }) => hasHeight(axes)) ?? operands[0]!;
+    const axis = normAxis(c, intAttr(c.node, "axis", 1), image.axes.length);
+    if (operands.some(({ axes }) => isSpatial(axes[axis]))) {
+      const constant = operands.some((operand) => operand.constant);
+      return c.refuse(
+        constant ? "E_CONST_CONCAT" : "E_CONCAT_SPATIAL",
+        constant
+          ? `joins a constant (a class token?) to the positions of ${showAxes(image.axes)}; attention networks have no convolutional 3D reading`
+          : `joins tensors along a spatial axis of ${showAxes(image.axes)}`,
+      );
+    }
+    if (hasHeight(image.axes) && operands.some(({ constant }) => constant)) {
+      return c.refuse("E_CONST_CONCAT", "joins a constant map to the image; it has no values for depth");
+    }
+    c.emit(c.names(), { attrs: { axis: int(liftedAxis(image.axes, axis)) } });
+    const total = operands.reduce<Dim>((sum, { known }) => addDims(sum, known.shape![axis]!), 0);
+    const role = image.axes[axis]![0]?.role === "N" ? "N" : "C";
+    return [image.axes.map((a, i) => (i === axis ? atom(role, total) : a))];
+  },
+};
+
+/** Sizes of the parts: given, or equal with a smaller last one. */
+function partSizes(c: InferContext, axis: number): Dim[] | undefined {
+  const given = numbersIn(c, 1);
+  if (given) return given;
+  if (c.node.inputs[1]) return undefined;
+  const n = shapeOf(c, 0)?.[axis];
+  if (n === undefined) return undefined;
+  const parts = intAttr(c.node, "num_outputs", c.node.outputs.length);
+  const each = ceilDivDims(n, parts);
+  let left = n;
+  return Array.from({ length: parts }, (_, i) => {
+    const size = i === parts - 1 ? left : each;
+    left = subDims(left, each);
+    return size;
+  });
+}
+
+export const Split: OpRule = {
+  infer(c) {
+    const x = shapeOf(c, 0);
+    const axis = x && normAxis(c, intAttr(c.node, "axis", 0), x.length);
+    const sizes = x && partSizes(c, axis!);
+    return c.node.outputs.map((_, i) => ({
+      dtype: dtypeOf(c, 0),
+      shape: x?.map((n, k) => (k === axis ? (sizes?.[i] ?? c.fresh()) : n)),
+    }));
+  },
+
+  value(c) {
+    const x = c.inputs[0]?.value;
+    if (!x) return undefined;
+    const axis = normAxis(c, intAttr(c.node, "axis", 0), x.dims.length);
+    const sizes = partSizes(c, axis);
+    let start = 0;
+    return sizes?.map((size) => {
+      if (typeof size !== "number") return undefined;
+      const part = sliceNd(x, axis, start, 1, size);
+      start += size;
+      return part;
+    });
+  },
+
+  lift(c) {
+    const { axes } = c.input(0);
+    const axis = normAxis(c, intAttr(c.node, "axis", 0), axes.length);
+    if (isSpatial(axes[axis])) return c.refuse("E_SPLIT_SPATIAL", `parts ${showAxes(axes)} along a spatial axis`);
+    c.emit(c.names(), { attrs: { ...c.node.attrs, axis: int(liftedAxis(axes, axis)) } });
+    return c.outputs.map((output) => axes.map((a, i) => (i === axis ? atom("C", output.shape![axis]!) : a)));
+  },
+};

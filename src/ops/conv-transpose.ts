@@ -1,0 +1,109 @@
+/**
+ * @file ConvTranspose: the transpose of a convolution, used by decoders to upsample.
+ *
+ *   x [N, C, ...n],  w [C, O/g, ...k],  b [O]  →  y [N, O, ...s(n−1)+op+d(k−1)+1−p₀−p₁]
+ *
+ * @see https://onnx.ai/onnx/operators/onnx__ConvTranspose.html
+ */
+
+import type { Dim } from "../graph/dim.ts";
+import { mulDims, subDims } from "../graph/dim.ts";
+import { int, ints, intsAttr, str } from "../graph/graph.ts";
+import type { Node } from "../graph/graph.ts";
+import { dtypeOf, fail, imageAxes, resize, shapeOf, verbatim } from "./common.ts";
+import type { Taps } from "./geometry.ts";
+import { autoPad, convTransposeSize, groupsOf, reach, tapsAttrs, tapsOf } from "./geometry.ts";
+import { LIFTED_DOMAIN } from "./lifted.ts";
+import type { InferContext, LiftContext, OpRule } from "./rule.ts";
+import { dealChannels, omittedAxis } from "./views.ts";
+
+/** Padding is explicit, or follows from `output_shape`, or makes the output s·n (auto_pad SAME). */
+function transposeTaps(node: Node, kernel: readonly number[], sizes: readonly Dim[]): Taps[] | undefined {
+  const mode = autoPad(node);
+  const target = intsAttr(node, "output_shape");
+  const { auto_pad: _, ...attrs } = node.attrs;
+  const taps = tapsOf({ ...node, attrs }, kernel, sizes)!;
+  if (!target && (mode === "NOTSET" || mode === "VALID")) {
+    return mode === "NOTSET" ? taps : taps.map((t) => ({ ...t, before: 0, after: 0 }));
+  }
+  const resolved = taps.map((t, i): Taps | undefined => {
+    const bare = convTransposeSize(sizes[i]!, { ...t, before: 0, after: 0 }, outputPadding(node, i));
+    const total = subDims(bare, target ? target.at(i - kernel.length)! : mulDims(sizes[i]!, t.stride));
+    if (typeof total !== "number") return undefined;
+    const small = Math.floor(total / 2);
+    const before = mode === "SAME_UPPER" ? small : total - small;
+    return { ...t, before, after: total - before };
+  });
+  return resolved.every((t) => t !== undefined) ? resolved : undefined;
+}
+
+const outputPadding = (node: Node, i: number): number => intsAttr(node, "output_padding")?.[i] ?? 0;
+
+function outputShape(c: InferContext): readonly Dim[] | undefined {
+  const x = shapeOf(c, 0);
+  const w = shapeOf(c, 1);
+  if (!x || !w) return undefined;
+  if (x.length !== w.length) fail(c, `input of rank ${x.length} against a kernel of rank ${w.length}`);
+  const kernel = w.slice(2);
+  const channels = mulDims(w[1]!, groupsOf(c.node));
+  const target = intsAttr(c.node, "output_shape");
+  if (target) return [x[0]!, channels, ...target.slice(-kernel.length)];
+  if (!kernel.every((k) => typeof k === "number")) return undefined;
+  const sizes = x.slice(2);
+  const taps = transposeTaps(c.node, kernel, sizes);
+  if (!taps) return undefined;
+  return [x[0]!, channels, ...sizes.map((n, i) => convTransposeSize(n, taps[i]!, outputPadding(c.node, i)))];
+}
+
+export const ConvTranspose: OpRule = {
+  infer: (c) => [{ dtype: dtypeOf(c, 0), shape: outputShape(c) }],
+
+  lift(c) {
+    const axes = imageAxes(c);
+    if (!axes) return verbatim(c);
+    const shape = c.outputs[0]?.shape;
+    const weight = c.tensor(1);
+    if (!weight) {
+      return c.refuse("E_DYNAMIC_WEIGHT", "its kernel is computed while running; only constant kernels can be lifted");
+    }
+    const sizes = [c.probe(axes[2]![0]!.size), c.probe(axes[3]![0]?.size ?? 1)];
+    const taps = transposeTaps(c.node, weight.dims.slice(2), sizes);
+    if (!taps || !shape) return c.refuse("E_SHAPE", "its output size could not be inferred");
+    const [height, width] = taps as [Taps, Taps];
+    const depth = upsampledDepth(c, height);
+    const taps3 = [depth, height, width];
+    const padding = [depth === height ? outputPadding(c.node, 0) : 0, outputPadding(c.node, 0), outputPadding(c.node, 1)];
+    if (c.kind === "2.5d") {
+      // Along the omitted axis only the stride acts: every sample is repeated.
+      const omitted = omittedAxis(c.view);
+      const { stride } = taps3[omitted]!;
+      taps3[omitted] = { kernel: stride, stride, dilation: 1, before: 0, after: 0 };
+      padding[omitted] = 0;
+    }
+    const channels = weight.dims[1]! * groupsOf(c.node);
+    const kind = c.kind === "3d" ? "i3d" : c.kind;
+    if (c.kind === "3d") c.warn("a transposed convolution is not initialised anew: it repeats its 2D kernel along depth");
+    if (c.kind === "soft-acs") c.warn("a transposed convolution has no soft form: its channels are dealt to the views");
+    c.emit(c.names(), {
+      op: "LiftedConvTranspose",
+      domain: LIFTED_DOMAIN,
+      attrs: {
+        kind: str(kind === "soft-acs" ? "acs" : kind),
+        view: str(c.view),
+        split: ints(dealChannels(channels, groupsOf(c.node), c.split)),
+        group: int(groupsOf(c.node)),
+        output_padding: ints(padding),
+        ...tapsAttrs(taps3),
+      },
+    });
+    return [resize(axes, shape)];
+  },
+};
+
+/** Depth is upsampled as it was downsampled; kept at stride 1, its size is kept too. */
+function upsampledDepth(c: LiftContext, height: Taps): Taps {
+  const stride = height.stride === 1 ? 1 : c.depthScale(height.stride);
+  if (stride === height.stride) return height;
+  const before = Math.floor(reach(height) / 2);
+  return { ...height, stride, before, after: reach(height) - before };
+}

@@ -1,0 +1,148 @@
+/**
+ * @file Conv: a convolution over 1 to 3 spatial axes.
+ *
+ *   x [N, C, ...n],  w [O, C/g, ...k],  b [O]  →  y [N, O, ...n′]
+ *
+ * Lifts to one internal operator that still holds the 2D kernel; see `lifted.ts`.
+ *
+ * @see https://onnx.ai/onnx/operators/onnx__Conv.html
+ * @see Yang et al., arXiv:1911.10477, section 3
+ */
+
+import type { Dim } from "../graph/dim.ts";
+import { int, ints, str } from "../graph/graph.ts";
+import { seedFor, uniform } from "../graph/random.ts";
+import { floatTensor, tensorOf } from "../graph/tensor.ts";
+import { dtypeOf, fail, imageAxes, resize, shapeOf, verbatim } from "./common.ts";
+import type { Taps } from "./geometry.ts";
+import { convSize, groupsOf, reach, sameSizes, tapsAttrs, tapsOf } from "./geometry.ts";
+import { LIFTED_DOMAIN } from "./lifted.ts";
+import type { InferContext, LiftContext, OpRule } from "./rule.ts";
+import { dealChannels, omittedAxis } from "./views.ts";
+
+function inferConv(c: InferContext): { shape?: readonly Dim[] } {
+  const x = shapeOf(c, 0);
+  const w = shapeOf(c, 1);
+  if (!x || !w) return {};
+  if (x.length !== w.length) fail(c, `input of rank ${x.length} against a kernel of rank ${w.length}`);
+  const kernel = w.slice(2);
+  if (!kernel.every((k) => typeof k === "number")) return {};
+  const channels = typeof w[1] === "number" ? w[1] * groupsOf(c.node) : undefined;
+  if (typeof x[1] === "number" && channels !== undefined && x[1] !== channels) {
+    fail(c, `expected ${channels} input channels, got ${x[1]}`);
+  }
+  const sizes = x.slice(2);
+  const taps = tapsOf(c.node, kernel, sizes);
+  const out = taps ? sizes.map((n, i) => convSize(n, taps[i]!)) : sameSizes(c.node, sizes);
+  return { shape: [x[0]!, w[0]!, ...out] };
+}
+
+export const Conv: OpRule = {
+  infer: (c) => [{ dtype: dtypeOf(c, 0), ...inferConv(c) }],
+
+  lift(c) {
+    const axes = imageAxes(c);
+    if (!axes) return verbatim(c);
+    const shape = c.outputs[0]?.shape;
+    if (!shape) return c.refuse("E_SHAPE", "its output size could not be inferred");
+    const weight = c.tensor(1);
+    if (!weight) {
+      return c.refuse("E_DYNAMIC_WEIGHT", "its kernel is computed while running; only constant kernels can be lifted");
+    }
+    const kernel = weight.dims.slice(2);
+    const taps = tapsOf(c.node, kernel, [c.probe(axes[2]![0]!.size), c.probe(axes[3]![0]?.size ?? 1)]);
+    if (!taps) return c.refuse("E_AUTO_PAD", "auto_pad SAME needs a known input size");
+    const [height, width] = taps as [Taps, Taps];
+    warnSamePadding(c);
+    warnOffCentre(c, height, width);
+
+    const taps3 = [depthTaps(c, height), height, width];
+    const omitted = c.kind === "2.5d" ? omittedAxis(c.view) : -1;
+    if (omitted >= 0) taps3[omitted] = { ...taps3[omitted]!, kernel: 1, before: 0, after: 0, dilation: 1 };
+
+    const out = [resize(axes, shape)];
+    if (c.kind === "3d" && height.kernel * width.kernel > 1) {
+      const dense = denseKernel(c, weight.dims);
+      c.emit([c.name(0), dense, ...c.names().slice(2)], {
+        attrs: { ...tapsAttrs(taps3), group: int(groupsOf(c.node)) },
+      });
+      return out;
+    }
+    const kind = c.kind === "3d" ? "acs" : c.kind;
+    const inputs = [c.name(0), c.name(1), c.node.inputs[2] ? c.name(2) : ""];
+    if (kind === "soft-acs" && height.kernel * width.kernel > 1) inputs.push(softLogits(c, weight.dims[0]!));
+    while (inputs.at(-1) === "") inputs.pop();
+    c.emit(inputs, {
+      op: "LiftedConv",
+      domain: LIFTED_DOMAIN,
+      attrs: {
+        kind: str(kind),
+        view: str(c.view),
+        split: ints(dealChannels(weight.dims[0]!, groupsOf(c.node), c.split)),
+        center: ints(taps3.map((t) => centre(c, t))),
+        group: int(groupsOf(c.node)),
+        ...tapsAttrs(taps3),
+      },
+    });
+    return out;
+  },
+};
+
+/** Depth follows height; where its stride is kept at 1, padding keeps its size too. */
+export function depthTaps(c: LiftContext, height: Taps): Taps {
+  const stride = height.stride === 1 ? 1 : c.depthFactor("stride", height.stride);
+  if (stride === height.stride) return height;
+  const before = height.dilation * Math.floor(height.kernel / 2);
+  return { ...height, stride, before, after: reach(height) - before };
+}
+
+/**
+ * Where the 2D kernel sits along the axis it omits: d·⌊k/2⌋. The authors'
+ * package reads one tap earlier for even kernels that halve even sizes
+ * (k = 2, s = 2, p = 0 and its like), which `--compat acsconv-py` reproduces.
+ */
+function centre(c: LiftContext, t: Taps): number {
+  const half = Math.floor(t.kernel / 2);
+  const early =
+    c.compat === "acsconv-py" && t.kernel % 2 === 0 && t.stride === 2 && 2 * t.before === t.kernel - 2;
+  return t.dilation * (early ? half - 1 : half);
+}
+
+/** He-initialised K³ kernel (Kaiming normal over fan-in), under the 2D kernel's name. */
+function denseKernel(c: LiftContext, dims: readonly number[]): string {
+  const [outputs, inputs, kh, kw] = dims as [number, number, number, number];
+  const sizes = [outputs, inputs, kh, kh, kw];
+  const count = sizes.reduce((a, b) => a * b, 1);
+  const next = uniform(seedFor(0, c.name(1)));
+  const deviation = Math.sqrt((2 * outputs) / count);
+  const values = new Float32Array(count);
+  for (let i = 0; i < count; i++) {
+    values[i] = deviation * Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next());
+  }
+  return c.parameter(c.name(1), tensorOf(c.tensor(1)!.dtype, sizes, values));
+}
+
+/** One logit per output channel and view, uniform in [0, 1) as in the authors' package. */
+function softLogits(c: LiftContext, channels: number): string {
+  const name = `${c.name(1).replace(/\.weight$/, "")}.soft_w_core`;
+  const next = uniform(seedFor(0, name));
+  return c.parameter(name, floatTensor([channels, 3], Float32Array.from({ length: channels * 3 }, next)));
+}
+
+function warnSamePadding(c: LiftContext): void {
+  const mode = c.node.attrs["auto_pad"];
+  if (mode?.kind === "string" && mode.value.startsWith("SAME") && c.node.attrs["strides"]) {
+    const strides = c.node.attrs["strides"];
+    if (strides.kind === "ints" && strides.value.some((s) => s > 1)) {
+      c.warn(`auto_pad ${mode.value} with a stride was fixed to the padding of the exported size`);
+    }
+  }
+}
+
+function warnOffCentre(c: LiftContext, height: Taps, width: Taps): void {
+  const same = height.kernel === width.kernel && height.stride === width.stride;
+  const centred = (t: Taps): boolean => t.before === t.after && reach(t) === t.before * 2;
+  if (!same && !(centred(height) && centred(width))) {
+    c.warn("kernel, stride or padding differ between height and width; depth takes height's");
+  }
+}

@@ -1,0 +1,191 @@
+/**
+ * @file Elementwise operators: of one operand, of several that broadcast, and
+ * those that turn one element into a number of another type.
+ *
+ * @see https://onnx.ai/onnx/repo-docs/Broadcasting.html
+ */
+
+import type { Dim } from "../graph/dim.ts";
+import {
+  addDims,
+  floorDim,
+  floorDivDims,
+  maxDims,
+  minDims,
+  modDims,
+  mulDims,
+  sameDim,
+  subDims,
+  truncDivDims,
+} from "../graph/dim.ts";
+import { intAttr } from "../graph/graph.ts";
+import { mapNd, zipNd } from "../graph/nd-array.ts";
+import type { DType } from "../graph/tensor.ts";
+import { dtypeFromOnnx, int64Tensor } from "../graph/tensor.ts";
+import { broadcastShapes, dtypeOf, liftSame, sameAsInput } from "./common.ts";
+import type { Axes, Axis } from "./roles.ts";
+import { atom, hasRole, isHeight, isSpatial, showAxes } from "./roles.ts";
+import type { InferContext, LiftContext, LiftRule, OpRule } from "./rule.ts";
+
+type OnNumber = (x: number) => number;
+type OnDims = (x: Dim, y: Dim, c: InferContext) => Dim | undefined;
+
+/** y = f(x), element by element. */
+export const unary = (f?: OnNumber, dtype?: DType): OpRule => ({
+  infer: (c) => [{ ...sameAsInput(c)[0], ...(dtype && { dtype }) }],
+  value: (c) => {
+    const x = c.inputs[0]?.value;
+    return x && f && [mapNd(x, (element) => (typeof element === "number" ? f(element) : undefined))];
+  },
+  lift: liftSame,
+});
+
+/** Like {@link unary}, for rules that also work on symbolic sizes. */
+export const unaryOnDims = (f: (x: Dim) => Dim | undefined): OpRule => ({
+  ...unary(),
+  value: (c) => {
+    const x = c.inputs[0]?.value;
+    return x && [mapNd(x, f)];
+  },
+});
+
+/** y = f(a, b, …) over broadcast operands. */
+export const broadcast = (f?: OnDims, dtype?: DType): OpRule => ({
+  infer: (c) => [
+    {
+      dtype: dtype ?? dtypeOf(c, 0),
+      shape: broadcastShapes(c, c.inputs.map((input) => input?.shape)),
+    },
+  ],
+  value(c) {
+    let out = c.inputs[0]?.value;
+    for (let i = 1; f && out && i < c.inputs.length; i++) {
+      const next = c.inputs[i]?.value;
+      out = next && zipNd(out, next, (x, y) => f(x, y, c));
+    }
+    return f && out ? [out] : undefined;
+  },
+  lift: liftBroadcast,
+});
+
+/** Where(condition, x, y): the type is x's. */
+export const Where: OpRule = {
+  infer: (c) => [{ dtype: dtypeOf(c, 1), shape: broadcast().infer(c)[0]!.shape }],
+  value(c) {
+    const [condition, x, y] = c.inputs.map((input) => input?.value);
+    if (!condition || !x || !y) return undefined;
+    const kept = zipNd(condition, x, (use, value) => (typeof use === "number" ? (use ? value : NaN) : undefined));
+    const other = kept && zipNd(condition, y, (use, value) => (use ? NaN : value));
+    return kept && other && [zipNd(kept, other, (a, b) => (typeof a === "number" && Number.isNaN(a) ? b : a))];
+  },
+  lift: liftBroadcast,
+};
+
+export const Mod: OpRule = broadcast((a, b, c) => {
+  if (intAttr(c.node, "fmod", 0) === 0) return modDims(a, b);
+  return typeof a === "number" && typeof b === "number" ? a % b : undefined;
+});
+
+const INTEGER = /^u?int/;
+
+/** Integer division truncates; sizes in floating point divide exactly. */
+export const divide: OnDims = (a, b, c) => {
+  if (INTEGER.test(dtypeOf(c, 0) ?? "")) return sameDim(b, 0) ? undefined : truncDivDims(a, b);
+  if (typeof b !== "number") return sameDim(a, b) ? 1 : undefined;
+  return typeof a === "number" ? a / b : mulDims(a, 1 / b);
+};
+
+export const power: OnDims = (a, b) => {
+  if (typeof a === "number" && typeof b === "number") return a ** b;
+  return b === 2 ? mulDims(a, a) : b === 1 ? a : undefined;
+};
+
+/** Comparisons of sizes have an answer only where it is the same for every input. */
+export const compare =
+  (test: (difference: number) => boolean): OnDims =>
+  (a, b) => {
+    const difference = subDims(a, b);
+    return typeof difference === "number" ? Number(test(difference)) : undefined;
+  };
+
+export const logical =
+  (f: (a: boolean, b: boolean) => boolean): OnDims =>
+  (a, b) =>
+    typeof a === "number" && typeof b === "number" ? Number(f(a !== 0, b !== 0)) : undefined;
+
+export const onDims = { addDims, subDims, mulDims, maxDims, minDims, floorDivDims };
+
+export const Cast: OpRule = {
+  infer: (c) => [{ ...sameAsInput(c)[0], dtype: dtypeFromOnnx(intAttr(c.node, "to", 1)) }],
+  value(c) {
+    const x = c.inputs[0]?.value;
+    const to = dtypeFromOnnx(intAttr(c.node, "to", 1)) ?? "float32";
+    if (!x) return undefined;
+    if (to === "bool") return [mapNd(x, (e) => (typeof e === "number" ? Number(e !== 0) : undefined))];
+    if (!INTEGER.test(to)) return [x];
+    return [mapNd(x, (e) => (typeof e === "number" ? Math.trunc(e) : floorDim(e)))];
+  },
+  lift: liftSame,
+};
+
+/**
+ * Broadcasting in 3D. Operands are aligned at the right, axis by axis; where
+ * any of them has height, every other one that reaches further left gets an
+ * axis of size 1 for depth.
+ *
+ *   x [N][C][H][W] + b [C,1,1]    →  x [N][C][D][H][W] + b [C,1,1,1]
+ *   x [N][H][W][C] + b [C]        →  unchanged
+ */
+function liftBroadcast(c: LiftContext): ReturnType<LiftRule> {
+  const operands = c.inputs.map((_, i) => c.input(i));
+  const rank = Math.max(...operands.map(({ known }) => known.shape?.length ?? 0));
+  const axes: Axis[] = Array.from({ length: rank }, (_, i) => alignedAxis(c, operands.map(({ axes: a }) => a), rank, i));
+  const names = operands.map((operand, k) => {
+    const own = operand.known.shape?.length ?? 0;
+    const missing = axes.flatMap((axis, i) => {
+      const at = i - (rank - own);
+      return isHeight(axis) && at > 0 && !isHeight(operand.axes[at]) ? [at] : [];
+    });
+    // An axis that starts the operand needs none: alignment at the right supplies it.
+    warnSharedAlongDepth(c, operand.known.shape ?? [], axes, k);
+    if (missing.length === 0) return c.name(k);
+    return c.add("Unsqueeze", [c.name(k), c.constant(int64Tensor(missing))]);
+  });
+  c.emit(names);
+  const sizes = c.outputs[0]!.shape ?? [];
+  const out = axes.map((axis, i) => (axis.length === 0 && sizes[i] !== 1 ? atom("C", sizes[i]!) : axis));
+  return c.outputs.map(() => out);
+}
+
+/** The role of an output axis: of the operand that is not broadcast there. */
+function alignedAxis(c: LiftContext, operands: readonly Axes[], rank: number, i: number): Axis {
+  let out: Axis = [];
+  for (const axes of operands) {
+    const own = axes[i - (rank - axes.length)];
+    if (!own || own.length === 0) continue;
+    if (out.length === 0 || (isUnit(out) && !isUnit(own))) {
+      out = own;
+    } else if (isSpatial(own) && isSpatial(out) && !isUnit(own) && hasRole(own, "H") !== hasRole(out, "H")) {
+      c.refuse("E_ROLE_MIX", `combines ${operands.map(showAxes).join(" with ")}: height of one lies on another axis of the other`);
+    }
+  }
+  return out;
+}
+
+const isUnit = (axis: Axis): boolean => axis.every((a) => a.size === 1);
+
+function warnSharedAlongDepth(c: LiftContext, shape: readonly Dim[], axes: Axes, k: number): void {
+  const operand = c.input(k);
+  if (!operand.constant) return;
+  const lead = axes.length - shape.length;
+  const extent = axes.some((axis, i) => isHeight(axis) && i >= lead && shape[i - lead] !== 1);
+  const width = axes.some((axis, i) => axis[0]?.role === "W" && axis.length === 1 && i >= lead && shape[i - lead] !== 1);
+  const merged = axes.some((axis, i) => axis.length > 1 && hasRole(axis, "H") && i >= lead && shape[i - lead] !== 1);
+  if (merged) {
+    c.refuse("E_CONST_TOKENS", `adds a constant per position of ${showAxes(axes)} (a position embedding), which has no values for depth`);
+  }
+  if (extent || width) {
+    c.warn(`its constant "${operand.name}" varies over the image plane; it is repeated along depth`);
+    c.pin(`${operand.name} is given per pixel`);
+  }
+}

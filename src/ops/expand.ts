@@ -1,0 +1,86 @@
+/**
+ * @file Expand and Tile: repeat elements.
+ *
+ * @see https://onnx.ai/onnx/operators/onnx__Expand.html
+ */
+
+import type { Dim } from "../graph/dim.ts";
+import { mulDims, sameDim, symbolsOf } from "../graph/dim.ts";
+import { expandNd, literalNumbers } from "../graph/nd-array.ts";
+import { int64Tensor } from "../graph/tensor.ts";
+import { broadcastShapes, dtypeOf, numbersIn, shapeOf } from "./common.ts";
+import type { Axis } from "./roles.ts";
+import { atom, isHeight, isSpatial, liftedShape, showAxes } from "./roles.ts";
+import type { LiftContext, OpRule } from "./rule.ts";
+
+export const Expand: OpRule = {
+  infer(c) {
+    const x = shapeOf(c, 0);
+    const target = c.inputs[1]?.value;
+    const shape = x && target && broadcastShapes(c, [x, Array.from(target.data)]);
+    return [{ dtype: dtypeOf(c, 0), shape }];
+  },
+
+  value(c) {
+    const x = c.inputs[0]?.value;
+    const target = numbersIn(c, 1);
+    if (!x || !target) return undefined;
+    const sizes = broadcastShapes(c, [x.dims, target])?.filter((n) => typeof n === "number");
+    return sizes && [expandNd(x, sizes)];
+  },
+
+  lift(c) {
+    const { axes } = c.input(0);
+    const target = c.input(1).known.value;
+    const twin = c.input(1).twin.value;
+    const shape = c.outputs[0]?.shape;
+    if (!target || !twin || !shape) return c.refuse("E_EXPAND", "takes its sizes from the data");
+    const rank = shape.length;
+    const out = shape.map((size, i): Axis => {
+      const own = axes[i - (rank - axes.length)];
+      const at = i - (rank - target.data.length);
+      if (own && own.length > 0 && !own.every((a) => a.size === 1)) return own;
+      if (at < 0 || target.data[at] === 1) return own ?? [];
+      return expandedAxis(c, target.data[at]!, twin.data[at]!, i, rank, size);
+    });
+    const missing = out.flatMap((axis, i) => {
+      const at = i - (rank - axes.length);
+      return isHeight(axis) && at > 0 && !isHeight(axes[at]) ? [at] : [];
+    });
+    const x = missing.length > 0 ? c.add("Unsqueeze", [c.name(0), c.constant(int64Tensor(missing))]) : c.name(0);
+    c.emit([x, c.shape(liftedShape(out))]);
+    return [out];
+  },
+};
+
+/** What a target size stands for: the input's symbols say it, or its number and place. */
+function expandedAxis(c: LiftContext, target: Dim, twin: Dim, i: number, rank: number, size: Dim): Axis {
+  if (!sameDim(target, twin)) return [{ role: "H", size: target, depth: twin }];
+  if (typeof target !== "number") {
+    const symbols = symbolsOf(target);
+    return atom(symbols.has("W") ? "W" : symbols.has("N") ? "N" : "C", target);
+  }
+  const place = rank === 4 && i >= 2 ? (i === 2 ? "H" : "W") : undefined;
+  const bound = c.baked && place ? c.bind(target, place) : undefined;
+  if (bound && place) return [{ role: place, size: bound.size, ...(bound.depth !== undefined && { depth: bound.depth }) }];
+  return atom("C", size);
+}
+
+export const Tile: OpRule = {
+  infer(c) {
+    const x = shapeOf(c, 0);
+    const repeats = c.inputs[1]?.value;
+    return [{ dtype: dtypeOf(c, 0), shape: x?.map((n, i) => (repeats ? mulDims(n, repeats.data[i]!) : c.fresh())) }];
+  },
+  lift(c) {
+    const { axes } = c.input(0);
+    const repeats = literalNumbers(c.inputs[1]?.known.value);
+    if (!repeats) return c.refuse("E_TILE", "takes its counts from a computation");
+    const spatial = axes.some((axis, i) => isSpatial(axis) && repeats[i] !== 1);
+    if (spatial) return c.refuse("E_TILE", `repeats a spatial axis of ${showAxes(axes)}; how often depth repeats is not said`);
+    const lifted = axes.flatMap((axis, i) => (isHeight(axis) ? [1, 1] : [repeats[i]!]));
+    c.emit([c.name(0), c.constant(int64Tensor(lifted))]);
+    const shape = c.outputs[0]!.shape!;
+    return [axes.map((axis, i) => (repeats[i] === 1 ? axis : atom(axis[0]?.role === "N" ? "N" : "C", shape[i]!)))];
+  },
+};

@@ -1,0 +1,119 @@
+/**
+ * @file The geometry of sliding operators along one axis, and what it does to sizes.
+ *
+ * @see https://onnx.ai/onnx/operators/onnx__Conv.html
+ */
+
+import type { Dim } from "../graph/dim.ts";
+import { addDims, ceilDivDims, floorDivDims, maxDims, mulDims, subDims } from "../graph/dim.ts";
+import type { Attrs, Node } from "../graph/graph.ts";
+import { intAttr, ints, intsAttr, stringAttr } from "../graph/graph.ts";
+import { fail } from "./common.ts";
+
+/** One spatial axis of a convolution or a pool. Padding may be negative (a crop). */
+export interface Taps {
+  readonly kernel: number;
+  readonly stride: number;
+  readonly dilation: number;
+  readonly before: number;
+  readonly after: number;
+}
+
+/** Extent of a dilated kernel beyond its first tap. */
+export const reach = (t: Taps): number => t.dilation * (t.kernel - 1);
+
+/** Output size of a convolution: ⌊(n + p₀ + p₁ − d(k−1) − 1) / s⌋ + 1 */
+export function convSize(n: Dim, t: Taps): Dim {
+  return addDims(floorDivDims(addDims(n, t.before + t.after - reach(t) - 1), t.stride), 1);
+}
+
+/**
+ * Output size of a pool. With `ceil_mode` a last window may hang over, but it
+ * must start inside the input or the left padding.
+ */
+export function poolSize(n: Dim, t: Taps, ceil: boolean): Dim {
+  if (!ceil) return convSize(n, t);
+  const size = addDims(ceilDivDims(addDims(n, t.before + t.after - reach(t) - 1), t.stride), 1);
+  const lastStart = mulDims(subDims(size, 1), t.stride);
+  const inside = addDims(n, t.before);
+  if (typeof lastStart === "number" && typeof inside === "number") {
+    return lastStart >= inside ? (size as number) - 1 : size;
+  }
+  // starts at (size − 1)·s, which must be below n + p₀:  size ≤ ⌈(n + p₀) / s⌉
+  const bound = ceilDivDims(inside, t.stride);
+  const difference = subDims(bound, size);
+  if (typeof difference === "number") return difference < 0 ? bound : size;
+  return subDims(0, maxDims(subDims(0, size), subDims(0, bound)));
+}
+
+/** Output size of a transposed convolution: s(n−1) + output_padding + d(k−1) + 1 − p₀ − p₁ */
+export function convTransposeSize(n: Dim, t: Taps, outputPadding: number): Dim {
+  return addDims(
+    mulDims(subDims(n, 1), t.stride),
+    outputPadding + reach(t) + 1 - t.before - t.after,
+  );
+}
+
+export const autoPad = (node: Node): "NOTSET" | "SAME_UPPER" | "SAME_LOWER" | "VALID" => {
+  const mode = stringAttr(node, "auto_pad", "NOTSET") || "NOTSET";
+  if (mode === "NOTSET" || mode === "SAME_UPPER" || mode === "SAME_LOWER" || mode === "VALID") return mode;
+  return fail({ node }, `auto_pad is "${mode}"; ONNX knows NOTSET, SAME_UPPER, SAME_LOWER and VALID`);
+};
+
+/**
+ * Taps per spatial axis. `auto_pad` SAME is resolved where it can be: always at
+ * stride 1, otherwise only if the size is a number.
+ *
+ * @returns undefined if the padding depends on a size that is not known
+ */
+export function tapsOf(node: Node, kernel: readonly number[], sizes: readonly Dim[]): Taps[] | undefined {
+  const rank = kernel.length;
+  const strides = intsAttr(node, "strides") ?? new Array<number>(rank).fill(1);
+  const dilations = intsAttr(node, "dilations") ?? new Array<number>(rank).fill(1);
+  const pads = intsAttr(node, "pads") ?? new Array<number>(2 * rank).fill(0);
+  if (strides.length !== rank || dilations.length !== rank || pads.length !== 2 * rank) {
+    fail({ node }, `strides, dilations and pads must fit a kernel of ${rank} axes`);
+  }
+  if ([...strides, ...dilations, ...kernel].some((value) => value < 1)) {
+    fail({ node }, `kernel [${kernel.join(", ")}], strides [${strides.join(", ")}] and dilations [${dilations.join(", ")}] must be positive`);
+  }
+  const mode = autoPad(node);
+  const taps: Taps[] = [];
+  for (let i = 0; i < rank; i++) {
+    const t = { kernel: kernel[i]!, stride: strides[i]!, dilation: dilations[i]!, before: 0, after: 0 };
+    if (mode === "NOTSET") {
+      taps.push({ ...t, before: pads[i]!, after: pads[rank + i]! });
+      continue;
+    }
+    if (mode === "VALID") {
+      taps.push(t);
+      continue;
+    }
+    const n = sizes[i];
+    let total: number;
+    if (t.stride === 1) {
+      total = reach(t);
+    } else {
+      if (typeof n !== "number") return undefined;
+      total = Math.max(0, (Math.ceil(n / t.stride) - 1) * t.stride + reach(t) + 1 - n);
+    }
+    const small = Math.floor(total / 2);
+    const before = mode === "SAME_UPPER" ? small : total - small;
+    taps.push({ ...t, before, after: total - before });
+  }
+  return taps;
+}
+
+/** Output sizes under `auto_pad` SAME, whatever the padding: ⌈n / s⌉ */
+export const sameSizes = (node: Node, sizes: readonly Dim[]): Dim[] =>
+  sizes.map((n, i) => ceilDivDims(n, intsAttr(node, "strides")?.[i] ?? 1));
+
+/** Attributes that say what `taps` say. */
+export const tapsAttrs = (taps: readonly Taps[]): Attrs => ({
+  kernel_shape: ints(taps.map((t) => t.kernel)),
+  strides: ints(taps.map((t) => t.stride)),
+  dilations: ints(taps.map((t) => t.dilation)),
+  pads: ints([...taps.map((t) => t.before), ...taps.map((t) => t.after)]),
+});
+
+export const groupsOf = (node: Node): number => intAttr(node, "group", 1);

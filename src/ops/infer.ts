@@ -1,0 +1,97 @@
+/**
+ * @file Shape and constant inference: what can be known of every value before
+ * running, with sizes as expressions over the inputs' symbols.
+ */
+
+import { AcsconvError } from "../errors.ts";
+import { symbol } from "../graph/dim.ts";
+import type { Graph, Node, ValueInfo } from "../graph/graph.ts";
+import { opsetOf } from "../graph/graph.ts";
+import { ruleFor } from "./index.ts";
+import type { InferContext, Known, OpRule } from "./rule.ts";
+import { knownOf, VALUE_LIMIT } from "./source.ts";
+
+let unknowns = 0;
+/** A size nothing is known of; equal to itself only. */
+const fresh = () => symbol(`?${unknowns++}`);
+
+/** What is known of a node's outputs, given what is known of its inputs. */
+export function inferNode(
+  node: Node,
+  inputs: readonly (Known | undefined)[],
+  opset: number,
+  outer?: ReadonlyMap<string, Known>,
+): readonly Known[] {
+  const rule = ruleFor(node);
+  if (!rule) return node.outputs.map(() => ({}));
+  const context: InferContext = {
+    node,
+    inputs,
+    opset,
+    fresh,
+    subgraph(name) {
+      const attr = node.attrs[name];
+      if (attr?.kind !== "graph") return [];
+      const types = inferTypes(attr.value, { opset, ...(outer && { outer }) });
+      return attr.value.outputs.map((output) => types.get(output.name) ?? {});
+    },
+  };
+  const outputs = rule.infer(context);
+  const values = valuesOf(rule, context, outputs);
+  return node.outputs.map((_, i): Known => {
+    const value = values?.[i];
+    const known = outputs[i] ?? {};
+    if (!value || value.data.length > VALUE_LIMIT) return { dtype: known.dtype, shape: known.shape };
+    return { dtype: known.dtype, shape: value.dims, value };
+  });
+}
+
+function valuesOf(rule: OpRule, context: InferContext, outputs: readonly Known[]) {
+  // Elements are followed only where the result is small.
+  const small = outputs.every(({ shape }) => {
+    const count = shape?.reduce<number>((n, d) => (typeof d === "number" ? n * d : n), 1) ?? 1;
+    return count <= VALUE_LIMIT;
+  });
+  return small ? rule.value?.(context) : undefined;
+}
+
+/**
+ * Types and known elements of every value of a graph whose operators are in
+ * their current form (`upgradeGraph`).
+ *
+ * @throws {@link AcsconvError} ("graph") naming the node whose inputs contradict its operator
+ */
+export function inferTypes(
+  graph: Graph,
+  options: { opset?: number; outer?: ReadonlyMap<string, Known>; inputs?: ReadonlyMap<string, Known> } = {},
+): Map<string, Known> {
+  const types = new Map<string, Known>(options.outer);
+  const opset = options.opset ?? opsetOf(graph);
+  for (const input of graph.inputs) types.set(input.name, options.inputs?.get(input.name) ?? declared(input));
+  for (const [name, tensor] of graph.initializers) types.set(name, knownOf(tensor));
+  for (const node of graph.nodes) {
+    const inputs = node.inputs.map((name) => (name === "" ? undefined : (types.get(name) ?? {})));
+    const outputs = inferNode(node, inputs, opset, types);
+    node.outputs.forEach((name, i) => {
+      if (name) types.set(name, withDeclared(outputs[i] ?? {}, graph.valueInfos.get(name)));
+    });
+  }
+  return types;
+}
+
+const declared = ({ dtype, shape }: ValueInfo): Known => ({
+  ...(dtype && { dtype }),
+  ...(shape && { shape }),
+});
+
+/** The file's own word, where we know nothing. */
+const withDeclared = (known: Known, info: ValueInfo | undefined): Known =>
+  known.shape || !info?.shape ? known : { ...known, dtype: known.dtype ?? info.dtype, shape: info.shape };
+
+/** Refuses a graph that holds an operator without a rule, by name. */
+export function requireRule(node: Node, purpose: string): OpRule {
+  const rule = ruleFor(node);
+  if (rule) return rule;
+  const name = node.domain ? `${node.domain}.${node.op}` : node.op;
+  throw new AcsconvError("graph", `No rule for operator ${name} (node "${node.name || node.outputs[0]}"), which ${purpose} needs.`);
+}

@@ -1,0 +1,56 @@
+/**
+ * @file The internal operators of a lifted network. They hold the 2D kernel as
+ * it was trained, `w [O, C/g, Kh, Kw]`; running and saving lower them to plain
+ * ONNX (`passes/lower.ts`).
+ *
+ * LiftedConv: x [N, C, D, H, W] → y [N, O, D′, H′, W′], sized as by a plain
+ * convolution with `kernel_shape`, `strides`, `pads` and `dilations` over
+ * [D, H, W]. Attributes beside Conv's:
+ *   kind    acs, mean-acs, soft-acs, 2.5d or i3d
+ *   view    the plane of 2.5d
+ *   split   output channels per view (acs)
+ *   center  offset of the tap that an omitted axis reads, per axis of [D, H, W]
+ * Inputs: x, w, b (optional), logits [O, 3] (soft-acs).
+ *
+ * LiftedConvTranspose: the same for transposed convolutions, with
+ * `output_padding`; along the omitted axis the kernel is a box of one stride.
+ *
+ * Both are acsconv's own (domain `ai.acsconv`).
+ */
+
+import type { Dim } from "../graph/dim.ts";
+import { mulDims } from "../graph/dim.ts";
+import { intsAttr } from "../graph/graph.ts";
+import { dtypeOf, shapeOf } from "./common.ts";
+import { convSize, convTransposeSize, groupsOf, tapsOf } from "./geometry.ts";
+import type { InferContext, OpRule } from "./rule.ts";
+
+export const LIFTED_DOMAIN = "ai.acsconv";
+
+const refuse = { refuse: "the network is 3D already" };
+
+function sizes(c: InferContext, channels: Dim | undefined, size: typeof convSize): Dim[] | undefined {
+  const x = shapeOf(c, 0);
+  const kernel = intsAttr(c.node, "kernel_shape");
+  if (!x || !kernel || channels === undefined) return undefined;
+  const taps = tapsOf(c.node, kernel, x.slice(2))!;
+  return [x[0]!, channels, ...x.slice(2).map((n, i) => size(n, taps[i]!))];
+}
+
+export const LiftedConv: OpRule = {
+  infer: (c) => [{ dtype: dtypeOf(c, 0), shape: sizes(c, shapeOf(c, 1)?.[0], convSize) }],
+  lift: refuse,
+};
+
+export const LiftedConvTranspose: OpRule = {
+  infer(c) {
+    const w = shapeOf(c, 1);
+    const channels = w && mulDims(w[1]!, groupsOf(c.node));
+    const padding = intsAttr(c.node, "output_padding")!;
+    let axis = 0;
+    return [
+      { dtype: dtypeOf(c, 0), shape: sizes(c, channels, (n, t) => convTransposeSize(n, t, padding[axis++]!)) },
+    ];
+  },
+  lift: refuse,
+};

@@ -1,0 +1,211 @@
+/**
+ * @file Matrix products: Gemm and MatMul contract features with a weight, or
+ * two activations with each other (attention, non-local blocks).
+ *
+ * @see https://onnx.ai/onnx/operators/onnx__Gemm.html
+ */
+
+import type { Dim } from "../graph/dim.ts";
+import { mulDims } from "../graph/dim.ts";
+import { int, intAttr } from "../graph/graph.ts";
+import { int64Tensor } from "../graph/tensor.ts";
+import { broadcastShapes, dtypeOf, fail, shapeOf } from "./common.ts";
+import { sameDim } from "../graph/dim.ts";
+import type { Axes, Axis } from "./roles.ts";
+import { atom, hasHeight, hasRole, isHeight, isSpatial, showAxes } from "./roles.ts";
+import type { LiftContext, OpRule } from "./rule.ts";
+import { dealChannels } from "./views.ts";
+
+const transposed = (c: { readonly node: LiftContext["node"] }, name: string): boolean =>
+  intAttr(c.node, name, 0) === 1;
+
+export const Gemm: OpRule = {
+  infer(c) {
+    const [a, b] = [shapeOf(c, 0), shapeOf(c, 1)];
+    if (!a || !b) return [{ dtype: dtypeOf(c, 0) }];
+    const [m, k] = transposed(c, "transA") ? [a[1]!, a[0]!] : [a[0]!, a[1]!];
+    const [l, n] = transposed(c, "transB") ? [b[1]!, b[0]!] : [b[0]!, b[1]!];
+    if (typeof k === "number" && typeof l === "number" && k !== l) {
+      fail(c, `contracts ${k} features with a weight of ${l}`);
+    }
+    return [{ dtype: dtypeOf(c, 0), shape: [m, n] }];
+  },
+
+  lift(c) {
+    const { axes } = c.input(0);
+    const output = c.outputs[0]!.shape![1]!;
+    if (!hasHeight(axes)) {
+      c.emit(c.names());
+      return [[axes[transposed(c, "transA") ? 1 : 0] ?? [], atom("C", output)]];
+    }
+    if (transposed(c, "transA") || !c.input(1).constant) {
+      return c.refuse("E_MATMUL_PLANE", `multiplies over the image plane (${showAxes(axes)})`);
+    }
+    const features = axes[1]!;
+    if (!isSpatial(features)) {
+      c.emit(c.names());
+      return [[axes[0]!, atom("C", output)]];
+    }
+    return flattenedHead(c, features, output);
+  },
+};
+
+/**
+ * A fully connected layer that reads a flattened map, C·H·W features tied to
+ * their pixels (VGG, AlexNet). In 3D the features are C·D·H·W:
+ *
+ *   mean  the mean over depth, then the layer as it is: any D, every weight kept
+ *   acs   thirds of the outputs read (H,W), (D,W), (D,H), the mean over the axis they omit
+ */
+function flattenedHead(c: LiftContext, features: Axis, output: Dim): readonly Axes[] {
+  const channels = features.filter((a) => a.role === "C");
+  const height = features.find((a) => a.role === "H")!;
+  const width = features.find((a) => a.role === "W");
+  const inOrder = features.map((a) => a.role).join("") === "CHW" && channels.length === 1 && width;
+  if (!inOrder) {
+    return c.refuse("E_FC_SPATIAL", `reads a flattened map in the order ${showAxes([features])}; only C·H·W can be lifted`);
+  }
+  const [C, h, w] = [c.probe(channels[0]!.size), c.probe(height.size), c.probe(width.size)];
+  const what = `reads a flattened ${C}×${h}×${w} map; its ${C * h * w} inputs are tied to ${h}×${w} positions`;
+  if (c.fc === "error") return c.refuse("E_FC_SPATIAL", `${what}; choose fc: "mean", "acs" or "cut"`);
+  if (c.fc === "cut") {
+    c.cut(0);
+    return [[]];
+  }
+  c.pin(what);
+  const batch = c.input(0).axes[0]!;
+  const d = height.depth ?? 1;
+  const out: Axes = [batch, atom("C", output)];
+  const unflatten = (sizes: readonly number[]): string => c.add("Reshape", [c.name(0), c.constant(int64Tensor(sizes))]);
+  const meanOver = (x: string, axis: number): string => {
+    const mean = c.add("ReduceMean", [x, c.constant(int64Tensor([axis]))], { keepdims: int(0) });
+    return c.add("Reshape", [mean, c.constant(int64Tensor([0, C * h * w]))]);
+  };
+  if (c.fc === "mean" || (h === 1 && w === 1)) {
+    c.warn(`${what}; it reads the mean over depth (fc: "mean")`);
+    c.emit([meanOver(unflatten([0, C, -1, h * w]), 2), ...c.names().slice(1)]);
+    return [out];
+  }
+  if (!sameDim(d, h) || h !== w) {
+    return c.refuse("E_FC_SPATIAL", `${what}; fc: "acs" needs a cubic map, but its depth is ${d.toString()}: fix the size, or choose fc: "mean"`);
+  }
+  if (transposed(c, "transB") === false) return c.refuse("E_FC_SPATIAL", `${what}; fc: "acs" needs a weight of [outputs, inputs]`);
+  const total = c.probe(output);
+  const rows = dealChannels(total, 1, c.split);
+  const volume = unflatten([0, C, h, h, w]);
+  const parts: string[] = [];
+  let start = 0;
+  rows.forEach((count, view) => {
+    if (count === 0) return;
+    const rowsOf = (i: number): string =>
+      c.add("Slice", [c.name(i), c.constant(int64Tensor([start])), c.constant(int64Tensor([start + count])), c.constant(int64Tensor([0]))]);
+    const inputs = [meanOver(volume, 2 + view), rowsOf(1), ...(c.node.inputs[2] ? [rowsOf(2)] : [])];
+    parts.push(c.add("Gemm", inputs, c.node.attrs));
+    start += count;
+  });
+  c.finish("Concat", parts, { axis: int(1) });
+  return [out];
+}
+
+export const MatMul: OpRule = {
+  infer(c) {
+    const [a, b] = [shapeOf(c, 0), shapeOf(c, 1)];
+    if (!a || !b) return [{ dtype: dtypeOf(c, 0) }];
+    const [x, y] = [a.length === 1 ? [1, ...a] : a, b.length === 1 ? [...b, 1] : b];
+    const [k, l] = [x.at(-1)!, y.at(-2)!];
+    if (typeof k === "number" && typeof l === "number" && k !== l) fail(c, `contracts ${k} elements with ${l}`);
+    const lead = broadcastShapes(c, [x.slice(0, -2), y.slice(0, -2)])!;
+    const rows = a.length === 1 ? [] : [x.at(-2)!];
+    const columns = b.length === 1 ? [] : [y.at(-1)!];
+    return [{ dtype: dtypeOf(c, 0), shape: [...lead, ...rows, ...columns] }];
+  },
+
+  lift(c) {
+    const [a, b] = [c.input(0), c.input(1)];
+    const shape = c.outputs[0]!.shape!;
+    const contracted = a.axes.at(-1) ?? [];
+    const against = b.constant ? [] : (b.axes.at(-2) ?? []);
+    if (a.constant && !b.constant && hasHeight(b.axes)) {
+      return c.refuse("E_MATMUL_PLANE", `multiplies the image plane ${showAxes(b.axes)} by a constant from the left`);
+    }
+    if (b.constant && isSpatial(contracted)) {
+      const [h, w] = [contracted.find((x) => x.role === "H"), contracted.find((x) => x.role === "W")];
+      if (contracted[0]?.role === "C" && h && w && a.axes.length === 2) return liftHeadAsGemm(c, contracted);
+      return c.refuse("E_MATMUL_PLANE", `contracts ${showAxes([contracted])} with a constant, which has no values for depth`);
+    }
+    if (!b.constant && spatialKey(contracted) !== spatialKey(against)) {
+      return c.refuse("E_MATMUL_PLANE", `contracts ${showAxes([contracted])} with ${showAxes([against])}`);
+    }
+    const alone = [a, b].some(({ axes, constant }) => !constant && axes.slice(-2).some(isHeight) );
+    const heightOutside = [a, b].some(({ axes }) => axes.slice(-2).some((axis) => isHeight(axis)));
+    if (alone && heightOutside && !matrixAxesSafe(a.axes, b.axes, b.constant)) {
+      return c.refuse("E_MATMUL_PLANE", `multiplies planes of height by width (${showAxes(a.axes)} × ${showAxes(b.axes)})`);
+    }
+    c.emit(c.names());
+    const lead = [...a.axes.slice(0, -1)];
+    const last: Axis = b.constant ? atom("C", shape.at(-1)!) : b.axes.length === 1 ? [] : b.axes.at(-1)!;
+    if (b.constant && (b.known.shape?.length ?? 2) === 1) return [lead];
+    const longer = b.axes.length > a.axes.length ? b.axes.slice(0, b.axes.length - a.axes.length) : [];
+    return [[...longer, ...lead, last]];
+  },
+};
+
+const spatialKey = (axis: Axis): string => axis.map((a) => (a.role === "H" || a.role === "W" ? a.role : "·")).join("");
+
+/** Depth may stand among the batch axes or as rows beside height only if a constant multiplies features. */
+const matrixAxesSafe = (a: Axes, b: Axes, constant: boolean): boolean =>
+  constant && !hasRole(a.at(-1), "H") && !hasHeight(b);
+
+/** x [N, C·H·W] × w [C·H·W, O]: the same head as Gemm's, written without a bias. */
+function liftHeadAsGemm(c: LiftContext, features: Axis): readonly Axes[] {
+  if (c.fc === "acs") return c.refuse("E_FC_SPATIAL", 'fc: "acs" needs a Gemm head; choose fc: "mean"');
+  return flattenedHead(c, features, c.outputs[0]!.shape![1]!);
+}
+
+/**
+ * Einsum: letters of the equation are axes; wherever the letter of height
+ * occurs, a letter for depth goes before it.
+ */
+export const Einsum: OpRule = {
+  infer(c) {
+    const { terms, output } = equation(c);
+    const sizes = new Map<string, Dim>();
+    for (const [i, term] of terms.entries()) {
+      const shape = shapeOf(c, i);
+      if (!shape || term.includes(".")) return [{ dtype: dtypeOf(c, 0) }];
+      [...term].forEach((letter, axis) => {
+        if (sizes.get(letter) === undefined || sizes.get(letter) === 1) sizes.set(letter, shape[axis]!);
+      });
+    }
+    return [{ dtype: dtypeOf(c, 0), shape: [...output].map((letter) => sizes.get(letter)!) }];
+  },
+  lift(c) {
+    const { terms, output } = equation(c);
+    const roles = new Map<string, Axis>();
+    terms.forEach((term, i) => {
+      const { axes, constant } = c.input(i);
+      [...term].forEach((letter, axis) => {
+        if (!constant && axes[axis]) roles.set(letter, axes[axis]);
+      });
+    });
+    const depth = [..."abcdefghijklmnopqrstuvwxyz"].find((letter) => !terms.join("").includes(letter))!;
+    const heights = [...roles].filter(([, axis]) => isHeight(axis)).map(([letter]) => letter);
+    if (heights.length > 1) return c.refuse("E_EINSUM", "names height twice");
+    const rewrite = (term: string): string => term.replaceAll(heights[0] ?? "\0", (letter) => depth + letter);
+    const constantHeight = terms.some((term, i) => c.input(i).constant && heights[0] && term.includes(heights[0]));
+    if (constantHeight) return c.refuse("E_EINSUM", "contracts height with a constant, which has no values for depth");
+    const attrs = { equation: { kind: "string" as const, value: `${terms.map(rewrite).join(",")}->${rewrite(output)}` } };
+    c.emit(c.names(), { attrs });
+    const shape = c.outputs[0]!.shape!;
+    return [[...output].map((letter, i) => roles.get(letter) ?? atom("C", shape[i] ?? mulDims(1, 1)))];
+  },
+};
+
+function equation(c: { readonly node: LiftContext["node"] }): { terms: string[]; output: string } {
+  const attr = c.node.attrs["equation"];
+  const text = attr?.kind === "string" ? attr.value.replaceAll(" ", "") : "";
+  const [left = "", right] = text.split("->");
+  const letters = [...left.replaceAll(",", "")];
+  const once = letters.filter((letter) => letters.indexOf(letter) === letters.lastIndexOf(letter));
+  return { terms: left.split(","), output: right ?? once.sort().join("") };
+}

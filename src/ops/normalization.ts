@@ -1,0 +1,133 @@
+/**
+ * @file Normalisations. Batch, instance and local-response normalisation take
+ * images of any rank, so lifting only counts depth among the pixels.
+ *
+ * @see https://onnx.ai/onnx/operators/onnx__BatchNormalization.html
+ */
+
+import type { Dim } from "../graph/dim.ts";
+import { float, floatAttr, int, intAttr } from "../graph/graph.ts";
+import { floatTensor, int64Tensor } from "../graph/tensor.ts";
+import { dtypeOf, imageAxes, liftSame, normAxis, sameAsInput, shapeOf } from "./common.ts";
+import { hasHeight, isHeight, isSpatial, liftedAxes, liftedAxis, showAxes } from "./roles.ts";
+import type { Lifted, LiftContext, LiftRule, OpRule } from "./rule.ts";
+
+const liftImage: LiftRule = (c) => {
+  imageAxes(c);
+  return liftSame(c);
+};
+
+export const BatchNormalization: OpRule = {
+  infer(c) {
+    const statistic = { dtype: dtypeOf(c, 3), shape: shapeOf(c, 3) };
+    return [...sameAsInput(c), statistic, statistic];
+  },
+  lift: (c) =>
+    intAttr(c.node, "training_mode", 0) === 1
+      ? c.refuse("E_TRAINING", "was exported in training mode; export the network with eval()")
+      : liftImage(c),
+};
+
+export const imageNormalization: OpRule = { infer: sameAsInput, lift: liftImage };
+
+/**
+ * LayerNormalization over the axes from `axis` on.
+ *
+ *   y = (x − mean) / √(variance + ε) · scale + bias
+ *
+ * Over features alone (NHWC) nothing changes. Over height and width the
+ * statistics take in depth; scale and bias are held per pixel of a slice, which
+ * the fused operator cannot broadcast along depth, so it is written out.
+ */
+export const LayerNormalization: OpRule = {
+  infer(c) {
+    const x = shapeOf(c, 0);
+    const axis = x && normAxis(c, intAttr(c.node, "axis", -1), x.length);
+    const statistic = { dtype: "float32" as const, shape: x?.map((n, i): Dim => (i < axis! ? n : 1)) };
+    return [...sameAsInput(c), statistic, statistic];
+  },
+  lift(c) {
+    const { axes } = c.input(0);
+    const axis = normAxis(c, intAttr(c.node, "axis", -1), axes.length);
+    if (c.node.outputs.slice(1).some((name) => name)) {
+      return c.refuse("E_TRAINING", "hands out its statistics, as only training graphs do");
+    }
+    const over = axes.slice(axis);
+    if (!hasHeight(over)) {
+      const at = axis < axes.length ? liftedAxis(axes, axis) : axis;
+      c.emit(c.names(), { attrs: { ...c.node.attrs, axis: int(at) } });
+      return [axes];
+    }
+    if (!over.every((a) => a.length <= 1)) {
+      return c.refuse("E_LAYER_NORM", `normalises over ${showAxes(over)}, which merges height with other axes`);
+    }
+    c.warn("normalises over height and width; statistics take in depth, scale and bias are shared along it");
+    const dims = int64Tensor(axes.flatMap((_, i) => (i < axis ? [] : liftedAxes(axes, i))));
+    const keep = { keepdims: int(1) };
+    const centred = c.add("Sub", [c.name(0), c.add("ReduceMean", [c.name(0), c.constant(dims)], keep)]);
+    const variance = c.add("ReduceMean", [c.add("Mul", [centred, centred]), c.constant(dims)], keep);
+    const epsilon = c.constant(floatTensor([], [floatAttr(c.node, "epsilon", 1e-5)]));
+    const deviation = c.add("Sqrt", [c.add("Add", [variance, epsilon])]);
+    const affine = (i: number): string => alongDepth(c, c.input(i), i, axis);
+    const normal = c.add("Div", [centred, deviation]);
+    const bias = c.node.inputs[2] ? affine(2) : undefined;
+    if (bias === undefined) c.finish("Mul", [normal, affine(1)]);
+    else c.finish("Add", [c.add("Mul", [normal, affine(1)]), bias]);
+    return [axes];
+  },
+};
+
+/** A per-pixel parameter, given an axis of size 1 where depth goes. */
+function alongDepth(c: LiftContext, parameter: Lifted, i: number, firstAxis: number): string {
+  const height = c.input(0).axes.findIndex(isHeight);
+  const at = parameter.known.shape!.length - (c.input(0).axes.length - height);
+  return at <= 0 && firstAxis >= height
+    ? c.name(i)
+    : c.add("Unsqueeze", [c.name(i), c.constant(int64Tensor([Math.max(0, at)]))]);
+}
+
+/** Normalisations over one axis (LpNormalization) that leave sizes alone. */
+export const LpNormalization: OpRule = {
+  infer: sameAsInput,
+  lift(c) {
+    const { axes } = c.input(0);
+    const axis = normAxis(c, intAttr(c.node, "axis", -1), axes.length);
+    if (isSpatial(axes[axis])) return c.refuse("E_AXIS_H", `normalises along one spatial axis of ${showAxes(axes)}`);
+    c.emit(c.names(), { attrs: { p: int(intAttr(c.node, "p", 2)), axis: int(liftedAxis(axes, axis)) } });
+    return [axes];
+  },
+};
+
+/** (x − mean) / (deviation + 1e-9) over `axes`, by default batch and pixels. */
+export const MeanVarianceNormalization: OpRule = {
+  infer: sameAsInput,
+  lift(c) {
+    const { axes } = c.input(0);
+    const attr = c.node.attrs["axes"];
+    const over = (attr?.kind === "ints" ? attr.value : [0, 2, 3]).map((axis) => normAxis(c, axis, axes.length));
+    c.emit(c.names(), {
+      attrs: { axes: { kind: "ints", value: over.flatMap((axis) => liftedAxes(axes, axis)) } },
+    });
+    return [axes];
+  },
+};
+
+/**
+ * Local response normalisation spelled out by PyTorch: a 5-D average pool over
+ * features. Handled by AveragePool; the fused operator is an image operator.
+ */
+export const LRN: OpRule = {
+  infer: sameAsInput,
+  lift(c) {
+    imageAxes(c);
+    c.emit(c.names(), {
+      attrs: {
+        size: int(intAttr(c.node, "size", 1)),
+        alpha: float(floatAttr(c.node, "alpha", 1e-4)),
+        beta: float(floatAttr(c.node, "beta", 0.75)),
+        bias: float(floatAttr(c.node, "bias", 1)),
+      },
+    });
+    return [c.input(0).axes];
+  },
+};

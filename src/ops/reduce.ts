@@ -1,0 +1,93 @@
+/**
+ * @file Reductions over axes, and searches along one.
+ *
+ *   x [N, C, H, W], axes {2, 3}  →  y [N, C, 1, 1]  (keepdims)  or  [N, C]
+ *
+ * @see https://onnx.ai/onnx/operators/onnx__ReduceMean.html
+ */
+
+import type { Dim } from "../graph/dim.ts";
+import { int, intAttr } from "../graph/graph.ts";
+import type { NdArray } from "../graph/nd-array.ts";
+import { addDims, maxDims, minDims, mulDims } from "../graph/dim.ts";
+import { int64Tensor } from "../graph/tensor.ts";
+import { dtypeOf, normAxis, numbersIn, shapeOf } from "./common.ts";
+import type { Axis } from "./roles.ts";
+import { hasRole, isHeight, isSpatial, liftedAxes, liftedAxis, showAxes } from "./roles.ts";
+import type { InferContext, LiftContext, OpRule } from "./rule.ts";
+
+const keepsDims = (c: InferContext | LiftContext): boolean => intAttr(c.node, "keepdims", 1) === 1;
+
+/** Axes to reduce, ascending; every axis where none is named; undefined if they are not constant. */
+function axesIn(c: InferContext, rank: number): number[] | undefined {
+  const given = c.node.inputs[1] ? numbersIn(c, 1) : [];
+  if (!given) return undefined;
+  if (given.length > 0) return [...new Set(given.map((axis) => normAxis(c, axis, rank)))].sort((a, b) => a - b);
+  return intAttr(c.node, "noop_with_empty_axes", 0) === 1 ? [] : Array.from({ length: rank }, (_, i) => i);
+}
+
+function reduceValue(c: InferContext, join: (a: Dim, b: Dim) => Dim): readonly NdArray[] | undefined {
+  const x = c.inputs[0]?.value;
+  const axes = x && axesIn(c, x.dims.length);
+  if (!x || !axes || axes.length < x.dims.length || x.data.length === 0) return undefined;
+  const total = Array.from(x.data).reduce(join);
+  return [{ dims: keepsDims(c) ? x.dims.map(() => 1) : [], data: [total] }];
+}
+
+export const reduce = (join?: "sum" | "product" | "max" | "min"): OpRule => ({
+  infer(c) {
+    const x = shapeOf(c, 0);
+    const axes = x && axesIn(c, x.length);
+    if (!x || !axes) {
+      return [{ dtype: dtypeOf(c, 0), shape: x && keepsDims(c) ? x.map(() => c.fresh()) : undefined }];
+    }
+    const shape = keepsDims(c)
+      ? x.map((n, axis) => (axes.includes(axis) ? 1 : n))
+      : x.filter((_, axis) => !axes.includes(axis));
+    return [{ dtype: dtypeOf(c, 0), shape }];
+  },
+
+  value: (c) =>
+    join && reduceValue(c, { sum: addDims, product: mulDims, max: maxDims, min: minDims }[join]),
+
+  lift(c) {
+    const { axes } = c.input(0);
+    const given = c.node.inputs[1] ? c.numbers(1) : [];
+    if (!given) return c.refuse("E_AXES", "takes its axes from a computation");
+    const noop = intAttr(c.node, "noop_with_empty_axes", 0) === 1;
+    const over =
+      given.length > 0 ? given.map((axis) => normAxis(c, axis, axes.length)) : noop ? [] : axes.map((_, i) => i);
+    const height = over.some((axis) => hasRole(axes[axis], "H"));
+    const width = over.some((axis) => hasRole(axes[axis], "W"));
+    const hasWidth = axes.some((axis) => hasRole(axis, "W"));
+    if (height && !width && hasWidth) c.warn("reduces height but not width; depth goes with height");
+    const lifted = over.flatMap((axis) => liftedAxes(axes, axis)).sort((a, b) => a - b);
+    const inputs = lifted.length > 0 || noop ? [c.name(0), c.constant(int64Tensor(lifted))] : [c.name(0)];
+    c.emit(inputs);
+    if (!keepsDims(c)) return [axes.filter((_, axis) => !over.includes(axis))];
+    return [axes.map((axis, i): Axis => (over.includes(i) ? shrink(axis) : axis))];
+  },
+});
+
+/** A reduced height stays an axis of height, of size 1, and so depth does. */
+const shrink = (axis: Axis): Axis => (isHeight(axis) ? [{ role: "H", size: 1 }] : []);
+
+/** ArgMax and ArgMin: the index of the extreme element along one axis. */
+export const argExtreme: OpRule = {
+  infer(c) {
+    const x = shapeOf(c, 0);
+    if (!x) return [{ dtype: "int64" }];
+    const axis = normAxis(c, intAttr(c.node, "axis", 0), x.length);
+    const shape = keepsDims(c) ? x.map((n, i): Dim => (i === axis ? 1 : n)) : x.filter((_, i) => i !== axis);
+    return [{ dtype: "int64", shape }];
+  },
+  lift(c) {
+    const { axes } = c.input(0);
+    const axis = normAxis(c, intAttr(c.node, "axis", 0), axes.length);
+    if (isSpatial(axes[axis])) {
+      return c.refuse("E_ARG_SPATIAL", `looks for a position along one spatial axis of ${showAxes(axes)}`);
+    }
+    c.emit(c.names(), { attrs: { ...c.node.attrs, axis: int(liftedAxis(axes, axis)) } });
+    return [keepsDims(c) ? axes.map((a, i) => (i === axis ? [] : a)) : axes.filter((_, i) => i !== axis)];
+  },
+};

@@ -1,0 +1,101 @@
+/**
+ * @file Operators we know well enough to type but that have no 3D reading, each
+ * with the reason; and DepthToSpace, which lifting rewrites first.
+ */
+
+import type { Dim } from "../graph/dim.ts";
+import { floorDivDims, mulDims } from "../graph/dim.ts";
+import type { DType } from "../graph/tensor.ts";
+import { intAttr } from "../graph/graph.ts";
+import { dtypeOf, normAxis, numbersIn, sameAsInput, shapeOf, verbatim } from "./common.ts";
+import { hasHeight } from "./roles.ts";
+import type { InferContext, Known, LiftRule, OpRule } from "./rule.ts";
+
+/** Copied where there is no image in sight, refused where there is. */
+const unlessImage =
+  (why: string): LiftRule =>
+  (c) => {
+    const image = c.inputs.some((input) => input && hasHeight(input.axes));
+    return image ? c.refuse(`E_${c.node.op.toUpperCase()}`, why) : verbatim(c);
+  };
+
+const refused = (why: string, infer: (c: InferContext) => readonly Known[]): OpRule => ({
+  infer,
+  lift: unlessImage(why),
+});
+
+const typed = (dtype?: DType) => (c: InferContext): Known[] => [{ dtype: dtype ?? dtypeOf(c, 0) }];
+const likeIndices = (c: InferContext): Known[] => [{ dtype: dtypeOf(c, 0), shape: shapeOf(c, 1) }];
+
+const positions = "picks or places elements by computed position in the image plane";
+const boxes = "works with boxes or flow in the image plane, which have no third axis; cut the graph before it with `outputs`";
+
+export const GatherElements = refused(positions, likeIndices);
+export const GatherND = refused(positions, (c) => {
+  const [x, indices] = [shapeOf(c, 0), shapeOf(c, 1)];
+  const last = indices?.at(-1);
+  const batch = intAttr(c.node, "batch_dims", 0);
+  if (!x || typeof last !== "number") return typed()(c);
+  return [{ dtype: dtypeOf(c, 0), shape: [...indices!.slice(0, -1), ...x.slice(batch + last)] }];
+});
+export const ScatterElements = refused(positions, sameAsInput);
+export const ScatterND = refused(positions, sameAsInput);
+export const OneHot = refused(positions, (c) => {
+  const indices = shapeOf(c, 0);
+  const depth = numbersIn(c, 1)?.[0];
+  if (!indices) return [{ dtype: dtypeOf(c, 2) }];
+  const axis = normAxis(c, intAttr(c.node, "axis", -1), indices.length + 1);
+  return [{ dtype: dtypeOf(c, 2), shape: [...indices.slice(0, axis), depth ?? c.fresh(), ...indices.slice(axis)] }];
+});
+export const NonZero = refused(positions, (c) => {
+  const rank = shapeOf(c, 0)?.length;
+  return [{ dtype: "int64", shape: rank === undefined ? undefined : [rank, c.fresh()] }];
+});
+export const CumSum = refused("accumulates along an axis of the image", sameAsInput);
+export const Trilu = refused("masks a triangle of a plane", sameAsInput);
+export const TopK = refused("sorts along an axis of the image", (c) => {
+  const x = shapeOf(c, 0);
+  const axis = x && normAxis(c, intAttr(c.node, "axis", -1), x.length);
+  const shape = x?.map((n, i) => (i === axis ? (numbersIn(c, 1)?.[0] ?? c.fresh()) : n));
+  return [
+    { dtype: dtypeOf(c, 0), shape },
+    { dtype: "int64", shape },
+  ];
+});
+export const NonMaxSuppression = refused(boxes, (c) => [{ dtype: "int64", shape: [c.fresh(), 3] }]);
+export const RoiAlign = refused(boxes, (c) => {
+  const [x, rois] = [shapeOf(c, 0), shapeOf(c, 1)];
+  if (!x || !rois) return typed()(c);
+  const size: Dim[] = [intAttr(c.node, "output_height", 1), intAttr(c.node, "output_width", 1)];
+  return [{ dtype: dtypeOf(c, 0), shape: [rois[0]!, x[1]!, ...size] }];
+});
+export const GridSample = refused(boxes, (c) => {
+  const [x, grid] = [shapeOf(c, 0), shapeOf(c, 1)];
+  if (!x || !grid) return typed()(c);
+  return [{ dtype: dtypeOf(c, 0), shape: [x[0]!, x[1]!, ...grid.slice(1, -1)] }];
+});
+export const DeformConv = refused("moves its taps by offsets in the image plane, which have no third component", typed());
+export const MaxUnpool = refused("unpools by indices into a slice", typed());
+
+/** Features move into b×b pixels; rewritten as a transposed convolution before lifting. */
+export const DepthToSpace = refused("moves features into blocks of pixels", (c) => {
+  const x = shapeOf(c, 0);
+  const b = intAttr(c.node, "blocksize", 1);
+  const shape = x && [x[0]!, floorDivDims(x[1]!, b * b), mulDims(x[2]!, b), mulDims(x[3]!, b)];
+  return [{ dtype: dtypeOf(c, 0), shape }];
+});
+/** The inverse; rewritten as a convolution with stride b. */
+export const SpaceToDepth = refused("moves blocks of pixels into features", (c) => {
+  const x = shapeOf(c, 0);
+  const b = intAttr(c.node, "blocksize", 1);
+  const shape = x && [x[0]!, mulDims(x[1]!, b * b), floorDivDims(x[2]!, b), floorDivDims(x[3]!, b)];
+  return [{ dtype: dtypeOf(c, 0), shape }];
+});
+
+/** Loops and branches that survive folding: types of what they yield, nothing more. */
+export const If = refused("branches on data", (c) => c.subgraph("then_branch").map(({ dtype }) => ({ dtype })));
+export const EyeLike = refused("makes a diagonal of a plane", (c) => {
+  const [x] = sameAsInput(c);
+  return [x!];
+});
+

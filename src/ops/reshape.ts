@@ -1,0 +1,225 @@
+/**
+ * @file Operators that only regroup elements: Reshape, Flatten, Squeeze,
+ * Unsqueeze and Transpose.
+ *
+ * Reshape is lifted by matching row-major prefix products of the exported sizes
+ * to the input's atoms: every output axis takes whole atoms, in order, and may
+ * split a feature atom into factors. The order settles H = W.
+ *
+ *   [N, 116, 28, 28] → [N, 2, 58, 28, 28]     [N][C₁][C₂][H][W]
+ *   [N, C, H, W]     → [N, C, −1]             [N][C][H·W]
+ *
+ * @see https://onnx.ai/onnx/operators/onnx__Reshape.html
+ */
+
+import type { Dim } from "../graph/dim.ts";
+import { exactQuotient, productOfDims, sameDim } from "../graph/dim.ts";
+import { int, intAttr, ints, intsAttr } from "../graph/graph.ts";
+import { ndArray, transposeNd } from "../graph/nd-array.ts";
+import { elementCount, int64Tensor } from "../graph/tensor.ts";
+import { dtypeOf, fail, normAxis, numbersIn, shapeOf } from "./common.ts";
+import type { Atom, Axes, Axis } from "./roles.ts";
+import { isHeight, liftedAxes, liftedAxis, liftedShape, showAxes } from "./roles.ts";
+import type { InferContext, Known, LiftContext, OpRule } from "./rule.ts";
+
+/** Output sizes of a Reshape: 0 copies the input's size, −1 takes what is left. */
+function reshapeSizes(c: InferContext): readonly Dim[] | undefined {
+  const target = c.inputs[1]?.value;
+  const x = shapeOf(c, 0);
+  if (!target) {
+    const rank = c.inputs[1]?.shape?.[0];
+    return typeof rank === "number" ? Array.from({ length: rank }, () => c.fresh()) : undefined;
+  }
+  const copies = intAttr(c.node, "allowzero", 0) === 0;
+  const sizes = Array.from(target.data, (size, i) => (size === 0 && copies ? (x?.[i] ?? c.fresh()) : size));
+  const open = sizes.indexOf(-1);
+  if (open < 0) return sizes;
+  const rest = productOfDims(sizes.filter((_, i) => i !== open));
+  const total = x && productOfDims(x);
+  const left = total === undefined ? undefined : rest === 0 ? 0 : exactQuotient(total, rest);
+  if (left !== undefined && typeof left === "number" && !Number.isInteger(left)) {
+    fail(c, `cannot regroup ${String(total)} elements into [${Array.from(target.data).join(", ")}]`);
+  }
+  sizes[open] = left ?? c.fresh();
+  return sizes;
+}
+
+const regroup = (c: InferContext, shape: readonly Dim[] | undefined): Known[] => [{ dtype: dtypeOf(c, 0), shape }];
+
+/** The same elements under other sizes. */
+function sameElements(c: InferContext, shape: readonly Dim[] | undefined) {
+  const x = c.inputs[0]?.value;
+  if (!x || !shape?.every((n): n is number => typeof n === "number")) return undefined;
+  return elementCount(shape) === x.data.length ? [ndArray(shape, x.data)] : undefined;
+}
+
+export const Reshape: OpRule = {
+  infer: (c) => regroup(c, reshapeSizes(c)),
+  value: (c) => sameElements(c, reshapeSizes(c)),
+  lift(c) {
+    const shape = c.outputs[0]?.shape;
+    if (!shape) return c.refuse("E_RESHAPE", "takes its sizes from the data");
+    const axes = matchAxes(c, c.input(0).axes, shape);
+    c.reshape(c.name(0), axes, true);
+    return [axes];
+  },
+};
+
+/** Deals the input's atoms to output axes of the given sizes. */
+export function matchAxes(c: LiftContext, from: Axes, to: readonly Dim[]): Axes {
+  const atoms: Atom[] = from.flat().filter((a) => a.size !== 1);
+  const sizes = to.map((size) => c.probe(size));
+  const stuck = (): never =>
+    c.refuse(
+      "E_SPATIAL_SPLIT",
+      `regroups ${showAxes(from)} of ${from.map((axis) => c.probe(productOfDims(axis.map((a) => a.size)))).join("×")} into ${sizes.join("×")}, which parts or mixes spatial axes`,
+    );
+  const axes: Axis[] = sizes.map((size) => {
+    let left = size;
+    const axis: Atom[] = [];
+    // A size of 1 that is only so in the export (a batch of one, a map shrunk to one pixel) goes to an axis of 1.
+    if (left === 1 && atoms[0] && c.probe(atoms[0].size) === 1) return [atoms.shift()!];
+    while (left > 1) {
+      const next = atoms[0];
+      if (!next) return stuck();
+      const size = c.probe(next.size);
+      if (left % size === 0) {
+        axis.push(next);
+        atoms.shift();
+        left /= size;
+      } else if (next.role === "C" && size % left === 0) {
+        const quotient = exactQuotient(next.size, left);
+        if (quotient === undefined) return stuck();
+        axis.push({ role: "C", size: left });
+        atoms[0] = { role: "C", size: quotient };
+        left = 1;
+      } else {
+        return stuck();
+      }
+    }
+    // Features merged with features are features.
+    return axis.every((a) => a.role === "C") && axis.length > 1
+      ? [{ role: "C", size: productOfDims(axis.map((a) => a.size)) }]
+      : axis;
+  });
+  const rest = atoms.filter((a) => c.probe(a.size) !== 1);
+  if (rest.length > 0) return stuck();
+  if (atoms.length > 0) axes[axes.length - 1] = [...(axes.at(-1) ?? []), ...atoms];
+  return axes;
+}
+
+export const Flatten: OpRule = {
+  infer: (c) => regroup(c, flattenSizes(c)),
+  value: (c) => sameElements(c, flattenSizes(c)),
+  lift(c) {
+    const { axes } = c.input(0);
+    const axis = flattenAxis(c, axes.length);
+    const merge = (part: Axes): Axis => {
+      const atoms = part.flat().filter((a) => a.size !== 1);
+      const features = atoms.every((a) => a.role === "C") && atoms.length > 1;
+      return features ? [{ role: "C", size: productOfDims(atoms.map((a) => a.size)) }] : atoms;
+    };
+    const out = [merge(axes.slice(0, axis)), merge(axes.slice(axis))];
+    const at = axis === 0 ? 0 : axis < axes.length ? liftedAxes(axes, axis)[0]! : liftedShape(axes).length;
+    c.emit([c.name(0)], { attrs: { axis: int(at) } });
+    return [out];
+  },
+};
+
+function flattenAxis(c: InferContext | LiftContext, rank: number): number {
+  const axis = intAttr(c.node, "axis", 1);
+  return axis === rank ? rank : normAxis(c, axis, rank);
+}
+
+function flattenSizes(c: InferContext): Dim[] | undefined {
+  const x = shapeOf(c, 0);
+  if (!x) return undefined;
+  const axis = flattenAxis(c, x.length);
+  return [productOfDims(x.slice(0, axis)), productOfDims(x.slice(axis))];
+}
+
+/** Axes to drop; without a list, every axis of size 1. */
+function squeezed(c: InferContext, shape: readonly Dim[]): number[] | undefined {
+  if (!c.node.inputs[1]) return shape.flatMap((n, axis) => (n === 1 ? [axis] : []));
+  return numbersIn(c, 1)?.map((axis) => normAxis(c, axis, shape.length));
+}
+
+function squeezeSizes(c: InferContext): Dim[] | undefined {
+  const x = shapeOf(c, 0);
+  const drop = x && squeezed(c, x);
+  return drop && x.filter((_, axis) => !drop.includes(axis));
+}
+
+export const Squeeze: OpRule = {
+  infer: (c) => regroup(c, squeezeSizes(c)),
+  value: (c) => sameElements(c, squeezeSizes(c)),
+  lift(c) {
+    const { axes } = c.input(0);
+    const given = c.node.inputs[1]
+      ? c.numbers(1)
+      : axes.flatMap((axis, i) => (axis.every((a) => a.size === 1) ? [i] : []));
+    if (!given) return c.refuse("E_AXES", "takes its axes from a computation");
+    const drop = given.map((axis) => normAxis(c, axis, axes.length));
+    for (const axis of drop) {
+      const sizes = axes[axis]!.map((a) => a.size);
+      if (isHeight(axes[axis]) && !sameDim(sizes[0]!, 1)) {
+        c.pin("it drops an axis of height, which must stay 1");
+      }
+    }
+    c.emit([c.name(0), c.constant(int64Tensor(drop.flatMap((axis) => liftedAxes(axes, axis))))]);
+    return [axes.filter((_, axis) => !drop.includes(axis))];
+  },
+};
+
+function unsqueezed(c: InferContext | LiftContext, given: readonly number[], rank: number): number[] {
+  return given.map((axis) => normAxis(c, axis, rank + given.length)).sort((a, b) => a - b);
+}
+
+function insertOnes<T>(items: readonly T[], at: readonly number[], one: T): T[] {
+  const out = [...items];
+  for (const axis of at) out.splice(axis, 0, one);
+  return out;
+}
+
+function unsqueezeSizes(c: InferContext): Dim[] | undefined {
+  const x = shapeOf(c, 0);
+  const given = numbersIn(c, 1);
+  return x && given && insertOnes<Dim>(x, unsqueezed(c, given, x.length), 1);
+}
+
+export const Unsqueeze: OpRule = {
+  infer: (c) => regroup(c, unsqueezeSizes(c)),
+  value: (c) => sameElements(c, unsqueezeSizes(c)),
+  lift(c) {
+    const { axes } = c.input(0);
+    const given = c.numbers(1);
+    if (!given) return c.refuse("E_AXES", "takes its axes from a computation");
+    const at = unsqueezed(c, given, axes.length);
+    const out = insertOnes<Axis>(axes, at, []);
+    c.emit([c.name(0), c.constant(int64Tensor(at.map((axis) => liftedAxis(out, axis))))]);
+    return [out];
+  },
+};
+
+const permutation = (c: InferContext | LiftContext, rank: number): readonly number[] =>
+  intsAttr(c.node, "perm") ?? Array.from({ length: rank }, (_, i) => rank - 1 - i);
+
+export const Transpose: OpRule = {
+  infer(c) {
+    const x = shapeOf(c, 0);
+    const perm = x && permutation(c, x.length);
+    if (x && perm!.length !== x.length) fail(c, `permutes ${perm!.length} axes of a tensor of rank ${x.length}`);
+    return regroup(c, perm && perm.map((axis) => x[axis]!));
+  },
+  value(c) {
+    const x = c.inputs[0]?.value;
+    return x && [transposeNd(x, permutation(c, x.dims.length))];
+  },
+  lift(c) {
+    const { axes } = c.input(0);
+    const perm = permutation(c, axes.length);
+    c.emit([c.name(0)], { attrs: { perm: ints(perm.flatMap((axis) => liftedAxes(axes, axis))) } });
+    return [perm.map((axis) => axes[axis]!)];
+  },
+};
+

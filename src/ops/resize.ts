@@ -1,0 +1,143 @@
+/**
+ * @file Resize: resampling by scale factors or to given sizes.
+ *
+ *   x [N, C, H, W], scales [1, 1, s, t]  →  y [N, C, ⌊sH⌋, ⌊tW⌋]
+ *
+ * Bilinear becomes trilinear, and depth is scaled as height is; a target size
+ * taken from another tensor takes that tensor's depth.
+ *
+ * @see https://onnx.ai/onnx/operators/onnx__Resize.html
+ */
+
+import type { Dim } from "../graph/dim.ts";
+import { floorDim, mulDims, sameDim } from "../graph/dim.ts";
+import type { Attrs } from "../graph/graph.ts";
+import { intsAttr, stringAttr } from "../graph/graph.ts";
+import { literalNumbers } from "../graph/nd-array.ts";
+import { floatTensor } from "../graph/tensor.ts";
+import { dtypeOf, normAxis, numbersIn, shapeOf } from "./common.ts";
+import type { Axes, Axis, Role } from "./roles.ts";
+import { hasHeight, isHeight, isSpatial, liftedShape, showAxes } from "./roles.ts";
+import type { InferContext, LiftContext, OpRule } from "./rule.ts";
+
+/** The axes that scales and sizes speak of. */
+const resizedAxes = (c: InferContext | LiftContext, rank: number): number[] =>
+  intsAttr(c.node, "axes")?.map((axis) => normAxis(c, axis, rank)) ?? Array.from({ length: rank }, (_, i) => i);
+
+function resizeSizes(c: InferContext): readonly Dim[] | undefined {
+  const x = shapeOf(c, 0);
+  if (!x) return undefined;
+  const axes = resizedAxes(c, x.length);
+  const scales = c.node.inputs[2] ? numbersIn(c, 2) : undefined;
+  const sizes = c.node.inputs[3] ? c.inputs[3]?.value : undefined;
+  const crop = stringAttr(c.node, "coordinate_transformation_mode", "") === "tf_crop_and_resize";
+  const policy = stringAttr(c.node, "keep_aspect_ratio_policy", "stretch");
+  return x.map((n, axis) => {
+    const at = axes.indexOf(axis);
+    if (at < 0) return n;
+    if (sizes && policy === "stretch") return sizes.data[at] ?? c.fresh();
+    const scale = scales?.[at];
+    if (scale === undefined || (crop && scale !== 1)) return c.fresh();
+    return floorDim(mulDims(n, Math.fround(scale)));
+  });
+}
+
+export const Resize: OpRule = {
+  infer: (c) => [{ dtype: dtypeOf(c, 0), shape: resizeSizes(c) }],
+  lift(c) {
+    const { axes } = c.input(0);
+    if (!hasHeight(axes)) {
+      return c.refuse("E_RESIZE", `resizes ${showAxes(axes)}, which is no image`);
+    }
+    if (stringAttr(c.node, "coordinate_transformation_mode", "") === "tf_crop_and_resize") {
+      return c.refuse("E_RESIZE", "crops to a region of interest (tf_crop_and_resize), given for two axes only");
+    }
+    if (stringAttr(c.node, "keep_aspect_ratio_policy", "stretch") !== "stretch") {
+      return c.refuse("E_RESIZE", "keeps the aspect ratio of a slice, which says nothing about depth");
+    }
+    const over = resizedAxes(c, axes.length);
+    if (axes.some((axis, i) => axis.length > 1 && over.includes(i) && isSpatial(axis))) {
+      return c.refuse("E_RESIZE", `resizes the merged axis of ${showAxes(axes)}`);
+    }
+    const scales = c.node.inputs[2] ? literalNumbers(c.input(2).known.value) : undefined;
+    const cubic = stringAttr(c.node, "mode", "nearest") === "cubic";
+    return scales && scales.length > 0 ? byScales(c, axes, over, scales, cubic) : bySizes(c, axes, over, cubic);
+  },
+};
+
+const attrsWithoutAxes = (c: LiftContext): Attrs => {
+  const { axes: _, ...attrs } = c.node.attrs;
+  return attrs;
+};
+
+function byScales(c: LiftContext, axes: Axes, over: readonly number[], scales: readonly number[], cubic: boolean) {
+  const shape = c.outputs[0]!.shape!;
+  const factors = axes.flatMap((axis, i) => {
+    const scale = scales[over.indexOf(i)] ?? 1;
+    if (!isHeight(axis)) return [scale];
+    return [scale > 1 ? c.depthScale(scale) : scale < 1 ? 1 / c.depthFactor("stride", 1 / scale) : 1, scale];
+  });
+  const out = axes.map((axis, i): Axis => (axis.length === 1 ? [{ role: axis[0]!.role, size: shape[i]! }] : axis));
+  if (cubic) return liftCubic(c, axes, out, factors);
+  c.emit([c.name(0), "", c.constant(floatTensor([factors.length], factors))], { attrs: attrsWithoutAxes(c) });
+  return [out];
+}
+
+function bySizes(c: LiftContext, axes: Axes, over: readonly number[], cubic: boolean) {
+  const value = c.node.inputs[3] ? c.input(3).known.value : undefined;
+  const twin = c.node.inputs[3] ? c.input(3).twin.value : undefined;
+  if (!value || !twin) return c.refuse("E_RESIZE", "takes its target size from the data");
+  const out = axes.map((axis, i): Axis => {
+    const at = over.indexOf(i);
+    const target = value.data[at];
+    const role = axis[0]?.role;
+    if (at < 0 || target === undefined || !isSpatial(axis)) return axis;
+    return [targetAtom(c, axis, target, twin.data[at]!, role === "W" ? "W" : "H")];
+  });
+  if (cubic) return liftCubic(c, axes, out, undefined);
+  c.emit([c.name(0), "", "", c.shape(liftedShape(out))], { attrs: attrsWithoutAxes(c) });
+  return [out];
+}
+
+/** What a target size stands for: a size of another tensor, or a factor of this one's. */
+function targetAtom(c: LiftContext, axis: Axis, target: Dim, twin: Dim, role: Role & ("H" | "W")): Axis[number] {
+  const own = axis[0]!;
+  if (typeof target !== "number" || !c.baked) return { role, size: target, ...(role === "H" && { depth: twin }) };
+  const bound = c.bind(target, role);
+  if (bound) return { role, size: bound.size, ...(role === "H" && { depth: bound.depth ?? bound.size }) };
+  const now = c.probe(own.size);
+  if (target % now === 0) {
+    const factor = target / now;
+    const depth = role === "H" ? mulDims(own.depth ?? 1, c.depthScale(factor)) : undefined;
+    return { role, size: mulDims(own.size, factor), ...(depth !== undefined && { depth }) };
+  }
+  c.warn(`resizes to ${target} pixels, which is no other tensor's size; it keeps the ratio to its input`);
+  const depth = role === "H" ? floorDim(mulDims(own.depth ?? 1, target / now)) : undefined;
+  return { role, size: floorDim(mulDims(own.size, target / now)), ...(depth !== undefined && { depth }) };
+}
+
+/**
+ * Tricubic as two bicubic passes, since ONNX Runtime resizes at most two axes
+ * by cubic interpolation. The kernel is separable, so the order does not matter.
+ *
+ *   [N, C·D, H, W] → [N, C·D, H′, W′]    then    [N, C, D, H′·W′] → [N, C, D′, H′·W′]
+ */
+function liftCubic(c: LiftContext, from: Axes, to: Axes, factors: readonly number[] | undefined): Axes[] {
+  if (from.length !== 4 || !isHeight(from[2])) {
+    return c.refuse("E_RESIZE", `cubic interpolation needs [N][C][H][W], got ${showAxes(from)}`);
+  }
+  const [N, C, D, H, W] = liftedShape(from) as [Dim, Dim, Dim, Dim, Dim];
+  // Not known yet for scales: taken from the lifted factors.
+  const grown = (n: Dim, i: number): Dim => floorDim(mulDims(n, factors![i]!));
+  const [, , D2, H2, W2] = (factors ? [N, C, grown(D, 2), grown(H, 3), grown(W, 4)] : liftedShape(to)) as [Dim, Dim, Dim, Dim, Dim];
+  const attrs = attrsWithoutAxes(c);
+  const fold = c.add("Reshape", [c.name(0), c.shape([N, mulDims(C, D), H, W])]);
+  const plane = c.add("Resize", [fold, "", "", c.shape([N, mulDims(C, D), H2, W2])], attrs);
+  const lines = c.add("Reshape", [plane, c.shape([N, C, D, mulDims(H2, W2)])]);
+  const depth = sameDim(D, D2)
+    ? lines
+    : c.add("Resize", [lines, "", "", c.shape([N, C, D2, mulDims(H2, W2)])], attrs);
+  c.finish("Reshape", [depth, c.shape([N, C, D2, H2, W2])]);
+  return [to];
+}
+

@@ -1,0 +1,116 @@
+/**
+ * @file What there is to know about an operator, as one record: its shape, its
+ * value on known inputs, and how it lifts to 3D.
+ */
+
+import type { Dim } from "../graph/dim.ts";
+import type { Attrs, Node, ValueType } from "../graph/graph.ts";
+import type { NdArray } from "../graph/nd-array.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import type { Axes, Axis } from "./roles.ts";
+
+/** What inference knows of a value: its type and, for constants and shape arithmetic, its elements. */
+export interface Known extends ValueType {
+  readonly value?: NdArray;
+}
+
+export interface InferContext {
+  readonly node: Node;
+  /** One entry per input; absent optional inputs are undefined. */
+  readonly inputs: readonly (Known | undefined)[];
+  /** Version of the operator set (of ONNX's own operators at least 18: older graphs are upgraded first). */
+  readonly opset: number;
+  /** A size nothing is known of. */
+  fresh(): Dim;
+  /** Types of a subgraph's outputs, given types of the values it captures. */
+  subgraph(attribute: string): readonly Known[];
+}
+
+/** The kinds of lifted convolution (paper, sections 3 and 4.1). */
+export type LiftKind = "acs" | "mean-acs" | "soft-acs" | "2.5d" | "i3d" | "3d";
+
+/** The plane a 2D kernel lies in: H×W, D×W, D×H. */
+export type View = "axial" | "coronal" | "sagittal";
+
+/** A value of the 2D graph on its way to 3D. */
+export interface Lifted {
+  readonly name: string;
+  /** Type (and perhaps elements) in the 2D network. */
+  readonly known: Known;
+  /** The same seen by someone for whom height is depth: what shape arithmetic gives for the new axis. */
+  readonly twin: Known;
+  /** Roles of the 2D axes. */
+  readonly axes: Axes;
+  /** Computed from constants alone: has no role, and no depth. */
+  readonly constant: boolean;
+  /** How height was downsampled on the way here, and depth with it; upsampling undoes it in step. */
+  readonly steps: readonly { readonly height: number; readonly depth: number }[];
+}
+
+/** What a lift rule works with. Names of values are kept: a lifted value is called as its 2D value. */
+export interface LiftContext {
+  readonly node: Node;
+  readonly inputs: readonly (Lifted | undefined)[];
+  /** Types of the outputs in the 2D network. */
+  readonly outputs: readonly Known[];
+  readonly kind: LiftKind;
+  readonly view: View;
+  readonly split: readonly [number, number, number] | undefined;
+  readonly fc: "mean" | "acs" | "cut" | "error";
+  readonly compat: "acsconv-py" | undefined;
+  /** Input i, which must be there; refuses otherwise. */
+  input(i: number): Lifted;
+  /** Name in the lifted graph of input i (`""` where absent); constants are placed there on demand. */
+  name(i: number): string;
+  names(): string[];
+  /** Adds the lifted node: same operator, name and outputs unless said otherwise. */
+  emit(inputs: readonly string[], change?: { op?: string; domain?: string; attrs?: Attrs }): void;
+  /** Adds a helper node with one output (or several) and returns the names. */
+  add(op: string, inputs: readonly string[], attrs?: Attrs): string;
+  addMany(op: string, inputs: readonly string[], attrs: Attrs, outputs: number): string[];
+  /** Adds a helper whose output replaces output 0 of the node. */
+  finish(op: string, inputs: readonly string[], attrs?: Attrs): void;
+  /** Places a constant. */
+  constant(tensor: Tensor, hint?: string): string;
+  /** A parameter that exists only in 3D (soft logits, dense kernels). */
+  parameter(name: string, tensor: Tensor): string;
+  /** int64 vector with these sizes (of the lifted network). */
+  shape(dims: readonly Dim[]): string;
+  /** Reshapes to the lifted sizes of `axes`. */
+  reshape(input: string, axes: Axes, last?: boolean): string;
+  /** Sizes of a value in the lifted graph. */
+  liftedShape(name: string): readonly Dim[];
+  /** A size's number in the network as exported (dynamic sizes: at the probe). */
+  probe(dim: Dim): number;
+  /** Elements of input i, if they are plain numbers. */
+  numbers(i: number): number[] | undefined;
+  /** The constant tensor behind input i, of any size. */
+  tensor(i: number): Tensor | undefined;
+  /** Stride or pooling factor along depth, where height is divided by `height`. */
+  depthFactor(what: "stride" | "pool", height: number): number;
+  /** Whether depth is pooled at all. */
+  readonly poolsDepth: boolean;
+  /** Whether the exported network has its height and width baked in as numbers. */
+  readonly baked: boolean;
+  /** The factor of depth that goes with upsampling height by `height`, and the steps that stay. */
+  depthScale(height: number): number;
+  /** A 2D size of the image, found by its number in the exported network. */
+  bind(size: number, role: "H" | "W"): { size: Dim; depth?: Dim } | undefined;
+  /** The network works at the exported height and width only. */
+  pin(why: string): void;
+  /** Ends lifting before this node: its input becomes the output. */
+  cut(i: number): void;
+  warn(text: string): void;
+  refuse(code: string, why: string): never;
+}
+
+export interface OpRule {
+  /** Types of the outputs. Throw AcsconvError("graph") where inputs contradict the operator. */
+  infer(c: InferContext): readonly Known[];
+  /** Elements of the outputs where the inputs' are known (or, for Shape, their sizes). */
+  value?(c: InferContext): readonly (NdArray | undefined)[] | undefined;
+  /** Emits the lifted node(s); roles of the outputs. A sentence where the operator has no 3D reading. */
+  readonly lift: LiftRule | { readonly refuse: string };
+}
+
+export type LiftRule = (c: LiftContext) => readonly (readonly Axis[])[];

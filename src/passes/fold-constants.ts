@@ -1,0 +1,121 @@
+/**
+ * @file Computes, ahead of running, what depends on constants alone.
+ *
+ * 1. A Constant node becomes an initialiser.
+ * 2. A node whose inputs are all initialisers, of any size, becomes initialisers.
+ * 3. A node whose output elements inference knows (shape arithmetic at fixed
+ *    sizes) becomes an initialiser.
+ * 4. An If whose condition is known is replaced by its branch.
+ *
+ * Operators without a value rule are left alone.
+ */
+
+import type { Graph, Node } from "../graph/graph.ts";
+import { opsetOf } from "../graph/graph.ts";
+import { literalNumbers } from "../graph/nd-array.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import { elementCount, tensorOf } from "../graph/tensor.ts";
+import { ruleFor } from "../ops/index.ts";
+import { inferTypes } from "../ops/infer.ts";
+import type { Known } from "../ops/rule.ts";
+import { constantOf, knownOf } from "../ops/source.ts";
+import { renameReads } from "./tidy.ts";
+
+/** Folding more elements than this would cost more than it saves (32 million: a 128 MB weight). */
+const FOLD_LIMIT = 2 ** 25;
+
+export function foldConstants(graph: Graph): Graph {
+  const types = inferTypes(graph);
+  const initializers = new Map(graph.initializers);
+  const inputs = new Set(graph.inputs.map(({ name }) => name));
+  const nodes: Node[] = [];
+  const visit = (node: Node): void => {
+    const branch = node.op === "If" && node.domain === "" ? chosenBranch(node, types) : undefined;
+    if (branch) {
+      for (const inner of inlineBranch(node, branch, initializers)) visit(inner);
+      return;
+    }
+    const folded = foldNode(node, types, initializers, opsetOf(graph));
+    if (!folded) {
+      nodes.push(node);
+      return;
+    }
+    node.outputs.forEach((name, i) => {
+      if (!name || inputs.has(name)) return;
+      initializers.set(name, folded[i]!);
+      if (!types.has(name) || branch) types.set(name, knownOf(folded[i]!));
+    });
+  };
+  graph.nodes.forEach(visit);
+  return { ...graph, nodes, initializers };
+}
+
+function foldNode(
+  node: Node,
+  types: ReadonlyMap<string, Known>,
+  initializers: ReadonlyMap<string, Tensor>,
+  opset: number,
+): Tensor[] | undefined {
+  const constant = node.op === "Constant" && node.domain === "" ? constantOf(node) : undefined;
+  if (constant) return [constant];
+  const known = node.outputs.map((name) => (name === "" ? undefined : types.get(name)));
+  const literal = known.map((k) => (k?.dtype ? literalTensor(k) : undefined));
+  if (node.outputs.every((name, i) => name === "" || literal[i])) return literal.map((t) => t ?? EMPTY);
+
+  const operands = node.inputs.map((name) => (name === "" ? undefined : initializers.get(name)));
+  if (node.inputs.length === 0 || operands.some((tensor, i) => !tensor && node.inputs[i] !== "")) return undefined;
+  const rule = ruleFor(node);
+  const size = operands.reduce((sum, tensor) => sum + (tensor ? elementCount(tensor.dims) : 0), 0);
+  if (!rule?.value || size > FOLD_LIMIT) return undefined;
+  if (node.op === "Identity") return [operands[0]!];
+  const context = {
+    node,
+    opset,
+    inputs: operands.map((tensor) => tensor && knownOf(tensor, FOLD_LIMIT)),
+    fresh: () => Number.NaN,
+    subgraph: () => [],
+  };
+  const outputs = rule.infer(context);
+  const values = rule.value(context);
+  if (!values || !node.outputs.every((_, i) => values[i] && outputs[i]?.dtype)) return undefined;
+  const tensors = node.outputs.map((_, i) => literalTensor({ ...outputs[i]!, value: values[i]! }));
+  return tensors.every((tensor) => tensor !== undefined) ? tensors : undefined;
+}
+
+const EMPTY = tensorOf("float32", [0], []);
+
+function literalTensor(known: Known): Tensor | undefined {
+  const numbers = literalNumbers(known.value);
+  if (!numbers || !known.dtype || numbers.some((n) => typeof n !== "number")) return undefined;
+  return tensorOf(known.dtype, known.value!.dims, numbers);
+}
+
+function chosenBranch(node: Node, types: ReadonlyMap<string, Known>): Graph | undefined {
+  const condition = literalNumbers(types.get(node.inputs[0]!)?.value)?.[0];
+  if (condition === undefined) return undefined;
+  const attr = node.attrs[condition ? "then_branch" : "else_branch"];
+  return attr?.kind === "graph" ? attr.value : undefined;
+}
+
+/** A branch's nodes under names of their own, its outputs under the If's. */
+function inlineBranch(node: Node, branch: Graph, initializers: Map<string, Tensor>): Node[] {
+  const prefix = `${node.name || node.outputs[0]}/`;
+  const names = new Map<string, string>();
+  const own = [...branch.initializers.keys(), ...branch.nodes.flatMap(({ outputs }) => outputs)];
+  for (const name of own) if (name) names.set(name, prefix + name);
+  branch.outputs.forEach(({ name }, i) => {
+    if (own.includes(name) && ![...names.values()].includes(node.outputs[i]!)) names.set(name, node.outputs[i]!);
+  });
+  const rename = (name: string): string => names.get(name) ?? name;
+  for (const [name, tensor] of branch.initializers) initializers.set(rename(name), tensor);
+  const nodes = branch.nodes.map((inner) => ({
+    ...renameReads(inner, rename),
+    outputs: inner.outputs.map((name) => (name === "" ? "" : rename(name))),
+  }));
+  const passed = branch.outputs.flatMap(({ name }, i) =>
+    rename(name) === node.outputs[i]
+      ? []
+      : [{ op: "Identity", domain: "", name: "", inputs: [rename(name)], outputs: [node.outputs[i]!], attrs: {} }],
+  );
+  return [...nodes, ...passed];
+}

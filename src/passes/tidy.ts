@@ -1,0 +1,90 @@
+/**
+ * @file Removes what a graph computes for nobody.
+ *
+ * 1. `dropUnused`: nodes and initialisers that no output depends on.
+ * 2. `dropIdentities`: Identity nodes; their users read the input instead, so
+ *    that an alias of a weight is the weight. A graph output keeps its name.
+ */
+
+import type { Attr, Graph, Node } from "../graph/graph.ts";
+
+/** Names a node reads, those its subgraphs capture included. */
+export function readsOf(node: Node): string[] {
+  const names = node.inputs.filter((name) => name !== "");
+  for (const attr of Object.values(node.attrs)) {
+    if (attr.kind === "graph") names.push(...capturesOf(attr.value));
+  }
+  return names;
+}
+
+function capturesOf(graph: Graph): string[] {
+  const own = new Set([...graph.inputs.map(({ name }) => name), ...graph.initializers.keys()]);
+  for (const node of graph.nodes) for (const name of node.outputs) own.add(name);
+  const read = [...graph.nodes.flatMap(readsOf), ...graph.outputs.map(({ name }) => name)];
+  return read.filter((name) => !own.has(name));
+}
+
+export function dropUnused(graph: Graph): Graph {
+  const needed = new Set(graph.outputs.map(({ name }) => name));
+  const kept: Node[] = [];
+  for (const node of graph.nodes.toReversed()) {
+    if (!node.outputs.some((name) => needed.has(name))) continue;
+    kept.push(node);
+    for (const name of readsOf(node)) needed.add(name);
+  }
+  return {
+    ...graph,
+    nodes: kept.reverse(),
+    initializers: new Map([...graph.initializers].filter(([name]) => needed.has(name))),
+    valueInfos: new Map([...graph.valueInfos].filter(([name]) => needed.has(name))),
+  };
+}
+
+export function dropIdentities(graph: Graph): Graph {
+  const alias = new Map<string, string>();
+  const outputs = new Set(graph.outputs.map(({ name }) => name));
+  const resolve = (name: string): string => alias.get(name) ?? name;
+  const nodes: Node[] = [];
+  for (const node of graph.nodes) {
+    const [input, output] = [node.inputs[0], node.outputs[0]];
+    if (node.op === "Identity" && node.domain === "" && input && output && !outputs.has(output)) {
+      alias.set(output, resolve(input));
+    } else {
+      nodes.push(renameReads(node, resolve));
+    }
+  }
+  return alias.size === 0 ? graph : { ...graph, nodes };
+}
+
+/** The node with other inputs, in subgraphs too. */
+export function renameReads(node: Node, rename: (name: string) => string): Node {
+  const inputs = node.inputs.map((name) => (name === "" ? "" : rename(name)));
+  const attrs = Object.fromEntries(
+    Object.entries(node.attrs).map(([key, attr]): [string, Attr] => {
+      if (attr.kind !== "graph") return [key, attr];
+      const own = new Set(attr.value.nodes.flatMap((inner) => inner.outputs));
+      const outer = (name: string): string => (own.has(name) ? name : rename(name));
+      return [
+        key,
+        {
+          kind: "graph",
+          value: {
+            ...attr.value,
+            nodes: attr.value.nodes.map((inner) => renameReads(inner, outer)),
+            outputs: attr.value.outputs.map((info) => ({ ...info, name: outer(info.name) })),
+          },
+        },
+      ];
+    }),
+  );
+  return { ...node, inputs, attrs };
+}
+
+/** How many readers each value has; graph outputs count as one. */
+export function readersOf(graph: Graph): Map<string, number> {
+  const readers = new Map<string, number>();
+  const count = (name: string): void => void readers.set(name, (readers.get(name) ?? 0) + 1);
+  for (const node of graph.nodes) for (const name of readsOf(node)) count(name);
+  for (const { name } of graph.outputs) count(name);
+  return readers;
+}
