@@ -44,8 +44,11 @@ export class SymbolicDim {
 }
 
 const dimKey = (dim: Dim): string => (typeof dim === "number" ? String(dim) : dim.key);
-const atomKey = (atom: Atom): string =>
-  atom.kind === "symbol" ? atom.name : `${atom.op}(${atom.args.map(dimKey).join(", ")})`;
+function atomKey(atom: Atom): string {
+  if (atom.kind === "symbol") return atom.name;
+  const [a, b] = atom.args.map(dimKey);
+  return atom.op === "floor" ? `floor((${a}) / ${b})` : `${atom.op}(${a}, ${b})`;
+}
 const productKey = (atoms: readonly Atom[]): string => atoms.map(atomKey).join("*");
 const termKey = ({ coefficient, atoms }: Term): string =>
   atoms.length === 0

@@ -9,7 +9,7 @@ import { dropUnused } from "../passes/tidy.ts";
 import type { LiftOptions } from "./options.ts";
 import { checkOptions } from "./options.ts";
 import { prepare, withOutputs } from "./prepare.ts";
-import type { NodeReport, Walked } from "./walk.ts";
+import type { Decisions, NodeReport, Walked } from "./walk.ts";
 import { Restart, Walk } from "./walk.ts";
 
 export interface LiftedGraph {
@@ -35,15 +35,16 @@ export interface LiftedGraph {
 export function liftGraph(graph: Graph, options: LiftOptions = {}): LiftedGraph {
   checkOptions(options);
   let source = prepare(graph, options);
-  let pinned: string | undefined;
-  // Each round either ends or takes one more decision (pin once, cut once per head).
+  let decisions: Decisions = {};
+  // Each round either ends or takes one more decision (once each; one cut per head).
   for (let round = 0; round < 16; round++) {
     try {
-      return finish(new Walk(source, options, pinned).run(), source);
+      return finish(new Walk(source, options, decisions).run(), source);
     } catch (error) {
       if (!(error instanceof Restart)) throw error;
-      if (error.change.outputs) source = withOutputs(source, error.change.outputs);
-      pinned = error.change.pinned ?? pinned;
+      const { outputs, ...found } = error.change;
+      if (outputs) source = withOutputs(source, outputs);
+      decisions = { ...decisions, ...found };
     }
   }
   throw new AcsconvError("lift", "The network has too many flattened heads to cut; name `outputs` instead.");

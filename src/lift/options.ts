@@ -1,6 +1,7 @@
 /** @file What a user may ask of lifting, and its defaults. */
 
 import { AcsconvError } from "../errors.ts";
+import type { Dim } from "../graph/dim.ts";
 import type { LiftKind, View } from "../ops/rule.ts";
 import { VIEWS } from "../ops/views.ts";
 
@@ -54,4 +55,10 @@ export function checkOptions(options: LiftOptions): void {
   if (channels !== undefined && !(Number.isInteger(channels) && channels > 0)) {
     throw new AcsconvError("input", `channels must be a positive whole number, got ${channels}.`);
   }
+}
+
+/** Channels last where the last axis could only be channels (1 to 4) and the second could not. */
+export function guessLayout(shape: readonly Dim[]): "NCHW" | "NHWC" {
+  const few = (dim: Dim | undefined): boolean => typeof dim === "number" && dim <= 4;
+  return !few(shape[1]) && few(shape.at(-1)) ? "NHWC" : "NCHW";
 }

@@ -27,6 +27,7 @@ import { knownOf } from "../ops/source.ts";
 import type { Step } from "./depth.ts";
 import { DepthPolicy, undoSteps } from "./depth.ts";
 import type { LiftOptions } from "./options.ts";
+import { guessLayout } from "./options.ts";
 import { imageInput } from "./prepare.ts";
 
 /** What became of one node of the 2D network. */
@@ -46,9 +47,17 @@ export interface Walked {
   readonly warnings: readonly string[];
 }
 
+/** What the walk found out on the way and must know from the start. */
+export interface Decisions {
+  /** Why the network works at its exported height and width only. */
+  readonly pinned?: string;
+  /** Why pools must shrink depth exactly as 2.5d convolutions do: by their stride alone. */
+  readonly strideOnlyPools?: string;
+}
+
 /** A decision that only holds from the start: the walk is taken again with it. */
 export class Restart extends Error {
-  readonly change: { readonly pinned?: string; readonly outputs?: readonly string[] };
+  readonly change: Decisions & { readonly outputs?: readonly string[] };
   constructor(change: Restart["change"]) {
     super("restart");
     this.change = change;
@@ -57,6 +66,8 @@ export class Restart extends Error {
 
 /** Sizes at which a dynamic export is looked at: unequal, and divisible by usual total strides. */
 const PROBE = { N: 3, H: 320, W: 448 };
+
+const WINDOWS = new Set(["Conv", "MaxPool", "AveragePool", "LpPool"]);
 
 interface Frame {
   readonly node: Node;
@@ -77,19 +88,21 @@ export class Walk {
   /** Sizes of the lifted network's input, where they are numbers. */
   readonly #fixed = new Map<string, Dim>();
   readonly #baked: boolean;
-  readonly #pinned: string | undefined;
+  readonly #decisions: Decisions;
   readonly #reports: NodeReport[] = [];
+  /** The first node that reads each value. */
+  readonly #readers = new Map<string, Node>();
 
-  /** @param pinned - why the network works at its exported height and width only, if it does */
-  constructor(graph: Graph, options: LiftOptions, pinned: string | undefined) {
+  constructor(graph: Graph, options: LiftOptions, decisions: Decisions) {
     this.#graph = graph;
     this.#options = options;
-    this.#pinned = pinned;
+    this.#decisions = decisions;
     this.#policy = new DepthPolicy(options.depth);
+    for (const node of graph.nodes.toReversed()) for (const name of node.inputs) this.#readers.set(name, node);
     const names = graph.nodes.flatMap((node) => node.outputs);
     this.#builder = new GraphBuilder(opsetOf(graph), [...names, ...graph.initializers.keys()]);
     const image = imageInput(graph);
-    const layout = options.layout ?? guessLayout(image);
+    const layout = options.layout ?? guessLayout(image.shape!);
     const [h, w, channel] = layout === "NCHW" ? [2, 3, 1] : [1, 2, 3];
     const at = (axis: number, otherwise: number): number => {
       const size = image.shape![axis]!;
@@ -126,7 +139,8 @@ export class Walk {
     if (size) {
       (["D", "H", "W"] as const).forEach((name, i) => this.#fixed.set(name, size[i]!));
     }
-    if (this.#pinned === undefined || !this.#baked) return;
+    const { pinned } = this.#decisions;
+    if (pinned === undefined || !this.#baked) return;
     for (const name of ["H", "W"]) {
       const exported = this.#probe.get(name)!;
       const asked = this.#fixed.get(name);
@@ -134,7 +148,7 @@ export class Walk {
         const [H, W] = [this.#probe.get("H"), this.#probe.get("W")];
         throw new AcsconvError(
           "lift",
-          `${this.#pinned}, so the network only works at the exported size, got size ${this.#options.size!.join("×")}: use height ${String(H)} and width ${String(W)} (any depth).`,
+          `${pinned}, so the network only works at the exported size, got size ${this.#options.size!.join("×")}: use height ${String(H)} and width ${String(W)} (any depth).`,
         );
       }
       this.#fixed.set(name, exported);
@@ -153,7 +167,10 @@ export class Walk {
     return {
       graph: this.#builder.build(this.#graph, outputs, opsets),
       nodes: this.#reports,
-      warnings: this.#reports.flatMap(({ warnings }) => warnings),
+      warnings: [
+        ...(this.#decisions.strideOnlyPools === undefined ? [] : [this.#decisions.strideOnlyPools]),
+        ...this.#reports.flatMap(({ warnings }) => warnings),
+      ],
     };
   }
 
@@ -310,7 +327,10 @@ export class Walk {
       split: this.#options.split,
       fc: this.#options.fc ?? "mean",
       compat: this.#options.compat,
+      feedsWindow: WINDOWS.has(this.#readers.get(node.outputs[0]!)?.op ?? ""),
       poolsDepth: this.#policy.poolsDepth,
+      strideOnlyPools: this.#decisions.strideOnlyPools !== undefined,
+      meet: (axes) => this.#meet(frame, axes),
       baked: this.#baked,
       input,
       name,
@@ -340,7 +360,7 @@ export class Walk {
       },
       bind: (size, role) => this.#bind(node, size, role),
       pin: (why) => {
-        if (this.#baked && this.#pinned === undefined) throw new Restart({ pinned: `${nodeLabel(node)} ${why}` });
+        if (this.#baked && this.#decisions.pinned === undefined) throw new Restart({ pinned: `${nodeLabel(node)} ${why}` });
       },
       cut: (i) => {
         throw new Restart({ outputs: this.#outputsCutAt(node, node.inputs[i]!) });
@@ -348,6 +368,24 @@ export class Walk {
       warn: (text) => void frame.warnings.push(`${nodeLabel(node)} ${text}.`),
       refuse,
     };
+  }
+
+  /**
+   * Tensors that are joined or added must agree in depth for some volume. In
+   * 2.5d a convolution without padding leaves depth alone where a pool crops it.
+   */
+  #meet({ node }: Frame, operands: readonly Axes[]): void {
+    const [first, ...others] = operands.flatMap((axes) => axes.filter((axis) => isHeight(axis) && axis[0]!.size !== 1));
+    const depthAt = (axis: Axis, D: number): number | undefined =>
+      evaluateDim(axis[0]!.depth ?? 1, new Map<string, Dim>([...this.#probe, ["D", D], ...this.#fixed]));
+    const never = others.some((other) =>
+      Array.from({ length: 64 }, (_, i) => 128 + i).every((D) => depthAt(first!, D) !== depthAt(other, D)),
+    );
+    if (never && this.#options.kind === "2.5d" && this.#decisions.strideOnlyPools === undefined) {
+      throw new Restart({
+        strideOnlyPools: `${nodeLabel(node)} joins branches that crop depth differently; pools shrink it by their stride alone, as 2.5d convolutions do.`,
+      });
+    }
   }
 
   #number(dim: Dim): number {
@@ -393,7 +431,7 @@ export class Walk {
   #siblings(name: string): Lifted[] {
     let current = name;
     for (let hops = 0; hops < 16; hops++) {
-      const reader = this.#graph.nodes.find((node) => node.inputs.includes(current));
+      const reader = this.#readers.get(current);
       if (!reader) return [];
       const others = reader.inputs.filter((other) => other !== current && other !== "");
       const lifted = others.flatMap((other) => {
@@ -425,9 +463,3 @@ export class Walk {
 
 const stepsOf = (inputs: readonly (Lifted | undefined)[]): readonly Step[] =>
   inputs.find((input) => input && !input.constant && hasHeight(input.axes))?.steps ?? [];
-
-/** Channels last where the last axis could only be channels (1–4) and the second could not. */
-function guessLayout({ shape }: ValueInfo): "NCHW" | "NHWC" {
-  const few = (dim: Dim | undefined): boolean => typeof dim === "number" && dim <= 4;
-  return !few(shape![1]) && few(shape![3]) ? "NHWC" : "NCHW";
-}

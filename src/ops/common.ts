@@ -63,7 +63,7 @@ export const plainAxes = (shape: readonly Dim[]): Axes =>
 export const resize = (axes: Axes, shape: readonly Dim[]): Axes =>
   axes.map((axis, i): Axis => {
     const size = shape[i]!;
-    if (axis.length === 1) return [{ role: axis[0]!.role, size }];
+    if (axis.length === 1) return [{ ...axis[0]!, size }];
     if (axis.length === 0) return size === 1 ? [] : atom("C", size);
     return axis;
   });

@@ -57,6 +57,7 @@ export const Concat: OpRule = {
     if (hasHeight(image.axes) && operands.some(({ constant }) => constant)) {
       return c.refuse("E_CONST_CONCAT", "joins a constant map to the image; it has no values for depth");
     }
+    c.meet(operands.map(({ axes }) => axes));
     c.emit(c.names(), { attrs: { axis: int(liftedAxis(image.axes, axis)) } });
     const total = operands.reduce<Dim>((sum, { known }) => addDims(sum, known.shape![axis]!), 0);
     const role = image.axes[axis]![0]?.role === "N" ? "N" : "C";

@@ -151,6 +151,7 @@ function liftBroadcast(c: LiftContext): ReturnType<LiftRule> {
     if (missing.length === 0) return c.name(k);
     return c.add("Unsqueeze", [c.name(k), c.constant(int64Tensor(missing))]);
   });
+  c.meet(operands.map(({ axes: own }) => own));
   c.emit(names);
   const sizes = c.outputs[0]!.shape ?? [];
   const out = axes.map((axis, i) => (axis.length === 0 && sizes[i] !== 1 ? atom("C", sizes[i]!) : axis));

@@ -19,7 +19,6 @@ import {
   imageNormalization,
   LayerNormalization,
   LpNormalization,
-  LRN,
   MeanVarianceNormalization,
 } from "./normalization.ts";
 import { globalPool, MaxPool, pool } from "./pool.ts";
@@ -52,7 +51,7 @@ export const onnxOps = {
   LayerNormalization,
   LpNormalization,
   MeanVarianceNormalization,
-  LRN,
+  LRN: imageNormalization,
   Dropout,
   // activation
   Relu: unary((x) => Math.max(0, x)),

@@ -6,14 +6,18 @@
  */
 
 import type { Dim } from "../graph/dim.ts";
-import { float, floatAttr, int, intAttr } from "../graph/graph.ts";
+import { floatAttr, int, intAttr } from "../graph/graph.ts";
 import { floatTensor, int64Tensor } from "../graph/tensor.ts";
-import { dtypeOf, imageAxes, liftSame, normAxis, sameAsInput, shapeOf } from "./common.ts";
+import { dtypeOf, liftSame, normAxis, sameAsInput, shapeOf } from "./common.ts";
 import { hasHeight, isHeight, isSpatial, liftedAxes, liftedAxis, showAxes } from "./roles.ts";
 import type { Lifted, LiftContext, LiftRule, OpRule } from "./rule.ts";
 
+/** Batch and features first, then pixels in whatever arrangement. */
 const liftImage: LiftRule = (c) => {
-  imageAxes(c);
+  const { axes } = c.input(0);
+  if (hasHeight(axes.slice(0, 2))) {
+    return c.refuse("E_LAYOUT", `needs batch and features before the pixels, but its input is ${showAxes(axes)}`);
+  }
   return liftSame(c);
 };
 
@@ -109,25 +113,5 @@ export const MeanVarianceNormalization: OpRule = {
       attrs: { axes: { kind: "ints", value: over.flatMap((axis) => liftedAxes(axes, axis)) } },
     });
     return [axes];
-  },
-};
-
-/**
- * Local response normalisation spelled out by PyTorch: a 5-D average pool over
- * features. Handled by AveragePool; the fused operator is an image operator.
- */
-export const LRN: OpRule = {
-  infer: sameAsInput,
-  lift(c) {
-    imageAxes(c);
-    c.emit(c.names(), {
-      attrs: {
-        size: int(intAttr(c.node, "size", 1)),
-        alpha: float(floatAttr(c.node, "alpha", 1e-4)),
-        beta: float(floatAttr(c.node, "beta", 0.75)),
-        bias: float(floatAttr(c.node, "bias", 1)),
-      },
-    });
-    return [c.input(0).axes];
   },
 };

@@ -10,7 +10,9 @@ import type { Dim } from "../graph/dim.ts";
 import { intAttr, intsAttr } from "../graph/graph.ts";
 import { dtypeOf, fail, imageAxes, resize, shapeOf, verbatim } from "./common.ts";
 import type { Taps } from "./geometry.ts";
-import { poolSize, sameSizes, tapsAttrs, tapsOf } from "./geometry.ts";
+import { poolSize, reach, sameSizes, tapsAttrs, tapsOf } from "./geometry.ts";
+import type { Axes } from "./roles.ts";
+import { hasHeight, isHeight, showAxes } from "./roles.ts";
 import type { InferContext, LiftContext, OpRule } from "./rule.ts";
 
 function poolShape(c: InferContext): readonly Dim[] | undefined {
@@ -26,7 +28,8 @@ function poolShape(c: InferContext): readonly Dim[] | undefined {
   return [x[0]!, x[1]!, ...out];
 }
 
-function liftPool(c: LiftContext) {
+function liftPool(c: LiftContext): readonly Axes[] {
+  if (c.input(0).axes.length === 5) return liftFeaturePool(c);
   const axes = imageAxes(c);
   if (!axes) return verbatim(c);
   const kernel = intsAttr(c.node, "kernel_shape")!;
@@ -46,11 +49,35 @@ function liftPool(c: LiftContext) {
   return c.outputs.map(() => resize(axes, shape));
 }
 
+/**
+ * A pool over features, as PyTorch spells local response normalisation:
+ * [N][1][C][H][W] with a window of 1 over the pixels. Depth merges with height,
+ * where nothing is pooled.
+ */
+function liftFeaturePool(c: LiftContext): readonly Axes[] {
+  const { axes } = c.input(0);
+  if (!hasHeight(axes)) return verbatim(c);
+  const taps = tapsOf(c.node, intsAttr(c.node, "kernel_shape")!, c.input(0).known.shape!.slice(2));
+  const still = (t: Taps | undefined): boolean => t?.kernel === 1 && t.stride === 1 && t.before === 0 && t.after === 0;
+  if (!isHeight(axes[3]) || !still(taps?.[1]) || hasHeight(axes.slice(0, 3))) {
+    return c.refuse("E_LAYOUT", `pools over three axes of ${showAxes(axes)}, one of them height`);
+  }
+  const out = resize(axes, c.outputs[0]!.shape!);
+  const merge = (from: Axes): Axes => from.map((axis, i) => (i === 3 ? [{ role: "C", size: 1 }, ...axis] : axis));
+  const merged = c.reshape(c.name(0), merge(axes));
+  c.reshape(c.add(c.node.op, [merged], c.node.attrs), out, true);
+  return [out];
+}
+
 /** Depth follows height, or is left alone. */
 function depthTaps(c: LiftContext, height: Taps): Taps {
   const alone = { kernel: 1, stride: 1, dilation: 1, before: 0, after: 0 };
-  if (height.stride === 1) return c.poolsDepth ? height : alone;
-  return c.depthFactor("pool", height.stride) === height.stride ? height : alone;
+  const kept = height.stride === 1 ? !c.poolsDepth : c.depthFactor("pool", height.stride) === 1;
+  if (kept) return alone;
+  if (!c.strideOnlyPools) return height;
+  // ⌊(n − 1)/s⌋ + 1 values, as a 2.5d convolution has.
+  const before = Math.floor(reach(height) / 2);
+  return { ...height, before, after: reach(height) - before };
 }
 
 const lift: OpRule["lift"] = liftPool;

@@ -57,18 +57,27 @@ export const Reshape: OpRule = {
   infer: (c) => regroup(c, reshapeSizes(c)),
   value: (c) => sameElements(c, reshapeSizes(c)),
   lift(c) {
-    const shape = c.outputs[0]?.shape;
-    if (!shape) return c.refuse("E_RESHAPE", "takes its sizes from the data");
-    const axes = matchAxes(c, c.input(0).axes, shape);
+    const target = c.input(1).known.value;
+    if (!target) return c.refuse("E_RESHAPE", "takes its sizes from the data");
+    const axes = matchAxes(c, c.input(0).axes, exportedSizes(c, Array.from(target.data)));
     c.reshape(c.name(0), axes, true);
     return [axes];
   },
 };
 
+/** The target's sizes in the exported network, with 0 and −1 resolved. */
+function exportedSizes(c: LiftContext, target: readonly Dim[]): number[] {
+  const from = c.input(0).known.shape!.map((dim) => c.probe(dim));
+  const copies = intAttr(c.node, "allowzero", 0) === 0;
+  const sizes = target.map((dim, i) => (dim === 0 && copies ? from[i]! : c.probe(dim)));
+  const open = sizes.indexOf(-1);
+  if (open >= 0) sizes[open] = elementCount(from) / elementCount(sizes.toSpliced(open, 1));
+  return sizes;
+}
+
 /** Deals the input's atoms to output axes of the given sizes. */
-export function matchAxes(c: LiftContext, from: Axes, to: readonly Dim[]): Axes {
+function matchAxes(c: LiftContext, from: Axes, sizes: readonly number[]): Axes {
   const atoms: Atom[] = from.flat().filter((a) => a.size !== 1);
-  const sizes = to.map((size) => c.probe(size));
   const stuck = (): never =>
     c.refuse(
       "E_SPATIAL_SPLIT",

@@ -88,8 +88,14 @@ export interface LiftContext {
   tensor(i: number): Tensor | undefined;
   /** Stride or pooling factor along depth, where height is divided by `height`. */
   depthFactor(what: "stride" | "pool", height: number): number;
+  /** Whether the first to read the output is a convolution or a pool. */
+  readonly feedsWindow: boolean;
   /** Whether depth is pooled at all. */
   readonly poolsDepth: boolean;
+  /** Whether pools may shrink depth by their stride only, whatever their window. */
+  readonly strideOnlyPools: boolean;
+  /** Checks that tensors which are joined or added can agree in depth. */
+  meet(operands: readonly Axes[]): void;
   /** Whether the exported network has its height and width baked in as numbers. */
   readonly baked: boolean;
   /** The factor of depth that goes with upsampling height by `height`, and the steps that stay. */

@@ -107,7 +107,7 @@ export const Slice: OpRule = {
       const size = n === undefined ? cutRange(1, own).size : cutRange(n, own).size;
       if (isHeight(axis)) {
         const twin = c.baked ? own : twins[i]!;
-        if (!isUncutDepth(c, cut, twin)) lifted.push({ ...twin, axis: liftedAxis(axes, cut.axis) - 1 });
+        if (!isUncutDepth(c, cut, twins[i]!)) lifted.push({ ...twin, axis: liftedAxis(axes, cut.axis) - 1 });
         if (cut.step !== 1) c.warn(`cuts height with step ${cut.step}; depth is cut alike, so the two are tied`);
       }
       lifted.push({ ...own, axis: liftedAxis(axes, cut.axis) });
@@ -190,6 +190,17 @@ function padsOf(
   return { before, after };
 }
 
+/**
+ * Whether borders of a fixed number of pixels stop short of depth. Before a
+ * window they belong to it, and 2.5d windows pad nothing along the axis they
+ * omit; elsewhere they make up for rounding when height was halved, and depth
+ * that is kept needs none.
+ */
+function leavesDepthAlone(c: LiftContext): boolean {
+  if (c.feedsWindow) return c.kind === "2.5d" && omittedAxis(c.view) === 0;
+  return !c.poolsDepth;
+}
+
 export const Pad: OpRule = {
   infer(c) {
     const x = shapeOf(c, 0);
@@ -216,8 +227,7 @@ export const Pad: OpRule = {
         c.refuse("E_PAD_SPATIAL", `pads the merged axis ${showAxes([axis])}`);
       }
       if (isHeight(axis)) {
-        const alone =
-          c.kind === "2.5d" && omittedAxis(c.view) === 0 && typeof lo === "number" && typeof hi === "number";
+        const alone = typeof lo === "number" && typeof hi === "number" && leavesDepthAlone(c);
         before.push(alone ? 0 : twin.before[i]!, lo);
         after.push(alone ? 0 : twin.after[i]!, hi);
       } else {

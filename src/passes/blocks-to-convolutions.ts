@@ -7,8 +7,8 @@
  * 1. DepthToSpace, DCR:  y[c, b·h+i, b·w+j] = x[(i·b + j)·C + c, h, w]
  * 2. DepthToSpace, CRD:  y[c, b·h+i, b·w+j] = x[(c·b + i)·b + j, h, w]
  * 3. SpaceToDepth:       y[(i·b + j)·C + c, h, w] = x[c, b·h+i, b·w+j]
- * 4. PyTorch's PixelUnshuffle, spelled Reshape [N,C,h,b,w,b] → Transpose
- *    [0,1,3,5,2,4] → Reshape [N,C·b²,h,w]:  y[(c·b + i)·b + j, h, w]
+ * 4. PyTorch's PixelUnshuffle, spelled as regroupings around a Transpose
+ *    [0,1,3,5,2,4] of [N,C,h,b,w,b]:        y[(c·b + i)·b + j, h, w] = x[c, b·h+i, b·w+j]
  *
  * @see https://onnx.ai/onnx/operators/onnx__DepthToSpace.html
  */
@@ -16,9 +16,10 @@
 import type { Graph, Node } from "../graph/graph.ts";
 import { intAttr, ints, intsAttr, stringAttr } from "../graph/graph.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import { floatTensor, numbersOf } from "../graph/tensor.ts";
+import { floatTensor, tensorOf } from "../graph/tensor.ts";
 import { inferTypes } from "../ops/infer.ts";
-import { dropUnused, readersOf } from "./tidy.ts";
+import type { Known } from "../ops/rule.ts";
+import { dropUnused } from "./tidy.ts";
 
 /** Kernel [features, channels, b, b] whose feature f is pixel (i, j) of channel c. */
 function oneHot(channels: number, b: number, feature: (c: number, i: number, j: number) => number): Tensor {
@@ -31,52 +32,70 @@ function oneHot(channels: number, b: number, feature: (c: number, i: number, j: 
   return floatTensor([channels * b * b, channels, b, b], kernel);
 }
 
-export function blocksToConvolutions(graph: Graph): Graph {
-  const candidates = graph.nodes.filter(({ op }) => op === "DepthToSpace" || op === "SpaceToDepth");
-  const unshuffles = findUnshuffles(graph);
-  if (candidates.length + unshuffles.size === 0) return graph;
-  const types = inferTypes(graph);
-  const initializers = new Map(graph.initializers);
-  const nodes = graph.nodes.map((node): Node => {
-    const [input, output] = [node.inputs[0]!, node.outputs[0]!];
-    const unshuffle = unshuffles.get(node);
-    const source = unshuffle?.input ?? input;
-    const features = types.get(source)?.shape?.[1];
-    const b = unshuffle?.b ?? intAttr(node, "blocksize", 1);
-    if (typeof features !== "number" || !(unshuffle || candidates.includes(node))) return node;
-    const kernel = `${output}/blocks`;
-    if (node.op === "DepthToSpace") {
-      const channels = features / (b * b);
-      const crd = stringAttr(node, "mode", "DCR") === "CRD";
-      initializers.set(kernel, oneHot(channels, b, (c, i, j) => (crd ? (c * b + i) * b + j : (i * b + j) * channels + c)));
-    } else {
-      initializers.set(
-        kernel,
-        oneHot(features, b, (c, i, j) => (unshuffle ? (c * b + i) * b + j : (i * b + j) * features + c)),
-      );
-    }
-    const op = node.op === "DepthToSpace" ? "ConvTranspose" : "Conv";
-    return { ...node, op, inputs: [source, kernel], attrs: { kernel_shape: ints([b, b]), strides: ints([b, b]) } };
-  });
-  return dropUnused({ ...graph, nodes, initializers });
+interface Block {
+  readonly input: string;
+  readonly b: number;
+  readonly kernel: (features: number) => Tensor;
 }
 
-/** The last Reshape of each spelled-out PixelUnshuffle, with its input and block size. */
-function findUnshuffles(graph: Graph): Map<Node, { input: string; b: number }> {
-  const found = new Map<Node, { input: string; b: number }>();
+export function blocksToConvolutions(graph: Graph): Graph {
+  const types = inferTypes(graph);
+  const unshuffles = findUnshuffles(graph, types);
+  const initializers = new Map(graph.initializers);
+  const nodes = graph.nodes.map((node): Node => {
+    const block = unshuffles.get(node) ?? blockOf(node);
+    const features = block && types.get(block.input)?.shape?.[1];
+    if (!block || typeof features !== "number") return node;
+    const { input, b } = block;
+    const kernel = `${node.outputs[0]!}/blocks`;
+    const { dims, bytes } = block.kernel(features);
+    initializers.set(kernel, tensorOf(types.get(input)?.dtype ?? "float32", dims, new Float32Array(bytes.slice().buffer)));
+    const op = node.op === "DepthToSpace" ? "ConvTranspose" : "Conv";
+    return { ...node, op, inputs: [input, kernel], attrs: { kernel_shape: ints([b, b]), strides: ints([b, b]) } };
+  });
+  return nodes.every((node, i) => node === graph.nodes[i]) ? graph : dropUnused({ ...graph, nodes, initializers });
+}
+
+function blockOf(node: Node): Block | undefined {
+  const b = intAttr(node, "blocksize", 1);
+  const input = node.inputs[0]!;
+  if (node.op === "SpaceToDepth") {
+    return { input, b, kernel: (C) => oneHot(C, b, (c, i, j) => (i * b + j) * C + c) };
+  }
+  if (node.op !== "DepthToSpace") return undefined;
+  const crd = stringAttr(node, "mode", "DCR") === "CRD";
+  return {
+    input,
+    b,
+    kernel: (features) => {
+      const C = features / (b * b);
+      return oneHot(C, b, (c, i, j) => (crd ? (c * b + i) * b + j : (i * b + j) * C + c));
+    },
+  };
+}
+
+const REGROUPINGS = new Set(["Reshape", "Unsqueeze", "Squeeze"]);
+
+/** The last node of each spelled-out PixelUnshuffle. */
+function findUnshuffles(graph: Graph, types: ReadonlyMap<string, Known>): Map<Node, Block> {
+  const found = new Map<Node, Block>();
   const producer = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
-  const readers = readersOf(graph);
+  const reader = new Map(graph.nodes.map((node) => [node.inputs[0]!, node] as const));
+  const rank = (name: string): number | undefined => types.get(name)?.shape?.length;
   for (const node of graph.nodes) {
-    if (node.op !== "Reshape") continue;
-    const transpose = producer.get(node.inputs[0]!);
-    if (transpose?.op !== "Transpose" || intsAttr(transpose, "perm")?.join() !== "0,1,3,5,2,4") continue;
-    const split = producer.get(transpose.inputs[0]!);
-    if (split?.op !== "Reshape" || readers.get(split.outputs[0]!) !== 1) continue;
-    const target = graph.initializers.get(split.inputs[1]!);
-    const sizes = target && Array.from(numbersOf(target));
-    if (sizes?.length === 6 && sizes[3] === sizes[5] && sizes[3]! > 1) {
-      found.set(node, { input: split.inputs[0]!, b: sizes[3]! });
+    if (node.op !== "Transpose" || intsAttr(node, "perm")?.join() !== "0,1,3,5,2,4") continue;
+    const blocks = types.get(node.inputs[0]!)?.shape;
+    const b = blocks?.[5];
+    if (typeof b !== "number" || b < 2 || blocks?.[3] !== b) continue;
+    let input = node.inputs[0]!;
+    while (rank(input) !== 4 && REGROUPINGS.has(producer.get(input)?.op ?? "")) input = producer.get(input)!.inputs[0]!;
+    let last: Node | undefined = node;
+    while (last && rank(last.outputs[0]!) !== 4) {
+      last = reader.get(last.outputs[0]!);
+      if (!REGROUPINGS.has(last?.op ?? "")) last = undefined;
     }
+    if (rank(input) !== 4 || !last) continue;
+    found.set(last, { input, b, kernel: (C) => oneHot(C, b, (c, i, j) => (c * b + i) * b + j) });
   }
   return found;
 }

@@ -1,0 +1,60 @@
+/** @file Option values that commander leaves as text: sizes, ranges, numbers within bounds. */
+
+import { InvalidArgumentError } from "commander";
+
+type Triple = readonly [number, number, number];
+
+/** `96,128,128` or `96x128x128`, in the order depth, height, width; a single number stands for a cube. */
+export function parseSizes(text: string): Triple {
+  const sizes = triple(text);
+  if (!sizes?.every((size) => Number.isInteger(size) && size > 0)) {
+    throw new InvalidArgumentError("Expected depth,height,width in voxels, such as 64,128,128.");
+  }
+  return sizes;
+}
+
+/** `3,1,1`: millimetres along depth, height and width; a single number stands for all three. */
+export function parseSpacing(text: string): Triple {
+  const spacing = triple(text);
+  if (!spacing?.every((mm) => Number.isFinite(mm) && mm > 0)) {
+    throw new InvalidArgumentError("Expected depth,height,width in millimetres, such as 3,1,1.");
+  }
+  return spacing;
+}
+
+/** `-160,240`: a lower and a higher intensity. */
+export function parseRange(text: string): readonly [low: number, high: number] {
+  const [low, high, ...rest] = numbers(text);
+  if (low === undefined || high === undefined || rest.length > 0 || !(low < high)) {
+    throw new InvalidArgumentError("Expected a lower and a higher intensity, such as -160,240.");
+  }
+  return [low, high];
+}
+
+/** From 0 to below 1. */
+export function parseFraction(text: string): number {
+  const [value, ...rest] = numbers(text);
+  if (value === undefined || rest.length > 0 || !(value >= 0 && value < 1)) {
+    throw new InvalidArgumentError("Expected a number from 0 to below 1, such as 0.5.");
+  }
+  return value;
+}
+
+export function parseCount(text: string): number {
+  const [value, ...rest] = numbers(text);
+  if (value === undefined || rest.length > 0 || !Number.isInteger(value) || value < 1) {
+    throw new InvalidArgumentError("Expected a whole number from 1 on.");
+  }
+  return value;
+}
+
+function triple(text: string): Triple | undefined {
+  const [a, b = a, c = a, ...rest] = numbers(text);
+  const isCube = b === a && !text.includes(",") && !text.includes("x");
+  if (a === undefined || b === undefined || c === undefined || rest.length > 0) return undefined;
+  return isCube || numbers(text).length === 3 ? [a, b, c] : undefined;
+}
+
+/** NaN where a part is no number; empty parts are none either. */
+const numbers = (text: string): number[] =>
+  text.split(/[,x]/).map((part) => (part.trim() === "" ? NaN : Number(part)));

@@ -1,0 +1,30 @@
+/**
+ * @file How commands end:
+ *
+ *   0  done
+ *   1  a bug of ours
+ *   2  the input or the command line is at fault; one sentence says how
+ */
+
+import { CommanderError } from "commander";
+import { AcsconvError } from "../errors.ts";
+
+/** Tells the user on stderr what went wrong, and returns the exit code. */
+export function exitCodeOf(error: unknown): number {
+  // commander has printed its message, or the help that was asked for, already.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  if (error instanceof AcsconvError) {
+    process.stderr.write(`acsconv: ${error.message}\n`);
+    return 2;
+  }
+  const details = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(
+    `${details}\n\nacsconv: this is a bug in acsconv; please report it, with the lines above and your command.\n`,
+  );
+  return 1;
+}
+
+/** Something the user should know that does not stop the work. */
+export function warn(sentence: string): void {
+  process.stderr.write(`acsconv: warning: ${sentence}\n`);
+}

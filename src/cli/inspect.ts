@@ -1,0 +1,100 @@
+/** @file `acsconv inspect`: a network's layers, what they cost, and what each kind of lifting would cost. */
+
+import type { Command } from "commander";
+import { type Model, load } from "../index.ts";
+import { upgradeGraph } from "../onnx/upgrade.ts";
+import { foldConstants } from "../passes/fold-constants.ts";
+import { dropIdentities, dropUnused } from "../passes/tidy.ts";
+import { bytes, compact } from "../report/figures.ts";
+import { costsByKind, sizesFor, usualSize } from "../report/lift-report.ts";
+import { type NetworkSummary, summarise } from "../report/summary.ts";
+import { opsetOf } from "../graph/graph.ts";
+import { parseSizes } from "./arguments.ts";
+import type { GlobalOptions } from "./program.ts";
+import { formatTable } from "./table.ts";
+
+interface InspectFlags extends GlobalOptions {
+  readonly size?: readonly [number, number, number];
+  readonly all?: boolean;
+  readonly json?: boolean;
+}
+
+const EXAMPLES = `
+Examples:
+  $ acsconv inspect resnet18.onnx                       a 2D network
+  $ acsconv inspect resnet18.acs.onnx --size 48,96,96   a lifted one, and the paper's Table 2 for it
+  $ acsconv inspect resnet18.acs.onnx --json > costs.json`;
+
+export function addInspect(program: Command): void {
+  program
+    .command("inspect")
+    .summary("show a network's layers and what they cost")
+    .description(
+      "Show a network layer by layer: output size, parameters, multiply-adds, activation memory. For a lifted network also what every kind of lifting would cost (the paper's Table 2).",
+    )
+    .argument("<model.onnx>", "any ONNX model")
+    .option("--size <d,h,w>", "input size to reckon with (2D networks use height and width)", parseSizes)
+    .option("--all", "list operators without parameters too")
+    .option("--json", "print JSON")
+    .addHelpText("after", EXAMPLES)
+    .action(async (path: string, _: unknown, command: Command) => {
+      await run(path, command.optsWithGlobals<InspectFlags>());
+    });
+}
+
+async function run(path: string, flags: InspectFlags): Promise<void> {
+  const model = await load(path);
+  const size = flags.size ?? usualSize(model);
+  const graph = dropUnused(dropIdentities(foldConstants(upgradeGraph(model.graph))));
+  const summary = summarise(graph, sizesFor(graph, size));
+  const kinds = model.lifted ? costsByKind(model, size) : [];
+  const text = flags.json
+    ? JSON.stringify({ size, ...summary, kinds }, undefined, 2)
+    : [heading(model, path, size), "", layers(summary, flags.all ?? false), "", total(summary), ...tableTwo(kinds)].join("\n");
+  process.stdout.write(`${text}\n`);
+}
+
+function heading(model: Model, path: string, size: readonly number[]): string {
+  const shape = (dims: readonly unknown[] | undefined): string => `[${dims?.join(", ") ?? "?"}]`;
+  const what = model.lifted ? `lifted (${model.lifted.options.kind ?? "acs"})` : `ONNX opset ${opsetOf(model.graph)}`;
+  const rank = model.inputs[0]?.shape?.length ?? 5;
+  return [
+    `${path}: ${what}`,
+    ...model.inputs.map((input) => `input   ${input.name} ${shape(input.shape)} ${input.dtype ?? ""}`),
+    ...model.outputs.map((output) => `output  ${output.name} ${shape(output.shape)} ${output.dtype ?? ""}`),
+    `figures for an input of ${(rank === 4 ? size.slice(1) : size).join("×")}`,
+  ].join("\n");
+}
+
+function layers({ layers: all }: NetworkSummary, everything: boolean): string {
+  const shown = everything ? all : all.filter(({ parameters, multiplyAdds }) => parameters > 0 || (multiplyAdds ?? 1) > 0);
+  return formatTable(
+    ["layer", "operator", "output", "parameters", "multiply-adds", "activations"],
+    shown.map((layer) => [
+      layer.name,
+      layer.kind ? `${layer.op} ${layer.kind}` : layer.op,
+      layer.outputShape?.join("×") ?? "?",
+      compact(layer.parameters),
+      compact(layer.multiplyAdds),
+      bytes(layer.activationBytes),
+    ]),
+  );
+}
+
+const total = ({ parameters, parameterBytes, multiplyAdds, activationBytes }: NetworkSummary): string =>
+  `total: ${compact(parameters)} parameters (${bytes(parameterBytes)}), ${compact(multiplyAdds)} multiply-adds, ${bytes(activationBytes)} of activations`;
+
+function tableTwo(kinds: ReturnType<typeof costsByKind>): string[] {
+  if (kinds.length === 0) return [];
+  const table = formatTable(
+    ["kind", "parameters", "size", "multiply-adds", "activations"],
+    kinds.map(({ kind, summary }) => [
+      kind,
+      compact(summary.parameters),
+      bytes(summary.parameterBytes),
+      compact(summary.multiplyAdds),
+      bytes(summary.activationBytes),
+    ]),
+  );
+  return ["", "The same network in every kind (the paper's Table 2; 2d: one slice):", table];
+}

@@ -1,0 +1,190 @@
+/** @file `acsconv lift`: a 2D network in, a 3D network out, and a report of what became of it. */
+
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { checkWritable, writeFiles } from "../files.ts";
+import { LIFT_KINDS, type LiftOptions, type Model, lift, load } from "../index.ts";
+import { bytes, compact } from "../report/figures.ts";
+import { sizesFor, usualSize } from "../report/lift-report.ts";
+import { summarise } from "../report/summary.ts";
+import { parseCount, parseSizes } from "./arguments.ts";
+import { warn } from "./errors.ts";
+import type { GlobalOptions } from "./program.ts";
+import { formatTable } from "./table.ts";
+
+interface LiftFlags extends GlobalOptions {
+  readonly out: string;
+  readonly kind: LiftOptions["kind"];
+  readonly view: LiftOptions["view"];
+  readonly split?: LiftOptions["split"];
+  readonly channels?: number;
+  readonly size?: LiftOptions["size"];
+  readonly depthStride?: "height" | 1 | readonly ("height" | 1)[];
+  readonly depthPool?: "height" | 1 | readonly ("height" | 1)[];
+  readonly fc: LiftOptions["fc"];
+  readonly outputs?: string[];
+  readonly layout?: LiftOptions["layout"];
+  readonly compat?: LiftOptions["compat"];
+  readonly report?: string;
+}
+
+const EXAMPLES = `
+Examples:
+  The paper's conversion; every 2D weight is kept, under its name:
+  $ acsconv lift resnet18.onnx -o resnet18.acs.onnx
+
+  For grey volumes (CT, MR): fold the RGB stem into one channel, at a third of its cost:
+  $ acsconv lift resnet18.onnx -o resnet18.acs.onnx --channels 1
+
+  Few thick slices: keep depth where height and width are halved:
+  $ acsconv lift unet.onnx -o unet.acs.onnx --depth-stride 1 --depth-pool 1
+
+  A backbone without its head; the value becomes the output:
+  $ acsconv lift densenet121.onnx -o features.acs.onnx --outputs /features/norm5/BatchNormalization_output_0
+
+  The counterparts the paper compares with:
+  $ acsconv lift unet.onnx -o unet.25d.onnx --kind 2.5d
+  $ acsconv lift unet.onnx -o unet.i3d.onnx --kind i3d
+
+PyTorch folds BatchNorm into the convolutions when it exports. To fine-tune later, export with
+training=torch.onnx.TrainingMode.PRESERVE, do_constant_folding=False.`;
+
+export function addLift(program: Command): void {
+  program
+    .command("lift")
+    .summary("turn a 2D network into a 3D one")
+    .description("Turn a pretrained 2D CNN into a natively 3D one. Depth follows height; no weight is lost or added.")
+    .argument("<model.onnx>", "a 2D network: one image input [N, C, H, W] (or [N, H, W, C])")
+    .requiredOption("-o, --out <path>", "where the 3D network goes, as plain ONNX")
+    .addOption(new Option("--kind <kind>", "how a 2D kernel reads a volume").choices(LIFT_KINDS).default("acs"))
+    .addOption(
+      new Option("--view <plane>", "the plane of 2.5d kernels")
+        .choices(["axial", "coronal", "sagittal"])
+        .default("axial"),
+    )
+    .option("--split <a,c,s>", "shares of the output channels per view (default: thirds)", parseSplit)
+    .option("--channels <n>", "input channels; 1 folds an RGB stem", parseCount)
+    .option("--size <d,h,w>", "fix the input size (default: any)", parseSizes)
+    .option("--depth-stride <1|height,…>", "stride along depth: as height's, or 1; a list gives one per stage", parsePerStage)
+    .option("--depth-pool <1|height,…>", "the same for pooling", parsePerStage)
+    .addOption(
+      new Option("--fc <how>", "fully connected layers on a flattened map")
+        .choices(["mean", "acs", "cut", "error"])
+        .default("mean"),
+    )
+    .option("--outputs <names>", "values that become the outputs, separated by commas", (text) => text.split(","))
+    .addOption(new Option("--layout <layout>", "layout of the 2D input").choices(["NCHW", "NHWC"]))
+    .addOption(new Option("--compat <package>", "even kernels as the authors' package reads them").choices(["acsconv-py"]))
+    .option("--report <path>", "also write the report as JSON, node by node")
+    .addHelpText("after", EXAMPLES)
+    .action(async (path: string, _: unknown, command: Command) => {
+      await run(path, command.optsWithGlobals<LiftFlags>());
+    });
+}
+
+async function run(path: string, flags: LiftFlags): Promise<void> {
+  await checkWritable(flags.out);
+  if (flags.report !== undefined) await checkWritable(flags.report);
+  const model2d = await load(path);
+  const model = lift(model2d, optionsOf(flags));
+  await model.save(flags.out);
+  for (const warning of model.report!.warnings) warn(warning);
+  if (flags.report !== undefined) {
+    const json = JSON.stringify({ ...report(model), nodes: model.report!.nodes }, undefined, 2);
+    await writeFiles([{ path: flags.report, chunks: [new TextEncoder().encode(`${json}\n`)] }]);
+  }
+  if (!flags.quiet) process.stdout.write(`${describe(model, path, flags.out)}\n`);
+}
+
+function optionsOf(flags: LiftFlags): LiftOptions {
+  const { kind, view, split, channels, size, depthStride, depthPool, fc, outputs, layout, compat } = flags;
+  return {
+    kind: kind!,
+    view: view!,
+    fc: fc!,
+    ...(split && { split }),
+    ...(channels !== undefined && { channels }),
+    ...(size && { size }),
+    ...((depthStride !== undefined || depthPool !== undefined) && {
+      depth: {
+        ...(depthStride !== undefined && { stride: depthStride }),
+        ...(depthPool !== undefined && { pool: depthPool }),
+      },
+    }),
+    ...(outputs && { outputs }),
+    ...(layout && { layout }),
+    ...(compat && { compat }),
+  };
+}
+
+/** Before and after, in figures. */
+function report(model: Model) {
+  const size = usualSize(model);
+  const { source } = model.lifted!;
+  return {
+    size,
+    before: totals(summarise(source, sizesFor(source, size))),
+    after: totals(summarise(model.graph, sizesFor(model.graph, size))),
+    warnings: model.report!.warnings,
+  };
+}
+
+const totals = ({ parameters, parameterBytes, multiplyAdds, activationBytes }: ReturnType<typeof summarise>) => ({
+  parameters,
+  parameterBytes,
+  multiplyAdds,
+  activationBytes,
+});
+
+function describe(model: Model, from: string, to: string): string {
+  const { size, before, after } = report(model);
+  const became = new Map<string, { count: number; ops: Map<string, number> }>();
+  for (const node of model.report!.nodes) {
+    const entry = became.get(node.op) ?? { count: 0, ops: new Map<string, number>() };
+    entry.count++;
+    for (const op of node.became) entry.ops.set(op, (entry.ops.get(op) ?? 0) + 1);
+    became.set(node.op, entry);
+  }
+  const operators = formatTable(
+    ["2D operator", "nodes", "became"],
+    [...became].map(([op, { count, ops }]) => [op, String(count), [...ops].map(([name, n]) => `${n} ${name}`).join(", ")]),
+  );
+  const [input] = model.inputs;
+  const sizes = (dims: readonly unknown[] | undefined): string => `[${dims?.join(", ") ?? "?"}]`;
+  const costs = formatTable(
+    ["", "2D", "3D"],
+    [
+      ["parameters", compact(before.parameters), compact(after.parameters)],
+      ["parameter memory", bytes(before.parameterBytes), bytes(after.parameterBytes)],
+      ["multiply-adds", compact(before.multiplyAdds), compact(after.multiplyAdds)],
+      ["activations", bytes(before.activationBytes), bytes(after.activationBytes)],
+    ],
+  );
+  return [
+    `${from} → ${to}  (${model.lifted!.options.kind ?? "acs"})`,
+    "",
+    operators,
+    "",
+    `Cost at ${size.slice(1).join("×")} pixels and ${size.join("×")} voxels:`,
+    costs,
+    "",
+    `input   ${input!.name} ${sizes(input!.shape)}`,
+    ...model.outputs.map(({ name, shape }) => `output  ${name} ${sizes(shape)}`),
+  ].join("\n");
+}
+
+function parseSplit(text: string): [number, number, number] {
+  const parts = text.split(",").map(Number);
+  if (parts.length !== 3 || !parts.every((part) => part >= 0)) {
+    throw new InvalidArgumentError("Expected three shares, such as 1,1,1 or 2,1,0.");
+  }
+  return parts as [number, number, number];
+}
+
+function parsePerStage(text: string): "height" | 1 | ("height" | 1)[] {
+  const stages = text.split(",").map((part) => {
+    if (part === "1") return 1;
+    if (part === "height") return "height";
+    throw new InvalidArgumentError("Expected 1 or height, or a list of them such as 1,height.");
+  });
+  return stages.length === 1 ? stages[0]! : stages;
+}

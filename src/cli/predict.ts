@@ -1,0 +1,223 @@
+/** @file `acsconv predict`: a 3D network over scans of any size. */
+
+import { type Command, Option } from "commander";
+import { AcsconvError } from "../errors.ts";
+import { checkWritable, writeFiles } from "../files.ts";
+import { type Device, type Model, load } from "../index.ts";
+import {
+  type Normalization,
+  type PredictionKind,
+  endsInActivation,
+  predictVolume,
+} from "../predict/index.ts";
+import type { Session } from "../run/session.ts";
+import type { Activation } from "../run/sinks.ts";
+import type { Blending } from "../run/window-axis.ts";
+import { type Vec3, type Volume, readVolume, writeVolume } from "../volume/index.ts";
+import { parseCount, parseFraction, parseRange, parseSizes, parseSpacing } from "./arguments.ts";
+import { warn } from "./errors.ts";
+import { previewPng } from "./preview.ts";
+import type { GlobalOptions } from "./program.ts";
+import { formatDuration, startProgress } from "./progress.ts";
+import { type ScanJob, planScans } from "./scan-files.ts";
+import { formatTable } from "./table.ts";
+
+interface PredictFlags extends GlobalOptions {
+  readonly out: string;
+  readonly output: PredictionKind;
+  readonly patch?: Vec3;
+  readonly overlap: number;
+  readonly blending: Blending;
+  readonly batch?: number;
+  readonly spacing?: Vec3;
+  readonly orient?: string;
+  readonly window?: readonly [number, number];
+  readonly normalize?: Normalization;
+  readonly activation?: Activation;
+  readonly device: Device;
+  readonly threads?: number;
+  readonly series?: string;
+  /** A path; true for one beside the output; false for none. */
+  readonly preview: string | boolean;
+}
+
+const EXAMPLES = `
+Examples:
+  A lifted network over one scan; labels on the scan's own grid, and a picture beside them:
+  $ acsconv predict unet.acs.onnx scan.nii.gz -o seg.nii.gz
+
+  A CT: soft-tissue window, resampled to 1.5 mm for the network, windows of 96³ voxels:
+  $ acsconv predict liver.acs.onnx ct/ -o liver.nii.gz --window -160,240 --spacing 1.5 --patch 96
+
+  All scans of a folder, probabilities instead of labels:
+  $ acsconv predict unet.acs.onnx scans/ -o results/ --output probabilities
+
+  A backbone that was trained on ImageNet: its feature maps, axial slices first:
+  $ acsconv predict resnet18.acs.onnx t1.nii.gz -o maps.npz --output features --normalize imagenet --orient LPS
+
+Scans: .nii .nii.gz .nrrd .nhdr .mha .mhd .npy .npz, DICOM folders. Results: .nii .nii.gz .nrrd .npz .npy.
+A 2D network has to be lifted first: see "acsconv help lift".`;
+
+export function addPredict(program: Command): void {
+  program
+    .command("predict")
+    .summary("run a 3D network over scans")
+    .description(
+      "Run a 3D network over scans of any size, in overlapping windows. Results lie on the scan's own grid.",
+    )
+    .argument("<model.onnx>", "a 3D network: one input [N, C, D, H, W], a score per voxel")
+    .argument("<scans...>", "volumes, folders of volumes, DICOM folders")
+    .requiredOption("-o, --out <path>", "file for the result, or a folder for those of several scans")
+    .addOption(
+      new Option("--output <kind>", "what to write")
+        .choices(["labels", "probabilities", "features"])
+        .default("labels"),
+    )
+    .option(
+      "--patch <d,h,w>",
+      "voxels the network sees at once (default: the model's size, or up to 96)",
+      parseSizes,
+    )
+    .option("--overlap <part>", "part of a window that the next one covers", parseFraction, 0.5)
+    .addOption(
+      new Option("--blending <how>", "how overlapping windows are weighed")
+        .choices(["gaussian", "constant"])
+        .default("gaussian"),
+    )
+    .option("--batch <n>", "windows at once (default: the model's, or 1)", parseCount)
+    .option("--spacing <d,h,w>", "millimetres at which the network works (default: the scan's)", parseSpacing)
+    .option(
+      "--orient <code>",
+      "turn the scan for the network, such as LPS for axial slices (default: as it is)",
+    )
+    .option("--window <low,high>", "clamp intensities to this range, which becomes 0 to 1", parseRange)
+    .addOption(
+      new Option("--normalize <how>", "intensities (default: zscore, or none after --window)").choices([
+        "zscore",
+        "minmax",
+        "imagenet",
+        "none",
+      ]),
+    )
+    .addOption(
+      new Option(
+        "--activation <name>",
+        "from scores to probabilities (default: what fits the network)",
+      ).choices(["softmax", "sigmoid", "none"]),
+    )
+    .addOption(
+      new Option("--device <name>", "where to compute")
+        .choices(["cpu", "cuda", "webgpu", "coreml", "dml"])
+        .default("cpu"),
+    )
+    .option("--threads <n>", "CPU threads (default: the physical cores)", parseCount)
+    .option("--series <uid>", "which DICOM series, where a folder has several: its UID or number in the list")
+    .option("--preview <file.png>", "where the picture goes (default: beside the result)")
+    .option("--no-preview", "no picture")
+    .addHelpText("after", EXAMPLES)
+    .action(async (modelPath: string, scans: string[], _flags: unknown, command: Command) => {
+      await predict(modelPath, scans, command.optsWithGlobals<PredictFlags>());
+    });
+}
+
+async function predict(modelPath: string, scans: readonly string[], flags: PredictFlags): Promise<void> {
+  const jobs = await planScans(scans, flags.out, flags.output);
+  if (typeof flags.preview === "string") {
+    if (jobs.length > 1) {
+      throw new AcsconvError(
+        "input",
+        "--preview names one picture, but there are several scans: leave it out.",
+      );
+    }
+    await checkWritable(flags.preview);
+  }
+  const model = await load(modelPath);
+  const session = await model.session({
+    device: flags.device,
+    ...(flags.threads && { threads: flags.threads }),
+  });
+  let failed = 0;
+  try {
+    for (const job of jobs) {
+      try {
+        await predictOne(model, session, job, flags);
+      } catch (error) {
+        // One bad scan does not cost the others their results.
+        if (jobs.length === 1 || !(error instanceof AcsconvError)) throw error;
+        process.stderr.write(`acsconv: ${job.input}: ${error.message}\n`);
+        failed++;
+      }
+    }
+  } finally {
+    await session.dispose();
+  }
+  if (failed > 0) {
+    throw new AcsconvError("input", `${failed} of ${jobs.length} scans failed, for the reasons above.`);
+  }
+}
+
+async function predictOne(model: Model, session: Session, job: ScanJob, flags: PredictFlags): Promise<void> {
+  const say = (line: string): void => {
+    if (!flags.quiet) process.stdout.write(`${line}\n`);
+  };
+  const scan = await readVolume(job.input, {
+    onWarning: warn,
+    series: flags.series === undefined ? undefined : seriesOf(flags.series),
+  });
+  say(
+    `${job.input}: [${scan.shape.join(", ")}] voxels of ${scan.spacing.map((mm) => +mm.toFixed(3)).join(" × ")} mm`,
+  );
+
+  const progress = startProgress("  predicting", "windows", flags.quiet ?? false);
+  const start = performance.now();
+  const result = await predictVolume(session, scan, {
+    output: flags.output,
+    patch: flags.patch,
+    overlap: flags.overlap,
+    blending: flags.blending,
+    batch: flags.batch,
+    spacing: flags.spacing,
+    orientation: flags.orient,
+    window: flags.window,
+    normalize: flags.normalize,
+    activation: flags.activation ?? (endsInActivation(model.graph) ? "none" : undefined),
+    onWarning: warn,
+    onNote: (note) => say(`  ${note}`),
+    onProgress: (done, total) => progress.update(done, total),
+  }).finally(() => progress.stop());
+  const seconds = (performance.now() - start) / 1000;
+
+  await writeVolume(result, job.output);
+  say(`  wrote ${job.output} in ${formatDuration(seconds)}`);
+  if (flags.output === "labels") say(indent(labelTable(result)));
+  if (flags.preview !== false) {
+    const path = typeof flags.preview === "string" ? flags.preview : `${withoutSuffix(job.output)}.png`;
+    await writeFiles([{ path, chunks: [previewPng(scan, result, flags.output)] }]);
+    say(`  wrote ${path}`);
+  }
+}
+
+/** How much of the volume each label takes. */
+function labelTable({ data, spacing }: Volume): string {
+  const counts = new Map<number, number>();
+  for (const label of data) counts.set(label, (counts.get(label) ?? 0) + 1);
+  const millilitres = (spacing[0] * spacing[1] * spacing[2]) / 1000;
+  return formatTable(
+    ["label", "voxels", "volume", "share"],
+    [...counts]
+      .sort(([a], [b]) => a - b)
+      .map(([label, count]) => [
+        String(label),
+        String(count),
+        `${(count * millilitres).toFixed(1)} ml`,
+        `${((100 * count) / data.length).toFixed(1)} %`,
+      ]),
+  );
+}
+
+const indent = (text: string): string => text.replace(/^/gm, "  ");
+
+const withoutSuffix = (path: string): string => path.replace(/(\.nii)?\.[a-z]+$/i, "");
+
+/** A number is a place in the list of series that an error printed; anything else a UID. */
+const seriesOf = (text: string): string | number => (/^\d+$/.test(text) ? Number(text) : text);

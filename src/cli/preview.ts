@@ -1,0 +1,39 @@
+/** @file A picture of a prediction beside the scan it was made from. */
+
+import type { PredictionKind } from "../predict/index.ts";
+import { type RgbImage, encodePng } from "../report/image.ts";
+import { grid, montage } from "../report/montage.ts";
+import { type Volume, withData } from "../volume/index.ts";
+
+/** Feature maps that a preview shows. */
+const MOST_MAPS = 4;
+
+/** The bytes of a PNG: labels or the first foreground class over the scan; feature maps below it, side by side. */
+export function previewPng(scan: Volume, prediction: Volume, kind: PredictionKind): Uint8Array {
+  return encodePng(previewImage(scan, prediction, kind));
+}
+
+function previewImage(scan: Volume, prediction: Volume, kind: PredictionKind): RgbImage {
+  switch (kind) {
+    case "labels":
+      return grid([montage(scan), montage(scan, { overlay: { kind: "labels", volume: prediction } })], 1);
+    case "probabilities": {
+      // Class 0 is the background wherever there are several.
+      const volume = channelOf(prediction, prediction.channels > 1 ? 1 : 0);
+      return grid([montage(scan), montage(scan, { overlay: { kind: "values", volume, range: [0, 1] } })], 1);
+    }
+    case "features": {
+      const count = Math.min(prediction.channels, MOST_MAPS);
+      const maps = Array.from({ length: count }, (_, c) =>
+        montage(channelOf(prediction, c), { colours: "values" }),
+      );
+      const titles = ["scan", ...maps.map((_, c) => `feature map ${c + 1} of ${prediction.channels}`)];
+      return grid([montage(scan), ...maps], 1, titles);
+    }
+  }
+}
+
+function channelOf(volume: Volume, channel: number): Volume {
+  const length = volume.data.length / volume.channels;
+  return withData(volume, volume.data.subarray(channel * length, (channel + 1) * length));
+}

@@ -1,0 +1,46 @@
+/** @file The command line: what all commands share, and the list of them. */
+
+import { readFileSync } from "node:fs";
+import { Command } from "commander";
+import { addInspect } from "./inspect.ts";
+import { addLift } from "./lift.ts";
+import { addPredict } from "./predict.ts";
+
+/** Options that every command understands. */
+export interface GlobalOptions {
+  readonly quiet?: boolean;
+}
+
+const EXAMPLES = `
+Examples:
+  $ acsconv lift resnet18.onnx -o resnet18.acs.onnx       2D network in, 3D network out
+  $ acsconv inspect resnet18.acs.onnx                     its layers, parameters and cost
+  $ acsconv predict unet.acs.onnx scan.nii.gz -o seg.nii.gz
+
+"acsconv help <command>" shows more examples.`;
+
+/** The program, ready to parse. Commands added to it inherit how errors and help are shown. */
+export function createProgram(): Command {
+  const { version, description } = JSON.parse(
+    readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
+  ) as { version: string; description: string };
+  const program = new Command("acsconv")
+    .description(description)
+    .version(version, "-V, --version", "print the version")
+    .option("-q, --quiet", "print warnings and errors only")
+    .helpOption("-h, --help", "show this help")
+    .helpCommand("help [command]", "show the help of a command")
+    .addHelpText("after", EXAMPLES)
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      outputError: (message, write) => write(message.replace(/^error: /, "acsconv: ")),
+    })
+    .exitOverride();
+  addLift(program);
+  addInspect(program);
+  addPredict(program);
+  for (const command of program.commands) {
+    command.showHelpAfterError(`"acsconv ${command.name()} --help" shows the options and examples.`);
+  }
+  return program;
+}

@@ -1,0 +1,90 @@
+/** @file Which scans a command works on, and where their results go. */
+
+import { mkdir, readdir, stat } from "node:fs/promises";
+import { basename, join, resolve } from "node:path";
+import { AcsconvError } from "../errors.ts";
+import { checkWritable, ioErrors } from "../files.ts";
+import { canReadVolume, canWriteVolume } from "../volume/index.ts";
+
+export interface ScanJob {
+  readonly input: string;
+  readonly output: string;
+}
+
+/**
+ * The scans that the arguments name: files, folders of volumes (all of those in them), DICOM folders.
+ *
+ * @throws {@link AcsconvError} `io` if one does not exist
+ */
+async function listScans(paths: readonly string[]): Promise<readonly string[]> {
+  const scans: string[] = [];
+  for (const path of paths) {
+    const there = await ioErrors("read", path, () => stat(path));
+    const names = there.isDirectory() ? await ioErrors("read", path, () => readdir(path)) : [];
+    const volumes = names.filter(canReadVolume).sort();
+    // A folder without volume files may hold a DICOM series; reading it will tell.
+    scans.push(...(volumes.length > 0 ? volumes.map((name) => join(path, name)) : [path]));
+  }
+  return scans;
+}
+
+/**
+ * Pairs every scan with the file of its result, and makes sure that each can be written before any
+ * work is done.
+ *
+ * @param paths - as given: files, folders of volumes, DICOM folders
+ * @param target - a file for a single scan, else a folder, which is made if need be
+ * @param what - goes into the names in that folder: `scan.nii.gz` → `scan_labels.nii.gz`
+ * @throws {@link AcsconvError} `io` or `input`, for an output that cannot be written, or would replace a scan
+ */
+export async function planScans(
+  paths: readonly string[],
+  target: string,
+  what: string,
+): Promise<readonly ScanJob[]> {
+  const scans = await listScans(paths);
+  const existing = await stat(target).catch(() => undefined);
+  const isFolder = scans.length > 1 || existing?.isDirectory() || /[/\\]$/.test(target);
+  if (isFolder) {
+    if (canWriteVolume(target) && !existing?.isDirectory()) {
+      throw new AcsconvError(
+        "input",
+        `There are ${scans.length} scans: name a folder for them, not the file "${target}".`,
+      );
+    }
+    await ioErrors("write", target, () => mkdir(target, { recursive: true }));
+  } else if (!canWriteVolume(target)) {
+    throw new AcsconvError(
+      "input",
+      `Cannot write a volume to "${target}": its name should end in .nii.gz, .nii, .nrrd, .npz or .npy.`,
+    );
+  }
+  const jobs = scans.map((input) => ({
+    input,
+    output: isFolder ? join(target, `${stemOf(input)}_${what}.nii.gz`) : target,
+  }));
+  const inputs = new Set(jobs.map(({ input }) => resolve(input)));
+  const outputs = new Map<string, string>();
+  for (const { input, output } of jobs) {
+    const other = outputs.get(output);
+    if (other !== undefined) {
+      throw new AcsconvError(
+        "input",
+        `"${other}" and "${input}" would both be written to "${output}": run them apart.`,
+      );
+    }
+    if (inputs.has(resolve(output))) {
+      throw new AcsconvError(
+        "input",
+        `"${output}" is one of the scans, and would be replaced: choose another output.`,
+      );
+    }
+    outputs.set(output, input);
+    await checkWritable(output);
+  }
+  return jobs;
+}
+
+/** `scan.nii.gz` → `scan` */
+export const stemOf = (path: string): string =>
+  basename(resolve(path)).replace(/(\.nii)?\.(gz|[a-z]+)$/i, "");

@@ -1,0 +1,110 @@
+/**
+ * @file Writing files so that nothing is ever left half-written: beside their
+ * place first, renamed when all is on the disk. Failures become one sentence.
+ *
+ * Node's file system is imported when a path is used and not before, so that
+ * whoever imports this also loads in a browser.
+ */
+
+import type { Stats } from "node:fs";
+import { AcsconvError, messageOf } from "./errors.ts";
+
+export interface FileContent {
+  readonly path: string;
+  readonly chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+}
+
+/** Files that are being written beside their place; a process that is stopped removes them. */
+export const unfinishedFiles = new Set<string>();
+
+/**
+ * Writes all files or none: what was there before stays until every byte is on the disk.
+ *
+ * @throws {@link AcsconvError} `io` if one cannot be written
+ */
+export async function writeFiles(files: readonly FileContent[]): Promise<void> {
+  const { open, rename, rm } = await import("node:fs/promises");
+  const jobs = await Promise.all(files.map(async (file) => ({ ...file, aside: await asideOf(file.path) })));
+  try {
+    for (const { path, aside, chunks } of jobs) {
+      await ioErrors("write", path, async () => {
+        await checkTarget(path);
+        const handle = await open(aside, "wx");
+        unfinishedFiles.add(aside);
+        try {
+          for await (const chunk of chunks) await handle.writeFile(chunk);
+          await handle.sync();
+        } finally {
+          await handle.close();
+        }
+      });
+    }
+    for (const { path, aside } of jobs) await ioErrors("write", path, () => rename(aside, path));
+  } finally {
+    for (const { aside } of jobs) {
+      await rm(aside, { force: true });
+      unfinishedFiles.delete(aside);
+    }
+  }
+}
+
+/**
+ * Fails now if a file could not be written to `path` later, after hours of work. Leaves nothing behind.
+ *
+ * @throws {@link AcsconvError} `io`, as writing would
+ */
+export async function checkWritable(path: string): Promise<void> {
+  const { open, rm } = await import("node:fs/promises");
+  await ioErrors("write", path, async () => {
+    await checkTarget(path);
+    const aside = await asideOf(path);
+    await (await open(aside, "wx")).close();
+    await rm(aside, { force: true });
+  });
+}
+
+const asideOf = async (path: string): Promise<string> =>
+  `${path}.${(await import("node:crypto")).randomUUID()}.tmp`;
+
+/** What is there already has to be a file: a rename would replace a device or a pipe. */
+async function checkTarget(path: string): Promise<void> {
+  const { stat } = await import("node:fs/promises");
+  const there = await stat(path).catch(() => undefined);
+  if (there && !there.isFile()) throw notAFile("write", path, there);
+}
+
+/** Runs `work` on a path; what the file system throws becomes an {@link AcsconvError} of kind `io`. */
+export async function ioErrors<T>(verb: "read" | "write", path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw ioError(verb, path, error);
+  }
+}
+
+export function notAFile(verb: "read" | "write", path: string, found: Stats): AcsconvError {
+  const what = found.isDirectory() ? "a folder" : "no regular file";
+  return new AcsconvError("io", `Cannot ${verb} "${path}": it is ${what}; name a file.`);
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such file or folder",
+  EACCES: "permission is denied",
+  EPERM: "permission is denied",
+  EROFS: "the disk is read-only",
+  EISDIR: "it is a folder",
+  ENOTDIR: "a part of the path is not a folder",
+  ENOSPC: "the disk is full",
+  EDQUOT: "the disk quota is used up",
+  EFBIG: "the disk does not take files that large",
+  ENAMETOOLONG: "the name is too long",
+};
+
+/** What the file system threw, as a sentence; our own errors stay as they are. */
+export function ioError(verb: "read" | "write", path: string, error: unknown): AcsconvError {
+  if (error instanceof AcsconvError) return error;
+  const code = (error as { code?: string } | undefined)?.code ?? "";
+  return new AcsconvError("io", `Cannot ${verb} "${path}": ${REASONS[code] ?? messageOf(error)}.`, {
+    cause: error,
+  });
+}

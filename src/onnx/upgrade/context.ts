@@ -1,0 +1,90 @@
+/**
+ * @file What an upgrade rule may know of the graph around its node, and how it
+ * adds values to it.
+ */
+
+import type { Graph, Node, ValueType } from "../../graph/graph.ts";
+import type { DType, Tensor } from "../../graph/tensor.ts";
+import { createTypes } from "./types.ts";
+
+export interface UpgradeContext {
+  /** The constant behind a value, if it is one. */
+  constantOf(name: string | undefined): Tensor | undefined;
+  /** Element type and rank of a value, as far as they show without running shape inference. */
+  dtypeOf(name: string | undefined): DType | undefined;
+  rankOf(name: string | undefined): number | undefined;
+  /** The sizes that the file declares for a value. */
+  shapeOf(name: string | undefined): ValueType["shape"];
+  /** Whether a node or an output of the model reads a value. */
+  isRead(name: string | undefined): boolean;
+  /** A value name that nothing in the model uses, made from `base`. */
+  fresh(base: string): string;
+  /** Adds an initialiser; returns its name. */
+  constant(base: string, tensor: Tensor): string;
+}
+
+/**
+ * One operator's change of form: the nodes that do in the new form what `node` did in the old. The
+ * last one is the operator itself, so that rules can follow one another.
+ */
+export type UpgradeRule = (node: Node, context: UpgradeContext) => readonly Node[];
+
+/** Makes names that none of `used` is, each of them once. */
+export function nameMaker(used: Set<string>): (base: string) => string {
+  return (base) => {
+    let name = base;
+    for (let i = 1; used.has(name); i++) name = `${base}_${i}`;
+    used.add(name);
+    return name;
+  };
+}
+
+/** Every value name of a graph and its subgraphs. */
+export function allNames(graph: Graph, names = new Set<string>()): Set<string> {
+  for (const { name } of [...graph.inputs, ...graph.outputs]) names.add(name);
+  for (const name of [...graph.initializers.keys(), ...graph.valueInfos.keys()]) names.add(name);
+  for (const node of graph.nodes) {
+    for (const name of [...node.inputs, ...node.outputs]) names.add(name);
+    for (const attr of Object.values(node.attrs)) if (attr.kind === "graph") allNames(attr.value, names);
+  }
+  return names;
+}
+
+/** Every value name that nodes read, and the outputs. */
+function readNames(graph: Graph, names = new Set<string>()): Set<string> {
+  for (const { name } of graph.outputs) names.add(name);
+  for (const node of graph.nodes) {
+    for (const name of node.inputs) names.add(name);
+    for (const attr of Object.values(node.attrs)) if (attr.kind === "graph") readNames(attr.value, names);
+  }
+  return names;
+}
+
+/** The context of one graph; `outer` is that of the graph around it. New initialisers go to `added`. */
+export function createContext(
+  graph: Graph,
+  fresh: (base: string) => string,
+  added: Map<string, Tensor>,
+  outer?: UpgradeContext,
+): UpgradeContext {
+  const constants = new Map(graph.initializers);
+  for (const { op, domain, attrs, outputs } of graph.nodes) {
+    if (op === "Constant" && domain === "" && attrs.value?.kind === "tensor") {
+      constants.set(outputs[0]!, attrs.value.value);
+    }
+  }
+  const constantOf = (name: string | undefined): Tensor | undefined =>
+    name ? (constants.get(name) ?? outer?.constantOf(name)) : undefined;
+  const reads = readNames(graph);
+  return {
+    constantOf,
+    isRead: (name) => name !== undefined && reads.has(name),
+    ...createTypes(graph, constantOf, outer),
+    fresh,
+    constant(base, tensor) {
+      const name = fresh(base);
+      added.set(name, tensor);
+      return name;
+    },
+  };
+}

@@ -1,0 +1,126 @@
+/**
+ * @file Element types and ranks without shape inference, which only knows the
+ * newest form of each operator: what the file declares, what constants are, and
+ * a few rules for the operators that old files put in front of a Softmax, a Pad
+ * or a Clip. What is not known stays undefined; rules then take the longer way.
+ */
+
+import { intAttr, intsAttr, type Graph, type Node, type ValueType } from "../../graph/graph.ts";
+import { dtypeFromOnnx, type DType, type Tensor } from "../../graph/tensor.ts";
+
+/** Operators whose first output has the element type and rank of their first input. */
+const LIKE_INPUT = new Set(
+  (
+    "Abs AveragePool BatchNormalization Ceil Clip Concat Conv ConvTranspose CumSum DepthToSpace Dropout Elu Erf " +
+    "Exp Floor GlobalAveragePool GlobalLpPool GlobalMaxPool HardSigmoid HardSwish Hardmax Identity " +
+    "InstanceNormalization LRN LeakyRelu Log LogSoftmax LpNormalization LpPool MaxPool MeanVarianceNormalization " +
+    "Neg PRelu Pad Pow Reciprocal Relu Resize Round ScatterElements Selu Sigmoid Sign Slice Softmax Softplus " +
+    "Softsign SpaceToDepth Split Sqrt Tanh ThresholdedRelu Transpose Upsample"
+  ).split(" "),
+);
+/** Operators whose output is as their inputs broadcast together. */
+const BROADCAST = new Set(["Add", "Sub", "Mul", "Div", "Sum", "Mean", "Max", "Min", "MatMul"]);
+/** Operators with outputs of the input's element type, whose rank {@link rankOfOutput} knows. */
+const LIKE_INPUT_TYPE = new Set([
+  ...LIKE_INPUT,
+  ...BROADCAST,
+  "Flatten",
+  "Gemm",
+  "Reshape",
+  "Squeeze",
+  "Unsqueeze",
+]);
+
+/** How far back a type is looked for; chains are as long as the file likes, and the stack is not. */
+const MAX_STEPS = 1000;
+
+interface Types {
+  dtypeOf(name: string | undefined): DType | undefined;
+  rankOf(name: string | undefined): number | undefined;
+  shapeOf(name: string | undefined): ValueType["shape"];
+}
+
+export function createTypes(
+  graph: Graph,
+  constantOf: (name: string | undefined) => Tensor | undefined,
+  outer?: Types,
+): Types {
+  const declared = new Map<string, ValueType>(graph.valueInfos);
+  for (const info of [...graph.inputs, ...graph.outputs]) declared.set(info.name, info);
+  const producers = new Map(
+    graph.nodes.flatMap((node) => node.outputs.map((name, at) => [name, { node, at }] as const)),
+  );
+  const dtypes = new Map<string, DType | undefined>();
+  const ranks = new Map<string, number | undefined>();
+
+  /** The node whose rules hold for a value: other outputs than the first are indices, masks, states. */
+  const makerOf = (name: string): Node | undefined => {
+    const { node, at } = producers.get(name) ?? {};
+    return node?.domain === "" && (at === 0 || node.op === "Split") ? node : undefined;
+  };
+
+  const dtypeOf = (name: string | undefined, steps = 0): DType | undefined => {
+    if (!name || steps > MAX_STEPS) return undefined;
+    if (dtypes.has(name)) return dtypes.get(name);
+    const maker = makerOf(name);
+    const found =
+      declared.get(name)?.dtype ??
+      constantOf(name)?.dtype ??
+      (maker && dtypeOfOutput(maker, (input) => dtypeOf(input, steps + 1))) ??
+      (producers.has(name) ? undefined : outer?.dtypeOf(name));
+    dtypes.set(name, found);
+    return found;
+  };
+
+  const rankOf = (name: string | undefined, steps = 0): number | undefined => {
+    if (!name || steps > MAX_STEPS) return undefined;
+    if (ranks.has(name)) return ranks.get(name);
+    const maker = makerOf(name);
+    const found =
+      declared.get(name)?.shape?.length ??
+      constantOf(name)?.dims.length ??
+      (maker && rankOfOutput(maker, (input) => rankOf(input, steps + 1), constantOf)) ??
+      (producers.has(name) ? undefined : outer?.rankOf(name));
+    ranks.set(name, found);
+    return found;
+  };
+
+  return {
+    dtypeOf: (name) => dtypeOf(name),
+    rankOf: (name) => rankOf(name),
+    shapeOf: (name) =>
+      name ? (declared.get(name)?.shape ?? constantOf(name)?.dims ?? outer?.shapeOf(name)) : undefined,
+  };
+}
+
+function dtypeOfOutput(
+  node: Node,
+  dtypeOf: (name: string | undefined) => DType | undefined,
+): DType | undefined {
+  if (node.op === "Cast") return dtypeFromOnnx(intAttr(node, "to", 0));
+  return LIKE_INPUT_TYPE.has(node.op) ? dtypeOf(node.inputs[0]) : undefined;
+}
+
+function rankOfOutput(
+  node: Node,
+  rankOf: (name: string | undefined) => number | undefined,
+  constantOf: (name: string | undefined) => Tensor | undefined,
+): number | undefined {
+  const { op, inputs } = node;
+  if (op === "Transpose") return intsAttr(node, "perm")?.length ?? rankOf(inputs[0]);
+  if (op === "Cast" || LIKE_INPUT.has(op)) return rankOf(inputs[0]);
+  if (op === "Flatten" || op === "Gemm") return 2;
+  if (op === "Reshape") return intsAttr(node, "shape")?.length ?? constantOf(inputs[1])?.dims[0];
+  if (op === "Squeeze" || op === "Unsqueeze") {
+    const rank = rankOf(inputs[0]);
+    const axes = intsAttr(node, "axes")?.length ?? constantOf(inputs[1])?.dims[0];
+    if (rank === undefined || axes === undefined) return undefined;
+    return op === "Squeeze" ? rank - axes : rank + axes;
+  }
+  if (BROADCAST.has(op)) {
+    const all = inputs.map((name) => rankOf(name));
+    if (op === "MatMul" && all.includes(1)) return undefined;
+    return all.reduce((a, b) => (a === undefined || b === undefined ? undefined : Math.max(a, b)));
+  }
+  return undefined;
+}

@@ -1,0 +1,31 @@
+/** @file Colour pictures as plain arrays: made, pasted into one another, and written as PNG. */
+
+import { encode } from "fast-png";
+
+export type Rgb = readonly [red: number, green: number, blue: number];
+
+/** Pixels row by row from the top left, three bytes each. */
+export interface RgbImage {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array;
+}
+
+/** A black image. */
+export const blankImage = (width: number, height: number): RgbImage => ({
+  width,
+  height,
+  data: new Uint8Array(3 * width * height),
+});
+
+/** Copies `source` into `target` with its top left corner at (x, y). It has to fit. */
+export function paste(target: RgbImage, source: RgbImage, x: number, y: number): void {
+  for (let row = 0; row < source.height; row++) {
+    const pixels = source.data.subarray(3 * row * source.width, 3 * (row + 1) * source.width);
+    target.data.set(pixels, 3 * ((y + row) * target.width + x));
+  }
+}
+
+/** The bytes of a PNG file. */
+export const encodePng = ({ width, height, data }: RgbImage): Uint8Array =>
+  encode({ width, height, data, channels: 3, depth: 8 });

@@ -1,0 +1,61 @@
+/**
+ * @file What lifting did to a network: what became of its operators, and what it
+ * costs before and after.
+ */
+
+import type { Dim } from "../graph/dim.ts";
+import type { Graph } from "../graph/graph.ts";
+import type { LiftKind } from "../ops/rule.ts";
+import { guessLayout, LIFT_KINDS } from "../lift/options.ts";
+import { lift, type Model, unlift } from "../model.ts";
+import { AcsconvError } from "../errors.ts";
+import type { NetworkSummary } from "./summary.ts";
+import { summarise } from "./summary.ts";
+
+/** One line of the paper's Table 2, for this network. */
+export interface KindCost {
+  readonly kind: "2d" | LiftKind;
+  readonly summary: NetworkSummary;
+}
+
+/** Numbers for the symbols of an input's sizes; `size` is [D, H, W]. */
+export function sizesFor(graph: Graph, [depth, height, width]: readonly [number, number, number]): Map<string, number> {
+  const image = graph.inputs[0];
+  const shape = image?.shape ?? [];
+  const last = guessLayout(shape) === "NHWC";
+  const spatial = shape.length === 5 ? [depth, height, width] : [height, width];
+  const first = last ? 1 : 2;
+  const sizes = new Map<string, number>();
+  shape.forEach((dim: Dim, axis) => {
+    if (typeof dim === "number") return;
+    sizes.set(dim.key, spatial[axis - first] ?? 1);
+  });
+  return sizes;
+}
+
+/** A size to reckon with where none is asked for: the model's own, else 64 voxels a side. */
+export function usualSize(model: Model): [number, number, number] {
+  const shape = model.graph.inputs[0]?.shape ?? [];
+  const source = model.lifted?.source.inputs[0]?.shape ?? shape;
+  const at = (dims: readonly Dim[], fromEnd: number): number | undefined => {
+    const dim = dims.at(guessLayout(dims) === "NHWC" ? fromEnd - 1 : fromEnd);
+    return typeof dim === "number" ? dim : undefined;
+  };
+  const height = at(shape, -2) ?? at(source, -2) ?? 64;
+  const width = at(shape, -1) ?? at(source, -1) ?? height;
+  const depth = (shape.length === 5 ? at(shape, -3) : undefined) ?? Math.min(height, 64);
+  return [depth, height, width];
+}
+
+/** Parameters, multiply-adds and activation memory of the 2D network and of each kind of 3D one. */
+export function costsByKind(model: Model, size: readonly [number, number, number]): KindCost[] {
+  if (!model.lifted) throw new AcsconvError("input", "Expected a lifted model: only those can be compared by kind.");
+  const flat = unlift(model);
+  const { options } = model.lifted;
+  const kinds = LIFT_KINDS.map((kind): KindCost => {
+    const { graph } = kind === (options.kind ?? "acs") ? model : lift(flat, { ...options, kind });
+    return { kind, summary: summarise(graph, sizesFor(graph, size)) };
+  });
+  const { graph } = flat;
+  return [{ kind: "2d", summary: summarise(graph, sizesFor(graph, size)) }, ...kinds];
+}

@@ -1,0 +1,97 @@
+/**
+ * @file ONNX Runtime in the browser, as WebAssembly or on WebGPU.
+ *
+ * Always through `onnxruntime-web/webgpu`: the package's default entry is
+ * another WebGPU build, which computes grouped 3D convolutions and slices with
+ * negative steps wrongly without saying so (seen in 1.30.0). It is imported
+ * when the first model is opened, so that bundlers give it a file of its own:
+ * its threads start from that file.
+ */
+
+import type { InferenceSession } from "onnxruntime-web/webgpu";
+import { AcsconvError, messageOf } from "../errors.ts";
+import { readable, runTensor, valueSpec, type EngineOptions, type OpenEngine } from "./engine.ts";
+import type { RunTensor, RunTensors } from "./tensor.ts";
+
+export const openEngine: OpenEngine = async (model, options) => {
+  const { device } = options;
+  const wasm = device === "cpu" || device === "wasm";
+  if (!wasm && device !== "webgpu") throw missing(device, "");
+  if (!wasm && !(await adapter())) {
+    throw missing(device, "; webgpu needs a browser with WebGPU switched on and a GPU that it accepts");
+  }
+  const ort = await import("onnxruntime-web/webgpu");
+  ort.env.logLevel = "fatal";
+  if (options.threads !== undefined) ort.env.wasm.numThreads = options.threads;
+  if (options.wasmPaths !== undefined) ort.env.wasm.wasmPaths = options.wasmPaths;
+
+  const session = await exclusively(() => load(ort.InferenceSession, model, sessionOptions(options))).catch(
+    (error: unknown) => {
+      throw new AcsconvError(
+        "runtime",
+        `ONNX Runtime cannot load the model on ${device}: ${readable(messageOf(error))}.`,
+      );
+    },
+  );
+  return {
+    inputs: session.inputMetadata.map(valueSpec),
+    outputs: session.outputMetadata.map(valueSpec),
+    run: (feeds, fetch) => exclusively(() => run(ort.Tensor, session, feeds, fetch)),
+    release: () => exclusively(() => session.release()),
+  };
+};
+
+type Ort = typeof import("onnxruntime-web/webgpu");
+
+const load = (
+  factory: Ort["InferenceSession"],
+  model: Uint8Array | string,
+  options: InferenceSession.SessionOptions,
+): Promise<InferenceSession> =>
+  typeof model === "string" ? factory.create(model, options) : factory.create(model, options);
+
+async function run(
+  Tensor: Ort["Tensor"],
+  session: InferenceSession,
+  feeds: RunTensors,
+  fetch: readonly string[],
+): Promise<Record<string, RunTensor>> {
+  const tensors = Object.entries(feeds).map(([name, { dtype, data, dims }]) => [
+    name,
+    // The constructor's overloads tie each type to its array, which a loop over all types cannot.
+    new Tensor(dtype as "float32", data as Float32Array, dims),
+  ]);
+  const results = await session.run(Object.fromEntries(tensors), fetch);
+  return Object.fromEntries(Object.entries(results).map(([name, result]) => [name, runTensor(result)]));
+}
+
+function sessionOptions({ device, cpuNodes }: EngineOptions): InferenceSession.SessionOptions {
+  const name = device === "webgpu" ? device : "wasm";
+  return {
+    executionProviders: [cpuNodes?.length ? { name, forceCpuNodeNames: cpuNodes } : name],
+    // As in ort-node.ts.
+    enableMemPattern: false,
+    logSeverityLevel: 4,
+  };
+}
+
+/** Whether the browser has a GPU to offer. TypeScript's DOM types do not know WebGPU yet. */
+async function adapter(): Promise<boolean> {
+  const { gpu } = navigator as { gpu?: { requestAdapter(): Promise<object | null> } };
+  return (await gpu?.requestAdapter()) != null;
+}
+
+const missing = (device: string, remedy: string): AcsconvError =>
+  new AcsconvError(
+    "runtime",
+    `Device "${device}" cannot be used here: ONNX Runtime brings wasm and webgpu in a browser${remedy}.`,
+  );
+
+let last: Promise<unknown> = Promise.resolve();
+
+/** One call at a time, over all sessions: they share one WebAssembly instance, which cannot be entered twice. */
+function exclusively<T>(call: () => Promise<T>): Promise<T> {
+  const result = last.then(call);
+  last = result.catch(() => undefined);
+  return result;
+}

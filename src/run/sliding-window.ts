@@ -1,0 +1,216 @@
+/**
+ * @file Runs a network over a volume larger than it can take at once: windows
+ * that overlap, blended where they do.
+ *
+ * Windows go through the volume in the order of its planes. A plane that no
+ * later window touches is finished and handed on, so that only the planes
+ * under the current windows are held: about `patch depth · H · W · K` floats,
+ * whatever the volume's depth.
+ *
+ * A volume smaller than the patch is padded with zeros on both sides.
+ */
+
+import { AcsconvError } from "../errors.ts";
+import type { PlaneSink } from "./sinks.ts";
+import type { RunTensor, Size3 } from "./tensor.ts";
+import { upsample } from "./upsample.ts";
+import { axisWindows, type AxisWindow, type Blending } from "./window-axis.ts";
+
+export interface SlidingWindowOptions<T> {
+  /** The volume's `[D, H, W]`. */
+  readonly shape: Size3;
+  readonly channels: number;
+  /** Copies the part of the volume at `origin` into `into` `[C, ...size]`. Never asked for voxels outside. */
+  read(origin: Size3, size: Size3, into: Float32Array): void;
+  /** The network's `[d, h, w]`. */
+  readonly patch: Size3;
+  /** Part of a window that its neighbour covers at least: 0.5 unless given. */
+  readonly overlap?: number;
+  /** How overlapping windows are weighed: `gaussian` unless given, which trusts a window's centre most. */
+  readonly blending?: Blending;
+  /** Windows per call of `predict`: 1 unless given. The last call is filled up with zeros. */
+  readonly batch?: number;
+  /**
+   * The network: `[B, C, d, h, w]` → scores `[B, K, d′, h′, w′]`. Coarser scores, by a whole factor per
+   * axis, are interpolated. The batch is a new array in every call and may be transferred.
+   */
+  predict(batch: RunTensor<"float32">): Promise<RunTensor>;
+  readonly sink: PlaneSink<T>;
+  /** Told how many windows are done, after every call of `predict`. */
+  onProgress?(done: number, total: number): void;
+  /** Ends the work between two calls of `predict`. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Blends a network's scores over a whole volume.
+ *
+ * @returns the sink's result
+ * @throws {@link AcsconvError} `input` if the patch or overlap make no sense, or the network's output is
+ *   not a score per voxel; the signal's reason if it aborts
+ *
+ * @example
+ * const labels = await slidingWindow({
+ *   shape, channels: 1, read, patch: [64, 128, 128], sink: toLabels(shape, "softmax"),
+ *   predict: async (input) => (await session.run({ input }, { transfer: true })).output!,
+ * });
+ */
+export async function slidingWindow<T>(options: SlidingWindowOptions<T>): Promise<T> {
+  const { shape, channels, patch, sink, signal, batch = 1, overlap = 0.5, blending = "gaussian" } = options;
+  check({ shape, patch, batch, overlap });
+  const windows = gridOf(shape.map((size, axis) => axisWindows(size, patch[axis]!, overlap, blending)));
+  const blend = new Blend(shape, patch, sink);
+  const inputLength = channels * voxels(patch);
+
+  for (let first = 0; first < windows.length; first += batch) {
+    signal?.throwIfAborted();
+    const group = windows.slice(first, first + batch);
+    const data = new Float32Array(batch * inputLength);
+    group.forEach((window, i) => {
+      readPatch(options, window, data.subarray(i * inputLength, (i + 1) * inputLength));
+    });
+    const output = await options.predict({ dtype: "float32", dims: [batch, channels, ...patch], data });
+    const { classes, scores } = scoresOf(output, batch, patch);
+    const length = classes * voxels(patch);
+    group.forEach((window, i) => {
+      blend.add(window, scores.subarray(i * length, (i + 1) * length), classes);
+    });
+    const next = windows[first + batch];
+    blend.finish(next ? next[0].start : shape[0]);
+    options.onProgress?.(first + group.length, windows.length);
+  }
+  return sink.result();
+}
+
+type Window = readonly [AxisWindow, AxisWindow, AxisWindow];
+
+const voxels = ([d, h, w]: Size3): number => d * h * w;
+
+function check(given: { shape: Size3; patch: Size3; batch: number; overlap: number }): void {
+  const { shape, patch, batch, overlap } = given;
+  if (![...shape, ...patch, batch].every((size) => Number.isInteger(size) && size > 0)) {
+    throw new AcsconvError(
+      "input",
+      `Sliding windows need sizes of whole voxels: got a volume [${shape.join(", ")}], a patch [${patch.join(", ")}] and batches of ${batch}.`,
+    );
+  }
+  if (!(overlap >= 0 && overlap < 1)) {
+    throw new AcsconvError(
+      "input",
+      `The overlap of windows is a part of the patch, from 0 to below 1, not ${overlap}.`,
+    );
+  }
+}
+
+/** Every window, in the order of the planes they start at. */
+function gridOf([alongD, alongH, alongW]: readonly (readonly AxisWindow[])[]): readonly Window[] {
+  return alongD!.flatMap((z) => alongH!.flatMap((y) => alongW!.map((x): Window => [z, y, x])));
+}
+
+/** Fills `into` `[C, ...patch]` from the volume; what lies outside it stays zero. */
+function readPatch(
+  {
+    shape,
+    channels,
+    patch,
+    read,
+  }: Pick<SlidingWindowOptions<unknown>, "shape" | "channels" | "patch" | "read">,
+  window: Window,
+  into: Float32Array,
+): void {
+  const starts = window.map((axis) => axis.start);
+  const origin = starts.map((start) => Math.max(start, 0)) as unknown as Size3;
+  const size = shape.map((voxelsOnAxis, axis) => Math.min(voxelsOnAxis, patch[axis]!)) as unknown as Size3;
+  if (voxels(size) === voxels(patch)) {
+    read(origin, size, into);
+    return;
+  }
+  const inside = new Float32Array(channels * voxels(size));
+  read(origin, size, inside);
+  const [d, h, w] = size;
+  const [bd, bh, bw] = starts.map((start) => Math.max(-start, 0)) as unknown as Size3;
+  for (let c = 0; c < channels; c++) {
+    for (let z = 0; z < d; z++) {
+      for (let y = 0; y < h; y++) {
+        const from = ((c * d + z) * h + y) * w;
+        const to = ((c * patch[0] + z + bd) * patch[1] + y + bh) * patch[2] + bw;
+        into.set(inside.subarray(from, from + w), to);
+      }
+    }
+  }
+}
+
+/** The network's scores on the patch's own grid: `[B, K, ...patch]`. */
+function scoresOf(output: RunTensor, batch: number, patch: Size3): { classes: number; scores: Float32Array } {
+  const { dims, dtype, data } = output;
+  const [b, classes, ...coarse] = dims;
+  const factors = patch.map((size, axis) => size / coarse[axis]!) as unknown as Size3;
+  if (dtype !== "float32" || b !== batch || coarse.length !== 3 || !factors.every(Number.isInteger)) {
+    throw new AcsconvError(
+      "input",
+      `Sliding windows need scores for every voxel, float32 [${batch}, K, ${patch.join(", ")}] or coarser by whole ` +
+        `factors, but the network gives ${dtype} [${dims.join(", ")}].`,
+    );
+  }
+  return { classes: classes!, scores: upsample(data, batch * classes!, coarse as unknown as Size3, factors) };
+}
+
+/** The planes under the current windows, as far as they are blended. */
+class Blend {
+  readonly #shape: Size3;
+  readonly #patch: Size3;
+  readonly #sink: PlaneSink<unknown>;
+  /** `[K, H, W]` each; the first is plane `#finished`. */
+  readonly #open: Float32Array[] = [];
+  readonly #spare: Float32Array[] = [];
+  #finished = 0;
+  #classes = 0;
+
+  constructor(shape: Size3, patch: Size3, sink: PlaneSink<unknown>) {
+    this.#shape = shape;
+    this.#patch = patch;
+    this.#sink = sink;
+  }
+
+  /** Adds each score, `[K, ...patch]`, times the window's share in its voxel. */
+  add([alongD, alongH, alongW]: Window, scores: Float32Array, classes: number): void {
+    const [D, H, W] = this.#shape;
+    const [d, h, w] = this.#patch;
+    this.#classes = classes;
+    const z0 = Math.max(alongD.start, 0);
+    const y0 = Math.max(alongH.start, 0);
+    const x0 = Math.max(alongW.start, 0);
+    const x1 = Math.min(alongW.start + w, W);
+    for (let z = z0; z < Math.min(alongD.start + d, D); z++) {
+      const plane = this.#plane(z);
+      const shareD = alongD.shares[z - alongD.start]!;
+      for (let k = 0; k < classes; k++) {
+        for (let y = y0; y < Math.min(alongH.start + h, H); y++) {
+          const share = shareD * alongH.shares[y - alongH.start]!;
+          const from = ((k * d + z - alongD.start) * h + y - alongH.start) * w - alongW.start;
+          const to = (k * H + y) * W;
+          for (let x = x0; x < x1; x++) {
+            plane[to + x]! += share * alongW.shares[x - alongW.start]! * scores[from + x]!;
+          }
+        }
+      }
+    }
+  }
+
+  /** Hands on the planes before `z`, which no later window touches. */
+  finish(z: number): void {
+    for (; this.#finished < z; this.#finished++) {
+      const plane = this.#open.shift()!;
+      this.#sink.plane(this.#finished, plane, this.#classes);
+      this.#spare.push(plane.fill(0));
+    }
+  }
+
+  #plane(z: number): Float32Array {
+    const [, H, W] = this.#shape;
+    while (this.#open.length <= z - this.#finished) {
+      this.#open.push(this.#spare.pop() ?? new Float32Array(this.#classes * H * W));
+    }
+    return this.#open[z - this.#finished]!;
+  }
+}

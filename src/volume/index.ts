@@ -1,0 +1,28 @@
+/**
+ * @file Volumes: medical scans with their geometry. Public as `acsconv/volume`.
+ *
+ * @module
+ */
+
+export { cropTo, padTo } from "./crop.ts";
+export { countNonFinite } from "./finite.ts";
+export { gridWithSpacing, indexOf, pointOf, rasAffine, sameGrid, subgrid } from "./geometry.ts";
+export { encodeNifti } from "./nifti.ts";
+export { encodeNpz, readNpz } from "./npz.ts";
+export { encodeNrrd } from "./nrrd.ts";
+export { type ReadOptions, canReadVolume, readVolume } from "./read.ts";
+export { orientationOf, reorient } from "./reorient.ts";
+export { type Interpolation, resample, resampleLike } from "./resample.ts";
+export type { Mat3, Vec3 } from "./vec3.ts";
+export {
+  type Grid,
+  type Volume,
+  type VoxelType,
+  type Voxels,
+  checkVolume,
+  plainGrid,
+  withData,
+} from "./volume.ts";
+export { window } from "./window.ts";
+export { canWriteVolume, writeVolume } from "./write.ts";
+export { type ZScoreOptions, zscore } from "./zscore.ts";

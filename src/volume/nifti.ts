@@ -1,0 +1,78 @@
+/** @file Volumes from and to NIfTI (.nii, .nii.gz), streamed: voxels are held once. */
+
+import { AcsconvError } from "../errors.ts";
+import { type NiftiType, makeNiftiHeader, niftiVersion, parseNiftiHeader } from "./nifti-header.ts";
+import { ByteReader, type ByteSource } from "./source.ts";
+import { type Volume, allocate, voxelCount, withData } from "./volume.ts";
+import { type FileNumbers, rescale, separate, swapBytes, voxelsOf } from "./voxels.ts";
+
+const ARRAYS = {
+  uint8: Uint8Array,
+  int8: Int8Array,
+  uint16: Uint16Array,
+  int16: Int16Array,
+  uint32: Uint32Array,
+  int32: Int32Array,
+  float32: Float32Array,
+  float64: Float64Array,
+  int64: BigInt64Array,
+  uint64: BigUint64Array,
+  rgb: Uint8Array,
+} satisfies Record<NiftiType, unknown>;
+
+/**
+ * Reads a NIfTI-1 or NIfTI-2 file, plain or gzipped, scaled by its slope and
+ * intercept (then float32). Dimensions beyond the third become channels.
+ *
+ * @throws {@link AcsconvError} `format` or `io`
+ */
+export async function readNifti(source: ByteSource): Promise<Volume> {
+  const reader = await ByteReader.open(source);
+  try {
+    const start = new Uint8Array(4);
+    await reader.readInto(start);
+    const version = niftiVersion(start);
+    if (!version) throw new AcsconvError("format", `"${source.name}" is not a NIfTI file.`);
+    const bytes = new Uint8Array(version.bytes);
+    bytes.set(start);
+    await reader.readInto(bytes.subarray(4));
+    const header = parseNiftiHeader(bytes, version.littleEndian, source.name);
+
+    const components = header.type === "rgb" ? 3 : 1;
+    const length = voxelCount(header.grid) * header.channels * components;
+    const Numbers = ARRAYS[header.type];
+    const size = length * Numbers.BYTES_PER_ELEMENT;
+    const skipped = header.offset - version.bytes;
+    if (skipped + size > reader.available)
+      throw new AcsconvError(
+        "format",
+        `"${source.name}" is truncated: its header promises ${size} bytes of voxels, more than the file can hold.`,
+      );
+    await reader.readInto(new Uint8Array(skipped));
+    const numbers: FileNumbers = allocate(() => new Numbers(length), size);
+    await reader.readInto(new Uint8Array(numbers.buffer));
+    if (!header.littleEndian) swapBytes(new Uint8Array(numbers.buffer), numbers.BYTES_PER_ELEMENT);
+
+    const separated = separate(numbers, components);
+    const { slope, inter } = header;
+    const data =
+      slope === 1 && inter === 0 ? voxelsOf(separated, source.name) : rescale(separated, slope, inter);
+    return withData(header.grid, data, header.channels * components);
+  } finally {
+    await reader.close();
+  }
+}
+
+/**
+ * A volume as the parts of a NIfTI-1 file: header, voxels. Channels become the
+ * fourth dimension. The parts share the volume's memory; `new Blob(parts)` takes them.
+ *
+ * @throws {@link AcsconvError} `input` if an axis is longer than NIfTI-1 allows
+ */
+export const encodeNifti = (volume: Volume): Uint8Array<ArrayBuffer>[] => [
+  makeNiftiHeader(volume),
+  bytesOf(volume),
+];
+
+export const bytesOf = ({ data }: Volume): Uint8Array<ArrayBuffer> =>
+  new Uint8Array(data.buffer, data.byteOffset, data.byteLength);

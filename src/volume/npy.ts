@@ -1,0 +1,118 @@
+/**
+ * @file NumPy's array files (.npy) as tensors.
+ *
+ * @see https://numpy.org/doc/2.1/reference/generated/numpy.lib.format.html
+ */
+
+import { AcsconvError } from "../errors.ts";
+import { type DType, DTYPES, type Tensor, byteLength as bytesIn } from "../graph/tensor.ts";
+import { swapBytes } from "./voxels.ts";
+
+/** NumPy's kind and size, and ours. */
+const TYPES: Readonly<Record<string, DType>> = {
+  b1: "bool",
+  u1: "uint8",
+  u2: "uint16",
+  u4: "uint32",
+  u8: "uint64",
+  i1: "int8",
+  i2: "int16",
+  i4: "int32",
+  i8: "int64",
+  f2: "float16",
+  f4: "float32",
+  f8: "float64",
+  c8: "complex64",
+  c16: "complex128",
+};
+
+/** NumPy itself refuses longer headers: parsing them costs, and structured types alone need them. */
+const MAX_HEADER_BYTES = 10_000;
+/** NumPy's own limit was 32, and is 64. */
+const MAX_RANK = 64;
+
+/**
+ * Parses a .npy file. Big-endian and Fortran-ordered arrays are turned into
+ * little-endian, row-major ones; others share the memory of `bytes`.
+ *
+ * @param name - the file, for messages
+ * @throws {@link AcsconvError} `format`; Python objects are never unpickled
+ */
+export function readNpy({ buffer, byteOffset, byteLength }: Uint8Array, name: string): Tensor {
+  // Whoever passes a Buffer of Node's: its slice() would not copy.
+  const bytes = new Uint8Array(buffer, byteOffset, byteLength);
+  const fail = (what: string): never => {
+    throw new AcsconvError("format", `"${name}" ${what}.`);
+  };
+  if (bytes.length < 12 || String.fromCharCode(...bytes.subarray(1, 6)) !== "NUMPY" || bytes[0] !== 0x93)
+    fail("is not a NumPy file");
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const version = bytes[6]!;
+  const start = version === 1 ? 10 : 12;
+  const headerLength = version === 1 ? view.getUint16(8, true) : view.getUint32(8, true);
+  if (version > 3 || headerLength > MAX_HEADER_BYTES || start + headerLength > bytes.length)
+    fail(`is damaged: it has a NumPy header of version ${version} and ${headerLength} bytes`);
+  const header = new TextDecoder().decode(bytes.subarray(start, start + headerLength));
+
+  const descr = /'descr':\s*'([<>|=]?)([a-zA-Z])(\d*)'/.exec(header);
+  const dtype = descr ? TYPES[`${descr[2]}${descr[3]}`] : undefined;
+  if (!dtype)
+    fail(`holds elements that are not plain numbers (${/'descr':\s*([^,]*)/.exec(header)?.[1] ?? "?"})`);
+  const shape =
+    /'shape':\s*\(([\d,\sL]*)\)/.exec(header) ?? fail("is damaged: its NumPy header has no shape");
+  const dims = shape[1]!
+    .split(",")
+    .map((size) => size.trim())
+    .filter((size) => size !== "")
+    .map((size) => Number.parseInt(size, 10));
+  const size = bytesIn(dtype!, dims);
+  if (dims.length > MAX_RANK || !Number.isSafeInteger(size) || start + headerLength + size > bytes.length)
+    fail(`is truncated: ${dims.join(" × ")} elements of ${dtype} do not fit into its ${bytes.length} bytes`);
+
+  let elements = bytes.subarray(start + headerLength, start + headerLength + size);
+  const width = DTYPES[dtype!].bits / 8;
+  if (descr![1] === ">" && width > 1) {
+    elements = elements.slice();
+    swapBytes(elements, dtype!.startsWith("complex") ? width / 2 : width);
+  }
+  if (/'fortran_order':\s*True/.test(header)) elements = rowMajor(elements, dims, width);
+  return { dtype: dtype!, dims, bytes: elements };
+}
+
+/** Column-major elements, row-major. */
+function rowMajor(bytes: Uint8Array, dims: readonly number[], width: number): Uint8Array {
+  const result = new Uint8Array(bytes.length);
+  const index = dims.map(() => 0);
+  const strides = dims.map((_, axis) => dims.slice(0, axis).reduce((a, b) => a * b, width));
+  let from = 0;
+  for (let to = 0; to < bytes.length; to += width) {
+    for (let b = 0; b < width; b++) result[to + b] = bytes[from + b]!;
+    // The next index, last axis fastest.
+    for (let axis = dims.length - 1; axis >= 0; axis--) {
+      from += strides[axis]!;
+      if (++index[axis]! < dims[axis]!) break;
+      from -= strides[axis]! * dims[axis]!;
+      index[axis] = 0;
+    }
+  }
+  return result;
+}
+
+/**
+ * A tensor as the parts of a .npy file: header, elements (shared, not copied).
+ *
+ * @throws {@link AcsconvError} `input` for element types that NumPy does not have
+ */
+export function encodeNpy(tensor: Tensor): [Uint8Array<ArrayBuffer>, Uint8Array] {
+  const code = Object.keys(TYPES).find((key) => TYPES[key] === tensor.dtype);
+  if (!code) throw new AcsconvError("input", `NumPy has no element type for ${tensor.dtype}.`);
+  const order = code.endsWith("1") && code.length === 2 ? "|" : "<";
+  const shape = tensor.dims.length === 1 ? `${tensor.dims[0]},` : tensor.dims.join(", ");
+  const text = `{'descr': '${order}${code}', 'fortran_order': False, 'shape': (${shape}), }`;
+  // The elements begin at a multiple of 64.
+  const length = Math.ceil((10 + text.length + 1) / 64) * 64;
+  const header = `\x93NUMPY\x01\x00\x00\x00${text.padEnd(length - 11)}\n`;
+  const bytes = Uint8Array.from(header, (letter) => letter.charCodeAt(0));
+  new DataView(bytes.buffer).setUint16(8, length - 10, true);
+  return [bytes, tensor.bytes];
+}

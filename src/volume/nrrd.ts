@@ -1,0 +1,35 @@
+/**
+ * @file Volumes to NRRD (.nrrd), attached and raw.
+ *
+ * @see https://teem.sourceforge.net/nrrd/format.html
+ */
+
+import { stepsOf } from "./geometry.ts";
+import { bytesOf } from "./nifti.ts";
+import type { Vec3 } from "./vec3.ts";
+import { type Volume, voxelTypeOf } from "./volume.ts";
+
+/**
+ * A volume as the parts of a NRRD file: header, voxels. Channels become a list
+ * axis, the slowest. The parts share the volume's memory; `new Blob(parts)` takes them.
+ */
+export function encodeNrrd(volume: Volume): Uint8Array<ArrayBuffer>[] {
+  const { shape, channels, origin, data } = volume;
+  const [d, h, w] = stepsOf(volume);
+  const several = channels > 1;
+  const vector = (v: Vec3): string => `(${v.join(",")})`;
+  const type = voxelTypeOf(data);
+  const header = [
+    "NRRD0004",
+    `type: ${type === "float32" ? "float" : type}`,
+    `dimension: ${several ? 4 : 3}`,
+    "space: left-posterior-superior",
+    `sizes: ${shape[2]} ${shape[1]} ${shape[0]}${several ? ` ${channels}` : ""}`,
+    `space directions: ${vector(w)} ${vector(h)} ${vector(d)}${several ? " none" : ""}`,
+    `kinds: domain domain domain${several ? " list" : ""}`,
+    "endian: little",
+    "encoding: raw",
+    `space origin: ${vector(origin)}`,
+  ];
+  return [new TextEncoder().encode(`${header.join("\n")}\n\n`), bytesOf(volume)];
+}

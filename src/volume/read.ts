@@ -1,0 +1,99 @@
+/** @file Reading volumes: picks the reader by the file's name. */
+
+import { AcsconvError } from "../errors.ts";
+import { type ItkImage, quietly, volumeFromItk } from "./itk.ts";
+import { readNifti } from "./nifti.ts";
+import { volumeFromNpy, volumeFromNpz } from "./npz-volume.ts";
+import { blobSource } from "./source.ts";
+import type { Volume } from "./volume.ts";
+
+export interface ReadOptions {
+  /** DICOM: which series, where a folder has several; its UID, or its place (from 0) in the error's list. */
+  readonly series?: string | number;
+  /** NumPy archives: which array is the volume. */
+  readonly array?: string;
+  /** Told of what is odd but can be read, such as unevenly spaced slices; `console.warn` by default. */
+  readonly onWarning?: (sentence: string) => void;
+}
+
+/** Formats by the ends of names. */
+const FORMATS = {
+  ".nii": "nifti",
+  ".nii.gz": "nifti",
+  ".nrrd": "itk",
+  ".nhdr": "itk",
+  ".mha": "itk",
+  ".mhd": "itk",
+  ".npy": "npy",
+  ".npz": "npz",
+} as const;
+
+/**
+ * Reads a volume: NIfTI (.nii, .nii.gz), NRRD (.nrrd, .nhdr), MetaImage (.mha,
+ * .mhd), NumPy (.npy, .npz), or, in Node, a DICOM file or folder. Integers stay
+ * integers unless the file scales them; float64 becomes float32.
+ *
+ * @param input - a path (Node), or a browser's `File`. For NRRD and MetaImage a
+ *   browser loads ITK's WebAssembly from where `@itk-wasm/image-io` is told to.
+ * @throws {@link AcsconvError} `io` (no such file …), `format` (damaged …) or `input` (several series …)
+ */
+export async function readVolume(input: string | File, options: ReadOptions = {}): Promise<Volume> {
+  const name = typeof input === "string" ? input : input.name;
+  const suffix = suffixOf(name);
+  if (typeof input === "string") {
+    const { statOf } = await import("./files.ts");
+    const { directory } = await statOf(input);
+    if (directory || !suffix) return readDicomOrRefuse(input, options);
+  }
+  switch (suffix && FORMATS[suffix]) {
+    case "nifti":
+      return readNifti(await sourceOf(input));
+    case "npy":
+      return volumeFromNpy(await bytesOfInput(input), name);
+    case "npz":
+      return volumeFromNpz(await bytesOfInput(input), name, options.array);
+    case "itk":
+      return volumeFromItk(await readItk(input, suffix!), name);
+    case undefined:
+      throw unknownFormat(name);
+  }
+}
+
+/** Whether {@link readVolume} knows the format by this name; DICOM files may have any. */
+export const canReadVolume = (name: string): boolean => suffixOf(name) !== undefined;
+
+const suffixOf = (name: string): keyof typeof FORMATS | undefined =>
+  (Object.keys(FORMATS) as (keyof typeof FORMATS)[]).find((end) => name.toLowerCase().endsWith(end));
+
+const unknownFormat = (name: string): AcsconvError =>
+  new AcsconvError(
+    "format",
+    `"${name}" is no volume that we read: expected ${Object.keys(FORMATS).join(", ")}, or a DICOM file or folder.`,
+  );
+
+async function readDicomOrRefuse(path: string, options: ReadOptions): Promise<Volume> {
+  const { readDicom } = await import("./dicom.ts");
+  const onWarning = options.onWarning ?? ((sentence: string) => console.warn(sentence));
+  return readDicom(path, { series: options.series, onWarning });
+}
+
+const sourceOf = async (input: string | File) =>
+  typeof input === "string" ? (await import("./files.ts")).fileSource(input) : blobSource(input, input.name);
+
+const bytesOfInput = async (input: string | File): Promise<Uint8Array> =>
+  typeof input === "string"
+    ? (await import("./files.ts")).bytesOfFile(input)
+    : new Uint8Array(await input.arrayBuffer());
+
+async function readItk(input: string | File, suffix: string): Promise<ItkImage> {
+  const itk = await import("@itk-wasm/image-io");
+  const name = typeof input === "string" ? input : input.name;
+  return quietly(`"${name}"`, async () => {
+    if (typeof input !== "string") return (await itk.readImage(input)).image as ItkImage;
+    const path = await import("node:path");
+    const read = suffix === ".nrrd" || suffix === ".nhdr" ? itk.nrrdReadImageNode : itk.metaReadImageNode;
+    const { couldRead, image } = await read(path.resolve(input));
+    if (!couldRead) throw new Error("its header is not of that format");
+    return image as ItkImage;
+  });
+}

@@ -1,0 +1,135 @@
+/**
+ * @file Volumes: voxels in [C, D, H, W] order (W fastest) and where they lie in
+ * the patient, in millimetres.
+ *
+ * One convention inside, converted at the edges: coordinates are LPS (x to the
+ * patient's left, y to the back, z to the head), as in DICOM and ITK; NIfTI's
+ * RAS is the same with x and y negated. Array axes are always D, H, W; the
+ * files' own order (i, j, k) is W, H, D.
+ */
+
+import { AcsconvError } from "../errors.ts";
+import { type Mat3, MIN_DETERMINANT, type Vec3, determinant } from "./vec3.ts";
+
+/** What a voxel may be. 64-bit types are narrowed when a file is read. */
+export type Voxels =
+  | Uint8Array<ArrayBuffer>
+  | Int8Array<ArrayBuffer>
+  | Uint16Array<ArrayBuffer>
+  | Int16Array<ArrayBuffer>
+  | Uint32Array<ArrayBuffer>
+  | Int32Array<ArrayBuffer>
+  | Float32Array<ArrayBuffer>;
+
+export const VOXEL_TYPES = {
+  uint8: Uint8Array,
+  int8: Int8Array,
+  uint16: Uint16Array,
+  int16: Int16Array,
+  uint32: Uint32Array,
+  int32: Int32Array,
+  float32: Float32Array,
+} as const;
+
+export type VoxelType = keyof typeof VOXEL_TYPES;
+
+/**
+ * Where voxels lie. The centre of voxel (d, h, w) is, in LPS millimetres,
+ *
+ *   x = origin + d·spacing[0]·direction[0] + h·spacing[1]·direction[1] + w·spacing[2]·direction[2]
+ */
+export interface Grid {
+  /** Voxels along D, H, W. */
+  readonly shape: Vec3;
+  /** Millimetres between voxel centres along D, H, W. */
+  readonly spacing: Vec3;
+  /** The centre of voxel (0, 0, 0). */
+  readonly origin: Vec3;
+  /** The unit vectors along D, H and W; at right angles in all but sheared scans. */
+  readonly direction: Mat3;
+}
+
+export interface Volume extends Grid {
+  /** channels · D · H · W voxels, row-major. */
+  readonly data: Voxels;
+  /** 1 for ordinary scans; the time points or components of 4D ones. */
+  readonly channels: number;
+}
+
+/** Axes along the patient's, slices stacked upwards: the grid of an array that came without geometry. */
+export function plainGrid(shape: Vec3, spacing: Vec3 = [1, 1, 1]): Grid {
+  return {
+    shape,
+    spacing,
+    origin: [0, 0, 0],
+    direction: [
+      [0, 0, 1],
+      [0, 1, 0],
+      [1, 0, 0],
+    ],
+  };
+}
+
+/** The same place, with other voxels. */
+export const withData = (grid: Grid, data: Voxels, channels = 1): Volume => ({
+  shape: grid.shape,
+  spacing: grid.spacing,
+  origin: grid.origin,
+  direction: grid.direction,
+  data,
+  channels,
+});
+
+export const voxelCount = ({ shape: [depth, height, width] }: Grid): number => depth * height * width;
+
+export function voxelTypeOf(data: Voxels): VoxelType {
+  const names = Object.keys(VOXEL_TYPES) as VoxelType[];
+  return names.find((name) => data instanceof VOXEL_TYPES[name])!;
+}
+
+/** Zeros of the same type as `like`. */
+export const emptyLike = (like: Voxels, length: number): Voxels => {
+  const Type = VOXEL_TYPES[voxelTypeOf(like)];
+  return allocate(() => new Type(length), length * Type.BYTES_PER_ELEMENT);
+};
+
+/** Runs `make`, which allocates `bytes`; no memory for them is the user's to know, not a crash. */
+export function allocate<T>(make: () => T, bytes: number): T {
+  try {
+    return make();
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    const gigabytes = (bytes / 2 ** 30).toFixed(1);
+    throw new AcsconvError(
+      "io",
+      `A volume of ${gigabytes} GiB does not fit into memory: use a smaller one.`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
+/**
+ * Checks a volume that others made: as many voxels as its shape says, finite
+ * geometry, three independent axes.
+ *
+ * @throws {@link AcsconvError} `input`, naming what is off
+ */
+export function checkVolume(volume: Volume): void {
+  const { shape, channels, data, spacing, origin, direction } = volume;
+  const fail = (what: string): never => {
+    throw new AcsconvError("input", `A volume ${what}.`);
+  };
+  if (![...shape, channels].every((size) => Number.isInteger(size) && size > 0))
+    fail(`needs positive whole sizes, not ${channels} × [${shape.join(", ")}]`);
+  if (data.length !== channels * voxelCount(volume))
+    fail(
+      `of ${channels} × [${shape.join(", ")}] needs ${channels * voxelCount(volume)} voxels, not ${data.length}`,
+    );
+  if (!spacing.every((mm) => Number.isFinite(mm) && mm > 0))
+    fail(`needs positive spacing in mm, not [${spacing.join(", ")}]`);
+  if (!origin.every(Number.isFinite)) fail(`needs a finite origin, not [${origin.join(", ")}]`);
+  if (!(Math.abs(determinant(direction)) > MIN_DETERMINANT))
+    fail(`needs three independent axes, not [${direction.map((axis) => `[${axis.join(", ")}]`).join(", ")}]`);
+}

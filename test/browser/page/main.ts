@@ -1,0 +1,43 @@
+/** @file What the browser test asks of this page: functions on `window.checks`, each returning plain data. */
+
+import { createSession, type SessionOptions } from "../../../src/run/session.ts";
+import type { RunTensor } from "../../../src/run/tensor.ts";
+import { readNpz } from "../../helpers/npz.ts";
+
+const download = async (url: string): Promise<Uint8Array> =>
+  new Uint8Array(await (await fetch(url)).arrayBuffer());
+
+const largest = (values: Float32Array): number => values.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
+
+/** The largest difference between two tensors, relative to the largest expected value. */
+function difference(actual: RunTensor, expected: RunTensor<"float32">): number {
+  if (actual.dtype !== "float32" || actual.data.length !== expected.data.length) return Infinity;
+  return largest(actual.data.map((v, i) => v - expected.data[i]!)) / largest(expected.data);
+}
+
+export const checks = {
+  isolated: () => globalThis.crossOriginIsolated,
+
+  /** Runs a fixture's 2D model, twice at once, and compares with PyTorch. */
+  async run(name: string, options: SessionOptions) {
+    const { x2, y2 } = readNpz(await download(`${name}.npz`));
+    const session = await createSession(await download(`${name}.onnx`), options);
+    const results = await Promise.all([session.run({ input: x2! }), session.run({ input: x2! })]);
+    await session.dispose();
+    return { inputs: session.inputs, differences: results.map(({ output }) => difference(output!, y2!)) };
+  },
+
+  /** The message of the error that opening and running a model ends in. */
+  async failure(url: string, options: SessionOptions) {
+    try {
+      const session = await createSession(url, options);
+      await session.run({ input: { dtype: "float32", dims: [1], data: new Float32Array(1) } });
+      return "none";
+    } catch (error) {
+      return String(error);
+    }
+  },
+};
+
+export type Checks = typeof checks;
+Object.assign(globalThis, { checks });

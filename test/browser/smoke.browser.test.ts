@@ -1,0 +1,106 @@
+/**
+ * @file The library in a real browser, as an application's bundler delivers it:
+ * vite builds the page, Chromium runs it.
+ *
+ * Needs Chromium at /usr/bin/chromium, or where CHROMIUM points.
+ */
+
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { chromium, type Browser, type Page } from "playwright-core";
+import { build, defaultClientConditions, preview, type InlineConfig, type PreviewServer } from "vite";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Checks } from "./page/main.ts";
+
+declare const checks: Checks;
+
+const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+let folder: string;
+let server: PreviewServer;
+let browser: Browser;
+let page: Page;
+const complaints: string[] = [];
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "acsconv-browser-"));
+  const config: InlineConfig = {
+    configFile: false,
+    logLevel: "warn",
+    root: here("./page"),
+    publicDir: here("../fixtures/models"),
+    resolve: { conditions: ["acsconv-source", ...defaultClientConditions] },
+    build: { outDir: join(folder, "dist"), emptyOutDir: true, target: "esnext", chunkSizeWarningLimit: 1000 },
+    preview: {
+      // Threads need shared memory, which a page only gets cross-origin isolated.
+      headers: {
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Embedder-Policy": "require-corp",
+      },
+    },
+  };
+  await build(config);
+  server = await preview(config);
+  browser = await chromium.launch({
+    executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium",
+    args: ["--no-sandbox", "--disable-quic", "--no-first-run", "--enable-unsafe-webgpu"],
+  });
+  page = await browser.newPage();
+  page.on("console", (message) => {
+    if (message.type() === "error") complaints.push(message.text());
+  });
+  page.on("pageerror", (error) => complaints.push(error.message));
+  await page.goto(server.resolvedUrls!.local[0]!);
+  await page.waitForFunction(() => "checks" in globalThis);
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await server?.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+test.each([
+  { name: "unet", options: { threads: 2 } },
+  { name: "deeplab", options: { device: "wasm" } },
+  { name: "unet", options: { device: "webgpu" } },
+] as const)("$name gives PyTorch's result with $options", async ({ name, options }) => {
+  const { inputs, differences } = await page.evaluate(([model, chosen]) => checks.run(model, chosen), [
+    name,
+    options,
+  ] as const);
+  expect(inputs.map((input) => input.name)).toEqual(["input"]);
+  expect(differences).toHaveLength(2);
+  for (const difference of differences) expect(difference).toBeLessThanOrEqual(1e-4);
+});
+
+test.each([
+  {
+    url: "unet.onnx",
+    options: {},
+    message: /Input "input": expected float32 \[1, 1, 16, 16\], found float32 \[1\]/,
+  },
+  { url: "index.html", options: {}, message: /ONNX Runtime cannot load the model on cpu: .*[^.]\.$/ },
+  {
+    url: "unet.onnx",
+    options: { device: "cuda" },
+    message: /Device "cuda" cannot be used here: .*wasm and webgpu/,
+  },
+] as const)("$url with $options fails with a sentence", async ({ url, options, message }) => {
+  const failure = await page.evaluate(([model, chosen]) => checks.failure(model, chosen), [
+    url,
+    options,
+  ] as const);
+  expect(failure).toMatch(message);
+});
+
+test("two threads are the page's and one worker", async () => {
+  expect(await page.evaluate(() => checks.isolated())).toBe(true);
+  expect(page.workers()).toHaveLength(1);
+});
+
+test("nothing was reported to the console", () => {
+  expect(complaints).toEqual([]);
+});

@@ -1,0 +1,17 @@
+/** @file Tests against reference software (PyTorch, ONNX's own suite, nibabel …): `npm run test:slow`. */
+
+import { defaultServerConditions } from "vite";
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  // package.json's "imports" then lead to src/ instead of dist/.
+  ssr: { resolve: { conditions: ["acsconv-source", ...defaultServerConditions] } },
+  test: {
+    include: ["src/**/*.slow.test.ts", "test/**/*.slow.test.ts"],
+    setupFiles: ["test/setup.ts"],
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
+    // Each of these tests uses every core itself.
+    fileParallelism: false,
+  },
+});
