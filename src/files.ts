@@ -2,12 +2,24 @@
  * @file Writing files so that nothing is ever left half-written: beside their
  * place first, renamed when all is on the disk. Failures become one sentence.
  *
- * Node's file system is imported when a path is used and not before, so that
+ * Node's own modules are asked for when a path is used and not before, so that
  * whoever imports this also loads in a browser.
  */
 
 import type { Stats } from "node:fs";
 import { AcsconvError, messageOf } from "./errors.ts";
+
+/**
+ * A module of Node's own. Asked for while running instead of imported, because
+ * bundlers for browsers fail or complain about every import of `node:…`.
+ *
+ * @throws {@link AcsconvError} `io` where there is no file system
+ */
+export const builtin = ((id: string) => {
+  const found = globalThis.process?.getBuiltinModule?.(id);
+  if (found) return found;
+  throw new AcsconvError("io", "There is no file system here: in a browser give bytes, a Blob or a File.");
+}) as NodeJS.Process["getBuiltinModule"];
 
 export interface FileContent {
   readonly path: string;
@@ -23,8 +35,8 @@ export const unfinishedFiles = new Set<string>();
  * @throws {@link AcsconvError} `io` if one cannot be written
  */
 export async function writeFiles(files: readonly FileContent[]): Promise<void> {
-  const { open, rename, rm } = await import("node:fs/promises");
-  const jobs = await Promise.all(files.map(async (file) => ({ ...file, aside: await asideOf(file.path) })));
+  const { open, rename, rm } = builtin("node:fs/promises");
+  const jobs = files.map((file) => ({ ...file, aside: asideOf(file.path) }));
   try {
     for (const { path, aside, chunks } of jobs) {
       await ioErrors("write", path, async () => {
@@ -54,21 +66,20 @@ export async function writeFiles(files: readonly FileContent[]): Promise<void> {
  * @throws {@link AcsconvError} `io`, as writing would
  */
 export async function checkWritable(path: string): Promise<void> {
-  const { open, rm } = await import("node:fs/promises");
+  const { open, rm } = builtin("node:fs/promises");
   await ioErrors("write", path, async () => {
     await checkTarget(path);
-    const aside = await asideOf(path);
+    const aside = asideOf(path);
     await (await open(aside, "wx")).close();
     await rm(aside, { force: true });
   });
 }
 
-const asideOf = async (path: string): Promise<string> =>
-  `${path}.${(await import("node:crypto")).randomUUID()}.tmp`;
+const asideOf = (path: string): string => `${path}.${builtin("node:crypto").randomUUID()}.tmp`;
 
 /** What is there already has to be a file: a rename would replace a device or a pipe. */
 async function checkTarget(path: string): Promise<void> {
-  const { stat } = await import("node:fs/promises");
+  const { stat } = builtin("node:fs/promises");
   const there = await stat(path).catch(() => undefined);
   if (there && !there.isFile()) throw notAFile("write", path, there);
 }

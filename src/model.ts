@@ -3,6 +3,7 @@
  */
 
 import { AcsconvError } from "./errors.ts";
+import { substituteDim } from "./graph/dim.ts";
 import type { Graph, ValueInfo } from "./graph/graph.ts";
 import type { LiftedGraph } from "./lift/index.ts";
 import { liftGraph } from "./lift/index.ts";
@@ -12,6 +13,7 @@ import { encodeModel } from "./onnx/encode.ts";
 import type { ModelSource } from "./onnx/files.ts";
 import { readModel, writeModel } from "./onnx/files.ts";
 import { upgradeGraph } from "./onnx/upgrade.ts";
+import { groupsOf } from "./ops/geometry.ts";
 import { LIFTED_DOMAIN } from "./ops/lifted.ts";
 import { foldBatchNorm } from "./passes/fold-batch-norm.ts";
 import { foldConstants } from "./passes/fold-constants.ts";
@@ -19,7 +21,7 @@ import { lower } from "./passes/lower.ts";
 import { dropIdentities, dropUnused } from "./passes/tidy.ts";
 import type { RunOptions, Session, SessionOptions } from "./run/session.ts";
 import { createSession } from "./run/session.ts";
-import type { RunTensor } from "./run/tensor.ts";
+import type { RunTensor, Size3 } from "./run/tensor.ts";
 import type { Volume } from "./volume/volume.ts";
 
 /** A network: a graph with its weights, and for a lifted one the 2D network it came from. */
@@ -30,8 +32,9 @@ export class Model {
   readonly lifted: { readonly source: Graph; readonly options: LiftOptions } | undefined;
   /** What lifting did, node by node; absent for models read from files. */
   readonly report: Pick<LiftedGraph, "nodes" | "warnings"> | undefined;
-  #session: Promise<Session> | undefined;
-  #sessionKey = "";
+  /** The session that {@link run} keeps: its options, the size it is for, and the promise of it. */
+  #current:
+    { readonly device: string; readonly size: string; readonly session: Promise<Session> } | undefined;
 
   constructor(graph: Graph, lifted?: Model["lifted"], report?: Model["report"]) {
     this.graph = graph;
@@ -65,13 +68,26 @@ export class Model {
   /**
    * A session of one's own, optimised for inference: BatchNormalization folded
    * into the kernels, activations pushed into the views. Dispose it after use.
+   *
+   * @param options.size - [D, H, W] that every run will have; such a session is faster
    */
-  async session(options?: SessionOptions): Promise<Session> {
-    return createSession(concatBytes(encodeModel(optimise(this.graph))), options);
+  async session({ size, ...options }: SessionOptions & { size?: Size3 } = {}): Promise<Session> {
+    const sizes = new Map(size && (["D", "H", "W"] as const).map((name, i) => [name, size[i]!]));
+    return this.#open(sizes, options);
+  }
+
+  async #open(sizes: ReadonlyMap<string, number>, options: SessionOptions): Promise<Session> {
+    const graph = optimise(this.graph, sizes);
+    const cpuNodes =
+      options.device === "webgpu" ? (options.cpuNodes ?? notOnWebGpu(graph)) : options.cpuNodes;
+    const bytes = concatBytes(encodeModel(graph));
+    return createSession(bytes, { ...options, transfer: true, ...(cpuNodes && { cpuNodes }) });
   }
 
   /**
-   * Runs the network. Volumes become float32 `[1, channels, D, H, W]`.
+   * Runs the network. Volumes become float32 `[1, channels, D, H, W]`. The first
+   * run prepares for its size; runs of other sizes after it share a session that
+   * takes any.
    *
    * @param feeds - by input name
    * @returns outputs by name
@@ -82,31 +98,39 @@ export class Model {
    */
   async run(
     feeds: Readonly<Record<string, RunTensor | Volume>>,
-    options: SessionOptions & RunOptions = {},
+    { fetch, transfer, signal, ...options }: SessionOptions & RunOptions = {},
   ): Promise<Record<string, RunTensor>> {
-    const { fetch, transfer, signal, ...session } = options;
-    const key = JSON.stringify(session);
-    if (this.#session && key !== this.#sessionKey) await this.dispose();
-    this.#sessionKey = key;
-    this.#session ??= this.session(session);
     const tensors = Object.fromEntries(
       Object.entries(feeds).map(([name, feed]) => [name, "dims" in feed ? feed : tensorOfVolume(feed)]),
     );
-    const open = await this.#session.catch((error: unknown) => {
-      this.#session = undefined;
-      throw error;
-    });
-    return open.run(tensors, {
+    const session = await this.#sessionFor(sizesOf(this.inputs, tensors), options);
+    return session.run(tensors, {
       ...(fetch && { fetch }),
       ...(transfer && { transfer }),
       ...(signal && { signal }),
     });
   }
 
+  async #sessionFor(sizes: ReadonlyMap<string, number>, options: SessionOptions): Promise<Session> {
+    const device = JSON.stringify(options);
+    const size = [...sizes].join();
+    const current = this.#current;
+    const fits = current?.device === device && (current.size === size || current.size === ANY);
+    if (current && fits) return current.session;
+    const same = current?.device === device;
+    if (current) await this.dispose();
+    const session = this.#open(same ? new Map() : sizes, options);
+    this.#current = { device, size: same ? ANY : size, session };
+    session.catch(() => {
+      if (this.#current?.session === session) this.#current = undefined;
+    });
+    return session;
+  }
+
   /** Frees the session that {@link run} keeps. The model can be run again: that makes a new one. */
   async dispose(): Promise<void> {
-    const session = this.#session;
-    this.#session = undefined;
+    const session = this.#current?.session;
+    this.#current = undefined;
     await (await session?.catch(() => undefined))?.dispose();
   }
 
@@ -141,7 +165,10 @@ export async function load(source: ModelSource): Promise<Model> {
  * const model3d = lift(await load("resnet18.onnx"), { kind: "acs" });
  */
 export function lift(model: Model, options: LiftOptions = {}): Model {
-  const { graph, source, nodes, warnings } = liftGraph(model.lifted ? unlift(model).graph : model.graph, options);
+  const { graph, source, nodes, warnings } = liftGraph(
+    model.lifted ? unlift(model).graph : model.graph,
+    options,
+  );
   return new Model(graph, { source, options }, { nodes, warnings });
 }
 
@@ -152,7 +179,10 @@ export function lift(model: Model, options: LiftOptions = {}): Model {
  */
 export function unlift(model: Model): Model {
   if (!model.lifted) {
-    throw new AcsconvError("lift", "Expected a model that acsconv lifted; this one has no 2D form in its metadata.");
+    throw new AcsconvError(
+      "lift",
+      "Expected a model that acsconv lifted; this one has no 2D form in its metadata.",
+    );
   }
   const { source } = model.lifted;
   const initializers = new Map(
@@ -164,12 +194,41 @@ export function unlift(model: Model): Model {
   return new Model({ ...source, initializers });
 }
 
-/** Plain ONNX for inference. */
-function optimise(graph: Graph): Graph {
+/** Plain ONNX for inference, at the given sizes of D, H and W where they are known. */
+function optimise(graph: Graph, sizes: ReadonlyMap<string, number>): Graph {
   const lifted = graph.nodes.some(({ domain }) => domain === LIFTED_DOMAIN);
   if (!lifted) return graph;
-  const folded = foldBatchNorm(dropUnused(dropIdentities(foldConstants(upgradeGraph(graph)))));
+  const inputs = graph.inputs.map((input) => ({
+    ...input,
+    ...(input.shape && { shape: input.shape.map((dim) => substituteDim(dim, sizes)) }),
+  }));
+  const folded = foldBatchNorm(dropUnused(dropIdentities(foldConstants(upgradeGraph({ ...graph, inputs })))));
   return dropUnused(lower(folded).graph);
+}
+
+/** Nodes that ONNX Runtime's WebGPU provider cannot run in 3D (measured with 1.30: grouped Conv, ConvTranspose). */
+const notOnWebGpu = (graph: Graph): string[] =>
+  graph.nodes
+    .filter((node) => node.op === "ConvTranspose" || (node.op === "Conv" && groupsOf(node) > 1))
+    .map(({ name }) => name);
+
+/** Marks a session that takes any size. */
+const ANY = "any";
+
+/** The numbers that feeds give to the inputs' open sizes. */
+function sizesOf(
+  inputs: readonly ValueInfo[],
+  feeds: Readonly<Record<string, RunTensor>>,
+): Map<string, number> {
+  const sizes = new Map<string, number>();
+  for (const { name, shape } of inputs) {
+    shape?.forEach((dim, axis) => {
+      const size = feeds[name]?.dims[axis];
+      if (typeof dim !== "number" && ["D", "H", "W"].includes(dim.key) && size !== undefined)
+        sizes.set(dim.key, size);
+    });
+  }
+  return sizes;
 }
 
 function tensorOfVolume({ data, channels, shape }: Volume): RunTensor {

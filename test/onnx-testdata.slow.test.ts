@@ -13,7 +13,7 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 import { AcsconvError, messageOf } from "../src/errors.ts";
 import { opsetOf, type Graph } from "../src/graph/graph.ts";
-import { numbersOf, type DType, type Tensor } from "../src/graph/tensor.ts";
+import { numbersOf, type Tensor } from "../src/graph/tensor.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
 import { decodeTensor } from "../src/onnx/decode-tensor.ts";
 import { encodeModel } from "../src/onnx/encode.ts";
@@ -96,7 +96,7 @@ function difference(answer: Answer, expected: readonly Tensor[]): string | undef
         return `output ${i} has other strings`;
       continue;
     }
-    const tensor = { dtype: output.type as DType, dims: output.dims, bytes: output.data as Uint8Array };
+    const tensor = { dtype: output.type, dims: output.dims, bytes: output.data as Uint8Array };
     const actual = numbersOf(tensor);
     const wrong = numbersOf(reference).findIndex(
       (e, at) =>

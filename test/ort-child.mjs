@@ -8,14 +8,16 @@ import * as ort from "onnxruntime-node";
 
 const { InferenceSession, Tensor } = ort;
 
-process.on("message", async ({ model, feeds }) => {
+process.on("message", ({ model, feeds }) => void answer(model, feeds));
+
+async function answer(model, feeds) {
   process.send(
     await run(model, feeds).then(
       (outputs) => ({ outputs }),
       (error) => ({ error: error instanceof Error ? error.message : String(error) }),
     ),
   );
-});
+}
 
 async function run(model, feeds) {
   const session = await InferenceSession.create(model, {

@@ -44,16 +44,24 @@ describe.each(entries)("$file", (entry) => {
     expect(relativeDeviation(y, two.get("y2")!)).toBeLessThan(1e-4);
   });
 
-  test.runIf(entry.liftable).each(Object.values(kinds).filter((kind) => three.has(`y3_${kind}`)))("%s", { timeout: 300_000 }, async (kind) => {
-    const options: LiftOptions = { kind: kinds[kind] };
-    const y = await outputOf(lift(await load(path), options), feedOf(three.get("x3")!));
-    expect(relativeDeviation(y, three.get(`y3_${kind}`)!)).toBeLessThan(1e-4);
-  });
+  test.runIf(entry.liftable).each(Object.values(kinds).filter((kind) => three.has(`y3_${kind}`)))(
+    "%s",
+    { timeout: 300_000 },
+    async (kind) => {
+      const options: LiftOptions = { kind: kinds[kind] };
+      const y = await outputOf(lift(await load(path), options), feedOf(three.get("x3")!));
+      expect(relativeDeviation(y, three.get(`y3_${kind}`)!)).toBeLessThan(1e-4);
+    },
+  );
 
-  test.runIf(entry.liftable && three.has("x3b"))("acs at another size, batch 2", { timeout: 300_000 }, async () => {
-    const y = await outputOf(lift(await load(path)), feedOf(three.get("x3b")!));
-    expect(relativeDeviation(y, three.get("y3b_acs")!)).toBeLessThan(1e-4);
-  });
+  test.runIf(entry.liftable && three.has("x3b"))(
+    "acs at another size, batch 2",
+    { timeout: 300_000 },
+    async () => {
+      const y = await outputOf(lift(await load(path)), feedOf(three.get("x3b")!));
+      expect(relativeDeviation(y, three.get("y3b_acs")!)).toBeLessThan(1e-4);
+    },
+  );
 
   // A ramp over height is refused; exported at a fixed size it is a constant per pixel, repeated along depth.
   const refused = !entry.liftable && !(entry.name === "coord_ramp" && !entry.dynamic);

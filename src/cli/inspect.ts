@@ -50,13 +50,22 @@ async function run(path: string, flags: InspectFlags): Promise<void> {
   const kinds = model.lifted ? costsByKind(model, size) : [];
   const text = flags.json
     ? JSON.stringify({ size, ...summary, kinds }, undefined, 2)
-    : [heading(model, path, size), "", layers(summary, flags.all ?? false), "", total(summary), ...tableTwo(kinds)].join("\n");
+    : [
+        heading(model, path, size),
+        "",
+        layers(summary, flags.all ?? false),
+        "",
+        total(summary),
+        ...tableTwo(kinds),
+      ].join("\n");
   process.stdout.write(`${text}\n`);
 }
 
 function heading(model: Model, path: string, size: readonly number[]): string {
   const shape = (dims: readonly unknown[] | undefined): string => `[${dims?.join(", ") ?? "?"}]`;
-  const what = model.lifted ? `lifted (${model.lifted.options.kind ?? "acs"})` : `ONNX opset ${opsetOf(model.graph)}`;
+  const what = model.lifted
+    ? `lifted (${model.lifted.options.kind ?? "acs"})`
+    : `ONNX opset ${opsetOf(model.graph)}`;
   const rank = model.inputs[0]?.shape?.length ?? 5;
   return [
     `${path}: ${what}`,
@@ -67,7 +76,9 @@ function heading(model: Model, path: string, size: readonly number[]): string {
 }
 
 function layers({ layers: all }: NetworkSummary, everything: boolean): string {
-  const shown = everything ? all : all.filter(({ parameters, multiplyAdds }) => parameters > 0 || (multiplyAdds ?? 1) > 0);
+  const shown = everything
+    ? all
+    : all.filter(({ parameters, multiplyAdds }) => parameters > 0 || (multiplyAdds ?? 1) > 0);
   return formatTable(
     ["layer", "operator", "output", "parameters", "multiply-adds", "activations"],
     shown.map((layer) => [

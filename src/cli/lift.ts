@@ -52,10 +52,14 @@ export function addLift(program: Command): void {
   program
     .command("lift")
     .summary("turn a 2D network into a 3D one")
-    .description("Turn a pretrained 2D CNN into a natively 3D one. Depth follows height; no weight is lost or added.")
+    .description(
+      "Turn a pretrained 2D CNN into a natively 3D one. Depth follows height; no weight is lost or added.",
+    )
     .argument("<model.onnx>", "a 2D network: one image input [N, C, H, W] (or [N, H, W, C])")
     .requiredOption("-o, --out <path>", "where the 3D network goes, as plain ONNX")
-    .addOption(new Option("--kind <kind>", "how a 2D kernel reads a volume").choices(LIFT_KINDS).default("acs"))
+    .addOption(
+      new Option("--kind <kind>", "how a 2D kernel reads a volume").choices(LIFT_KINDS).default("acs"),
+    )
     .addOption(
       new Option("--view <plane>", "the plane of 2.5d kernels")
         .choices(["axial", "coronal", "sagittal"])
@@ -64,16 +68,26 @@ export function addLift(program: Command): void {
     .option("--split <a,c,s>", "shares of the output channels per view (default: thirds)", parseSplit)
     .option("--channels <n>", "input channels; 1 folds an RGB stem", parseCount)
     .option("--size <d,h,w>", "fix the input size (default: any)", parseSizes)
-    .option("--depth-stride <1|height,…>", "stride along depth: as height's, or 1; a list gives one per stage", parsePerStage)
+    .option(
+      "--depth-stride <1|height,…>",
+      "stride along depth: as height's, or 1; a list gives one per stage",
+      parsePerStage,
+    )
     .option("--depth-pool <1|height,…>", "the same for pooling", parsePerStage)
     .addOption(
       new Option("--fc <how>", "fully connected layers on a flattened map")
         .choices(["mean", "acs", "cut", "error"])
         .default("mean"),
     )
-    .option("--outputs <names>", "values that become the outputs, separated by commas", (text) => text.split(","))
+    .option("--outputs <names>", "values that become the outputs, separated by commas", (text) =>
+      text.split(","),
+    )
     .addOption(new Option("--layout <layout>", "layout of the 2D input").choices(["NCHW", "NHWC"]))
-    .addOption(new Option("--compat <package>", "even kernels as the authors' package reads them").choices(["acsconv-py"]))
+    .addOption(
+      new Option("--compat <package>", "even kernels as the authors' package reads them").choices([
+        "acsconv-py",
+      ]),
+    )
     .option("--report <path>", "also write the report as JSON, node by node")
     .addHelpText("after", EXAMPLES)
     .action(async (path: string, _: unknown, command: Command) => {
@@ -128,7 +142,12 @@ function report(model: Model) {
   };
 }
 
-const totals = ({ parameters, parameterBytes, multiplyAdds, activationBytes }: ReturnType<typeof summarise>) => ({
+const totals = ({
+  parameters,
+  parameterBytes,
+  multiplyAdds,
+  activationBytes,
+}: ReturnType<typeof summarise>) => ({
   parameters,
   parameterBytes,
   multiplyAdds,
@@ -146,7 +165,11 @@ function describe(model: Model, from: string, to: string): string {
   }
   const operators = formatTable(
     ["2D operator", "nodes", "became"],
-    [...became].map(([op, { count, ops }]) => [op, String(count), [...ops].map(([name, n]) => `${n} ${name}`).join(", ")]),
+    [...became].map(([op, { count, ops }]) => [
+      op,
+      String(count),
+      [...ops].map(([name, n]) => `${n} ${name}`).join(", "),
+    ]),
   );
   const [input] = model.inputs;
   const sizes = (dims: readonly unknown[] | undefined): string => `[${dims?.join(", ") ?? "?"}]`;

@@ -135,6 +135,7 @@ async function predict(modelPath: string, scans: readonly string[], flags: Predi
   const session = await model.session({
     device: flags.device,
     ...(flags.threads && { threads: flags.threads }),
+    ...(flags.patch && { size: flags.patch }),
   });
   let failed = 0;
   try {

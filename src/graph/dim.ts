@@ -163,7 +163,7 @@ export const maxDims = (a: Dim, b: Dim): Dim => extremum("max", a, b);
 
 function extremum(op: "min" | "max", a: Dim, b: Dim): Dim {
   const difference = subDims(a, b);
-  if (typeof difference === "number") return op === "min" === difference < 0 ? a : b;
+  if (typeof difference === "number") return (op === "min") === difference < 0 ? a : b;
   return atomDim({ kind: "op", op, args: [a, b] });
 }
 

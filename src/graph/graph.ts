@@ -24,8 +24,10 @@ export type Attr =
   /** Kinds we have no rule for (sparse tensors, types, references): carried as they were read. */
   | { readonly kind: "opaque"; readonly value: unknown };
 
+/** Attributes by name. */
 export type Attrs = Readonly<Record<string, Attr>>;
 
+/** One operation: named values in, named values out. */
 export interface Node {
   /** Operator, such as `Conv`. */
   readonly op: string;
@@ -49,12 +51,14 @@ export interface ValueType {
   readonly shape?: readonly Dim[];
 }
 
+/** A named value and its type: inputs, outputs, and inner values that a file declares. */
 export interface ValueInfo extends ValueType {
   readonly name: string;
   /** As {@link Node.carried}; also holds types that are not tensors. */
   readonly carried?: unknown;
 }
 
+/** A network, or a subgraph of one. Plain data: change it by making a new one. */
 export interface Graph {
   readonly name: string;
   /** Without the initialisers that old files repeat here. */
@@ -76,28 +80,38 @@ export interface Graph {
 /** The version of ONNX's own operators that the graph is written in. */
 export const opsetOf = (graph: Graph): number => graph.opsets.get("") ?? graph.opsets.get("ai.onnx") ?? 1;
 
+/** An attribute that is one integer. */
 export const int = (value: number): Attr => ({ kind: "int", value });
+/** An attribute that is a list of integers. */
 export const ints = (value: readonly number[]): Attr => ({ kind: "ints", value });
+/** An attribute that is one number. */
 export const float = (value: number): Attr => ({ kind: "float", value });
+/** An attribute that is a list of numbers. */
 export const floats = (value: readonly number[]): Attr => ({ kind: "floats", value });
+/** An attribute that is a text. */
 export const str = (value: string): Attr => ({ kind: "string", value });
+/** An attribute that is a tensor. */
 export const tensorAttr = (value: Tensor): Attr => ({ kind: "tensor", value });
 
+/** The integer attribute `name`, or `otherwise` where the node has none. */
 export function intAttr(node: Node, name: string, otherwise: number): number {
   const attr = node.attrs[name];
   return attr?.kind === "int" ? attr.value : otherwise;
 }
 
+/** The attribute `name`, a list of integers, if the node has it. */
 export function intsAttr(node: Node, name: string): readonly number[] | undefined {
   const attr = node.attrs[name];
   return attr?.kind === "ints" ? attr.value : undefined;
 }
 
+/** The numeric attribute `name`, or `otherwise` where the node has none. */
 export function floatAttr(node: Node, name: string, otherwise: number): number {
   const attr = node.attrs[name];
   return attr?.kind === "float" ? attr.value : otherwise;
 }
 
+/** The text attribute `name`, or `otherwise` where the node has none. */
 export function stringAttr(node: Node, name: string, otherwise: string): string {
   const attr = node.attrs[name];
   return attr?.kind === "string" ? attr.value : otherwise;

@@ -76,11 +76,7 @@ export function expandNd({ dims, data }: NdArray, sizes: readonly number[]): NdA
 }
 
 /** Elementwise over broadcast operands; undefined where sizes disagree or `f` has no answer. */
-export function zipNd(
-  a: NdArray,
-  b: NdArray,
-  f: (x: Dim, y: Dim) => Dim | undefined,
-): NdArray | undefined {
+export function zipNd(a: NdArray, b: NdArray, f: (x: Dim, y: Dim) => Dim | undefined): NdArray | undefined {
   const dims = broadcastSizes(a.dims, b.dims);
   if (!dims) return undefined;
   const x = expandNd(a, dims).data;
@@ -132,11 +128,7 @@ export function sliceNd(
   return buildFrom(
     data,
     dims.map((d, i) => (i === axis ? size : d)),
-    (index) =>
-      index.reduce(
-        (sum, at, i) => sum + (i === axis ? start + at * step : at) * strides[i]!,
-        0,
-      ),
+    (index) => index.reduce((sum, at, i) => sum + (i === axis ? start + at * step : at) * strides[i]!, 0),
   );
 }
 

@@ -37,12 +37,14 @@ export const DTYPES = {
   int2: { onnx: 26, bits: 2 },
 } as const satisfies Record<string, { onnx: number; bits: number }>;
 
+/** The name of an element type. */
 export type DType = keyof typeof DTYPES;
 
 export function dtypeFromOnnx(code: number): DType | undefined {
   return (Object.keys(DTYPES) as DType[]).find((name) => DTYPES[name].onnx === code);
 }
 
+/** A constant tensor: a weight, or a setting. */
 export interface Tensor {
   readonly dtype: DType;
   readonly dims: readonly number[];
@@ -54,14 +56,7 @@ export interface Tensor {
 
 /** Elements as JavaScript numbers (float16 and bfloat16 widened, int64 as double). */
 export type Numbers =
-  | Float32Array
-  | Float64Array
-  | Int8Array
-  | Uint8Array
-  | Int16Array
-  | Uint16Array
-  | Int32Array
-  | Uint32Array;
+  Float32Array | Float64Array | Int8Array | Uint8Array | Int16Array | Uint16Array | Int32Array | Uint32Array;
 
 export const elementCount = (dims: readonly number[]): number => dims.reduce((a, b) => a * b, 1);
 
@@ -78,7 +73,11 @@ function view<T>(
   bytes: Uint8Array,
 ): T {
   const aligned = bytes.byteOffset % type.BYTES_PER_ELEMENT === 0 ? bytes : bytes.slice();
-  return new type(aligned.buffer, aligned.byteOffset, Math.floor(aligned.byteLength / type.BYTES_PER_ELEMENT));
+  return new type(
+    aligned.buffer,
+    aligned.byteOffset,
+    Math.floor(aligned.byteLength / type.BYTES_PER_ELEMENT),
+  );
 }
 
 /**
@@ -152,7 +151,7 @@ function encode(dtype: DType, values: ArrayLike<number>): ArrayBufferView {
     case "uint64":
       return BigUint64Array.from(Array.from(values, (value) => BigInt(Math.trunc(value))));
     case "float16":
-      return new Uint16Array(Float16Array.from(values).buffer as ArrayBuffer);
+      return new Uint16Array(Float16Array.from(values).buffer);
     case "bfloat16":
       return Uint16Array.from(new Uint32Array(Float32Array.from(values).buffer), roundToBfloat16);
     default:
@@ -171,6 +170,7 @@ export function toInt64(value: number): bigint {
   return BigInt(Math.trunc(value));
 }
 
+/** A float32 tensor. */
 export const floatTensor = (dims: readonly number[], values: ArrayLike<number>): Tensor =>
   tensorOf("float32", dims, values);
 

@@ -43,7 +43,9 @@ export function lowerForSaving({ graph, source, options }: LiftedSource): Graph 
     initializers: new Map([...source.initializers].filter(([name]) => !shared(name))),
     inputs: [
       ...source.inputs,
-      ...[...source.initializers].flatMap(([name, { dtype, dims }]) => (shared(name) ? [{ name, dtype, shape: dims }] : [])),
+      ...[...source.initializers].flatMap(([name, { dtype, dims }]) =>
+        shared(name) ? [{ name, dtype, shape: dims }] : [],
+      ),
     ],
   };
   const stored: Stored = {
@@ -81,7 +83,11 @@ export function restore(graph: Graph): LiftedSource | undefined {
 function parse(text: string): Stored | undefined {
   try {
     const value = JSON.parse(text) as Partial<Stored>;
-    const ok = value.format === FORMAT && Array.isArray(value.lowered) && typeof value.source === "string" && !!value.options;
+    const ok =
+      value.format === FORMAT &&
+      Array.isArray(value.lowered) &&
+      typeof value.source === "string" &&
+      !!value.options;
     return ok ? (value as Stored) : undefined;
   } catch {
     return undefined;
@@ -91,9 +97,11 @@ function parse(text: string): Stored | undefined {
 function toBase64(chunks: readonly Uint8Array[]): string {
   let binary = "";
   for (const chunk of chunks) {
-    for (let i = 0; i < chunk.length; i += 0x8000) binary += String.fromCharCode(...chunk.subarray(i, i + 0x8000));
+    for (let i = 0; i < chunk.length; i += 0x8000)
+      binary += String.fromCharCode(...chunk.subarray(i, i + 0x8000));
   }
   return btoa(binary);
 }
 
-const fromBase64 = (text: string): Uint8Array => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+const fromBase64 = (text: string): Uint8Array =>
+  Uint8Array.from(atob(text), (character) => character.charCodeAt(0));

@@ -5,11 +5,13 @@ import type { Dim } from "../graph/dim.ts";
 import type { LiftKind, View } from "../ops/rule.ts";
 import { VIEWS } from "../ops/views.ts";
 
+/** Every kind of lifting. */
 export const LIFT_KINDS: readonly LiftKind[] = ["acs", "mean-acs", "soft-acs", "2.5d", "i3d", "3d"];
 
 /** One choice for the whole network, or one per downsampling stage in order (the last one repeats). */
 type PerStage = "height" | 1 | readonly ("height" | 1)[];
 
+/** How to lift. Every field has a default; the defaults are the paper's conversion. */
 export interface LiftOptions {
   /** How a 2D kernel reads a volume. Default `acs`. */
   readonly kind?: LiftKind;
@@ -50,7 +52,10 @@ export function checkOptions(options: LiftOptions): void {
   oneOf("layout", options.layout ?? "NCHW", ["NCHW", "NHWC"]);
   const { size, channels } = options;
   if (size && (size.length !== 3 || !size.every((n) => Number.isInteger(n) && n > 0))) {
-    throw new AcsconvError("input", `size must be three positive whole numbers [depth, height, width], got [${size.join(", ")}].`);
+    throw new AcsconvError(
+      "input",
+      `size must be three positive whole numbers [depth, height, width], got [${size.join(", ")}].`,
+    );
   }
   if (channels !== undefined && !(Number.isInteger(channels) && channels > 0)) {
     throw new AcsconvError("input", `channels must be a positive whole number, got ${channels}.`);

@@ -52,7 +52,10 @@ export function imageInput(graph: Graph): ValueInfo {
   if (input.shape?.length !== 4) {
     const shape = input.shape ? `[${input.shape.join(", ")}]` : "of unknown rank";
     const hint = input.shape?.length === 5 ? " It looks 3D already." : "";
-    throw new AcsconvError("lift", `Expected the input "${input.name}" to be a 4-D image [N, C, H, W], found ${shape}.${hint}`);
+    throw new AcsconvError(
+      "lift",
+      `Expected the input "${input.name}" to be a 4-D image [N, C, H, W], found ${shape}.${hint}`,
+    );
   }
   return input;
 }
@@ -71,14 +74,19 @@ function withChannels(graph: Graph, image: ValueInfo, channels: number): Graph {
   const now = image.shape![1];
   if (now === channels) return graph;
   if (channels !== 1) {
-    throw new AcsconvError("input", `channels: ${channels} is not possible for a network of ${String(now)} input channels; use 1 or ${String(now)}.`);
+    throw new AcsconvError(
+      "input",
+      `channels: ${channels} is not possible for a network of ${String(now)} input channels; use 1 or ${String(now)}.`,
+    );
   }
   const readers = graph.nodes.filter((node) => node.inputs.includes(image.name));
   const stems = readers.every(
-    (node) => node.op === "Conv" && intAttr(node, "group", 1) === 1 && graph.initializers.has(node.inputs[1]!),
+    (node) =>
+      node.op === "Conv" && intAttr(node, "group", 1) === 1 && graph.initializers.has(node.inputs[1]!),
   );
   const input = { ...image, shape: image.shape!.with(1, 1) };
-  if (!stems || readers.length === 0) return { ...copyChannels(graph, image, types.get(image.name)?.shape?.[1]), inputs: [input] };
+  if (!stems || readers.length === 0)
+    return { ...copyChannels(graph, image, types.get(image.name)?.shape?.[1]), inputs: [input] };
   const initializers = new Map(graph.initializers);
   for (const node of readers) {
     const tensor = initializers.get(node.inputs[1]!)!;

@@ -17,11 +17,20 @@ import { literalNumbers } from "../graph/nd-array.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { DTYPES, int64Tensor, tensorOf } from "../graph/tensor.ts";
 import { GraphBuilder } from "../ops/builder.ts";
+import { verbatim } from "../ops/common.ts";
 import { inferNode } from "../ops/infer.ts";
 import { ruleFor } from "../ops/index.ts";
 import { LIFTED_DOMAIN } from "../ops/lifted.ts";
-import type { Atom, Axes, Axis } from "../ops/roles.ts";
-import { hasHeight, isHeight, liftedAxis, liftedShape, shapeOfAxes, showAxes, twinShapeOfAxes } from "../ops/roles.ts";
+import type { Axes, Axis } from "../ops/roles.ts";
+import {
+  hasHeight,
+  isHeight,
+  liftedAxis,
+  liftedShape,
+  shapeOfAxes,
+  showAxes,
+  twinShapeOfAxes,
+} from "../ops/roles.ts";
 import type { Known, Lifted, LiftContext } from "../ops/rule.ts";
 import { knownOf } from "../ops/source.ts";
 import type { Step } from "./depth.ts";
@@ -98,7 +107,8 @@ export class Walk {
     this.#options = options;
     this.#decisions = decisions;
     this.#policy = new DepthPolicy(options.depth);
-    for (const node of graph.nodes.toReversed()) for (const name of node.inputs) this.#readers.set(name, node);
+    for (const node of graph.nodes.toReversed())
+      for (const name of node.inputs) this.#readers.set(name, node);
     const names = graph.nodes.flatMap((node) => node.outputs);
     this.#builder = new GraphBuilder(opsetOf(graph), [...names, ...graph.initializers.keys()]);
     const image = imageInput(graph);
@@ -158,7 +168,14 @@ export class Walk {
   run(): Walked {
     for (const [name, tensor] of this.#graph.initializers) {
       const known = knownOf(tensor);
-      this.#values.set(name, { name, known, twin: known, axes: tensor.dims.map(() => []), constant: true, steps: [] });
+      this.#values.set(name, {
+        name,
+        known,
+        twin: known,
+        axes: tensor.dims.map(() => []),
+        constant: true,
+        steps: [],
+      });
     }
     for (const node of this.#graph.nodes) this.#visit(node);
     const outputs = this.#graph.outputs.map((output) => this.#output(output));
@@ -179,16 +196,29 @@ export class Walk {
     if (value?.constant && !this.#builder.types.has(output.name)) {
       this.#place(value);
       if (this.#graph.initializers.has(output.name)) {
-        throw new AcsconvError("lift", `The output "${output.name}" is a constant; name outputs that depend on the image.`);
+        throw new AcsconvError(
+          "lift",
+          `The output "${output.name}" is a constant; name outputs that depend on the image.`,
+        );
       }
     }
     const { dtype, shape } = this.#builder.known(output.name);
-    return { ...output, ...((dtype ?? output.dtype) && { dtype: dtype ?? output.dtype }), ...(shape && { shape }) };
+    return {
+      ...output,
+      ...((dtype ?? output.dtype) && { dtype: dtype ?? output.dtype }),
+      ...(shape && { shape }),
+    };
   }
 
   #visit(node: Node): void {
     const inputs = node.inputs.map((name) => (name === "" ? undefined : this.#values.get(name)!));
-    const frame: Frame = { node, inputs, outputs: this.#infer(node, inputs), warnings: [], steps: stepsOf(inputs) };
+    const frame: Frame = {
+      node,
+      inputs,
+      outputs: this.#infer(node, inputs),
+      warnings: [],
+      steps: stepsOf(inputs),
+    };
     if (this.#followValues(frame)) return;
     const first = this.#builder.nodes.length;
     if (inputs.length > 0 && inputs.every((input) => !input || input.constant)) {
@@ -198,10 +228,15 @@ export class Walk {
     const rule = ruleFor(node);
     const context = this.#context(frame);
     if (!rule) {
-      return context.refuse("E_UNKNOWN_OP", `is an operator acsconv has no rule for (domain "${node.domain || "ai.onnx"}"); cut the graph before it with \`outputs\``);
+      return context.refuse(
+        "E_UNKNOWN_OP",
+        `is an operator acsconv has no rule for (domain "${node.domain || "ai.onnx"}"); cut the graph before it with \`outputs\``,
+      );
     }
     const { lift } = rule;
-    const axes = typeof lift === "function" ? lift(context) : context.refuse("E_NOT_LIFTABLE", lift.refuse);
+    const image = inputs.some((input) => input && hasHeight(input.axes));
+    if (typeof lift !== "function" && image) context.refuse(`E_${node.op.toUpperCase()}`, lift.refuse);
+    const axes = typeof lift === "function" ? lift(context) : verbatim(context);
     node.outputs.forEach((name, i) => {
       if (name) this.#record(name, frame, i, axes[i] ?? axes[0]!);
     });
@@ -215,14 +250,22 @@ export class Walk {
   }
 
   #infer(node: Node, inputs: readonly (Lifted | undefined)[]): readonly Known[] {
-    return inferNode(node, inputs.map((input) => input?.known), opsetOf(this.#graph));
+    return inferNode(
+      node,
+      inputs.map((input) => input?.known),
+      opsetOf(this.#graph),
+    );
   }
 
   /** Shape arithmetic: outputs whose elements are known are kept as values, not nodes. */
   #followValues({ node, inputs, outputs, steps }: Frame): boolean {
     const wanted = node.outputs.flatMap((name, i) => (name === "" ? [] : [outputs[i]]));
     if (!wanted.every((known) => known?.value)) return false;
-    const twins = inferNode(node, inputs.map((input) => input?.twin), opsetOf(this.#graph));
+    const twins = inferNode(
+      node,
+      inputs.map((input) => input?.twin),
+      opsetOf(this.#graph),
+    );
     const constant = inputs.every((input) => !input || input.constant);
     node.outputs.forEach((name, i) => {
       if (!name) return;
@@ -298,7 +341,10 @@ export class Walk {
       );
     }
     const flat = this.#builder.shape(this.#inLifted(data));
-    const shaped = this.#builder.add("Reshape", [flat, this.#builder.constant(int64Tensor(elements.dims))])[0]!;
+    const shaped = this.#builder.add("Reshape", [
+      flat,
+      this.#builder.constant(int64Tensor(elements.dims)),
+    ])[0]!;
     if (dtype === "int64") return shaped;
     return this.#builder.add("Cast", [shaped], { to: int(DTYPES[dtype].onnx) })[0]!;
   }
@@ -309,7 +355,9 @@ export class Walk {
     const refuse = (code: string, why: string): never => {
       const roles = frame.inputs.flatMap((input) => (input && !input.constant ? [showAxes(input.axes)] : []));
       const sizes = frame.inputs.flatMap((input) =>
-        input && !input.constant && input.known.shape ? [`[${input.known.shape.map((d) => this.#number(d)).join(", ")}]`] : [],
+        input && !input.constant && input.known.shape
+          ? [`[${input.known.shape.map((d) => this.#number(d)).join(", ")}]`]
+          : [],
       );
       const input = roles.length > 0 ? ` (input ${sizes.join(", ")}, roles ${roles.join(", ")})` : "";
       throw new AcsconvError("lift", `${code}: ${nodeLabel(node)} ${why}${input}.`);
@@ -337,7 +385,8 @@ export class Walk {
       names: () => node.inputs.map((_, i) => name(i)),
       emit: (inputs, change = {}) => builder.push({ ...node, inputs, ...change }),
       add,
-      addMany: (op, inputs, attrs, outputs) => builder.add(op, inputs, attrs, `${node.outputs[0]!}/${op}`, outputs),
+      addMany: (op, inputs, attrs, outputs) =>
+        builder.add(op, inputs, attrs, `${node.outputs[0]!}/${op}`, outputs),
       finish: (op, inputs, attrs = {}) => builder.push({ ...node, op, domain: "", inputs, attrs }),
       constant: (tensor, hint) => builder.constant(tensor, hint),
       parameter: (parameter, tensor) => builder.initializer(parameter, tensor),
@@ -360,7 +409,8 @@ export class Walk {
       },
       bind: (size, role) => this.#bind(node, size, role),
       pin: (why) => {
-        if (this.#baked && this.#decisions.pinned === undefined) throw new Restart({ pinned: `${nodeLabel(node)} ${why}` });
+        if (this.#baked && this.#decisions.pinned === undefined)
+          throw new Restart({ pinned: `${nodeLabel(node)} ${why}` });
       },
       cut: (i) => {
         throw new Restart({ outputs: this.#outputsCutAt(node, node.inputs[i]!) });
@@ -375,7 +425,9 @@ export class Walk {
    * 2.5d a convolution without padding leaves depth alone where a pool crops it.
    */
   #meet({ node }: Frame, operands: readonly Axes[]): void {
-    const [first, ...others] = operands.flatMap((axes) => axes.filter((axis) => isHeight(axis) && axis[0]!.size !== 1));
+    const [first, ...others] = operands.flatMap((axes) =>
+      axes.filter((axis) => isHeight(axis) && axis[0]!.size !== 1),
+    );
     const depthAt = (axis: Axis, D: number): number | undefined =>
       evaluateDim(axis[0]!.depth ?? 1, new Map<string, Dim>([...this.#probe, ["D", D], ...this.#fixed]));
     const never = others.some((other) =>
@@ -408,7 +460,14 @@ export class Walk {
     if (open.length > 0) target[open.at(-1)!] = -1;
     const inputs = [x, this.#builder.shape(target)];
     const output = last ? node.outputs[0]! : this.#builder.unique(`${node.outputs[0]!}/Reshape`);
-    const reshape: Node = { op: "Reshape", domain: "", name: last ? node.name : output, inputs, outputs: [output], attrs: {} };
+    const reshape: Node = {
+      op: "Reshape",
+      domain: "",
+      name: last ? node.name : output,
+      inputs,
+      outputs: [output],
+      attrs: {},
+    };
     this.#builder.push(reshape, [sizes]);
     return output;
   }
@@ -421,8 +480,10 @@ export class Walk {
     const candidates = [this.#siblings(node.outputs[0]!), [...this.#values.values()]].flat();
     for (const value of candidates) {
       if (value.constant) continue;
-      const found = value.axes.find((axis) => axis.length === 1 && axis[0]!.role === role && this.#number(axis[0]!.size) === size);
-      if (found) return found[0] as Atom;
+      const found = value.axes.find(
+        (axis) => axis.length === 1 && axis[0]!.role === role && this.#number(axis[0]!.size) === size,
+      );
+      if (found) return found[0];
     }
     return undefined;
   }
@@ -455,7 +516,8 @@ export class Walk {
     }
     const downstream = new Set(node.outputs);
     for (const other of this.#graph.nodes) {
-      if (other.inputs.some((name) => downstream.has(name))) other.outputs.forEach((name) => downstream.add(name));
+      if (other.inputs.some((name) => downstream.has(name)))
+        other.outputs.forEach((name) => downstream.add(name));
     }
     return [...this.#graph.outputs.map(({ name }) => name).filter((name) => !downstream.has(name)), map];
   }

@@ -12,22 +12,18 @@ import { readModel, writeModel } from "./files.ts";
 
 /** Writes that fail as on a full disk, after so many; undefined for a disk that works. */
 let writesLeft: number | undefined;
-vi.mock("node:fs/promises", async (importOriginal) => {
-  const fs = await importOriginal<typeof import("node:fs/promises")>();
-  return {
-    ...fs,
-    open: async (...args: Parameters<typeof fs.open>) => {
-      const handle = await fs.open(...args);
-      const write = handle.writeFile.bind(handle);
-      handle.writeFile = async (data, options) => {
-        if (writesLeft !== undefined && writesLeft-- === 0) {
-          throw Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
-        }
-        return write(data, options);
-      };
-      return handle;
-    },
+const fs = process.getBuiltinModule("node:fs/promises");
+const { open } = fs;
+vi.spyOn(fs, "open").mockImplementation(async (...args) => {
+  const handle = await open(...args);
+  const write = handle.writeFile.bind(handle);
+  handle.writeFile = async (data, options) => {
+    if (writesLeft !== undefined && writesLeft-- === 0) {
+      throw Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
+    }
+    return write(data, options);
   };
+  return handle;
 });
 
 let folder: string;

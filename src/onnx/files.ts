@@ -1,11 +1,11 @@
 /**
  * @file Models as files: from a path, a URL, a Blob or bytes, and back to a
- * path. Node's file system is imported when a path is used and not before, so
+ * path. Node's file system is asked for when a path is used and not before, so
  * that the same module runs in a browser.
  */
 
 import { AcsconvError, messageOf } from "../errors.ts";
-import { ioError, ioErrors, notAFile, writeFiles } from "../files.ts";
+import { builtin, ioError, ioErrors, notAFile, writeFiles } from "../files.ts";
 import type { Graph } from "../graph/graph.ts";
 import { decodeModel } from "./decode.ts";
 import type { ReadExternal } from "./decode-tensor.ts";
@@ -30,7 +30,7 @@ export async function readModel(source: ModelSource): Promise<Graph> {
   if (source instanceof ArrayBuffer) return decodeModel(new Uint8Array(source));
   if (source instanceof Blob) return decodeModel(new Uint8Array(await source.arrayBuffer()));
   if (source instanceof URL ? source.protocol !== "file:" : !inNode) return readUrl(source);
-  const path = typeof source === "string" ? source : (await import("node:url")).fileURLToPath(source);
+  const path = typeof source === "string" ? source : builtin("node:url").fileURLToPath(source);
   return readPath(path);
 }
 
@@ -45,7 +45,7 @@ async function readUrl(url: string | URL): Promise<Graph> {
 }
 
 async function readPath(path: string): Promise<Graph> {
-  const { readFile, stat } = await import("node:fs/promises");
+  const { readFile, stat } = builtin("node:fs/promises");
   const bytes = await ioErrors("read", path, async () => {
     const found = await stat(path);
     if (!found.isFile()) throw notAFile("read", path, found);
@@ -57,7 +57,7 @@ async function readPath(path: string): Promise<Graph> {
     }
     return readFile(path);
   });
-  return decodeModel(bytes, { external: await externalReader(path) });
+  return decodeModel(bytes, { external: externalReader(path) });
 }
 
 /**
@@ -66,9 +66,9 @@ async function readPath(path: string): Promise<Graph> {
  * link both to one store. Regions that differ may not add up to more than their
  * file, so that a small file cannot ask for endless memory.
  */
-async function externalReader(modelPath: string): Promise<ReadExternal> {
-  const fs = await import("node:fs");
-  const paths = await import("node:path");
+function externalReader(modelPath: string): ReadExternal {
+  const fs = builtin("node:fs");
+  const paths = builtin("node:path");
   const folder = paths.dirname(modelPath);
   const allowed = [fs.realpathSync(folder), paths.dirname(fs.realpathSync(modelPath))];
   const regions = new Map<string, Uint8Array>();
@@ -140,7 +140,7 @@ export async function writeModel(
   path: string,
   externalFrom: number = EXTERNAL_FROM_BYTES,
 ): Promise<void> {
-  const paths = await import("node:path");
+  const paths = builtin("node:path");
   const total = [...graph.initializers.values()].reduce((sum, { bytes }) => sum + bytes.length, 0);
   if (total <= externalFrom) return writeFiles([{ path, chunks: encodeModel(graph) }]);
   const { model, data } = encodeExternal(graph, `${paths.basename(path)}.data`);

@@ -125,7 +125,12 @@ export class GraphBuilder {
       shape = this.add("Shape", [source.value], {}, `${source.value}/shape`)[0]!;
       this.#sizes.set(key, shape);
     }
-    return this.add("Gather", [shape, this.constant(int64Tensor([source.axis]))], { axis: int(0) }, "size")[0]!;
+    return this.add(
+      "Gather",
+      [shape, this.constant(int64Tensor([source.axis]))],
+      { axis: int(0) },
+      "size",
+    )[0]!;
   }
 
   #compute(dim: SymbolicDim): string {
@@ -163,7 +168,11 @@ export class GraphBuilder {
   }
 
   /** The finished graph; everything else is as in `like`. */
-  build(like: Graph, outputs: readonly ValueInfo[], opsets: ReadonlyMap<string, number> = like.opsets): Graph {
+  build(
+    like: Graph,
+    outputs: readonly ValueInfo[],
+    opsets: ReadonlyMap<string, number> = like.opsets,
+  ): Graph {
     return {
       ...like,
       opsets,
@@ -175,4 +184,3 @@ export class GraphBuilder {
     };
   }
 }
-

@@ -24,7 +24,8 @@ export function normAxis(c: InferContext | LiftContext, axis: number, rank: numb
 
 export const shapeOf = (c: InferContext, i: number): readonly Dim[] | undefined => c.inputs[i]?.shape;
 export const dtypeOf = (c: InferContext, i: number): DType | undefined => c.inputs[i]?.dtype;
-export const numbersIn = (c: InferContext, i: number): number[] | undefined => literalNumbers(c.inputs[i]?.value);
+export const numbersIn = (c: InferContext, i: number): number[] | undefined =>
+  literalNumbers(c.inputs[i]?.value);
 
 /** Output like input 0: elementwise operators and normalisations. */
 export const sameAsInput = (c: InferContext): readonly Known[] => [
@@ -82,7 +83,10 @@ export const remapAxis =
     const attr = c.node.attrs["axis"];
     const axis = normAxis(c, attr?.kind === "int" ? attr.value : otherwise, axes.length);
     if (isHeight(axes[axis])) {
-      return c.refuse("E_AXIS_H", `works along height alone (axis ${axis} of ${showAxes(axes)}); in 3D that would be one of two axes`);
+      return c.refuse(
+        "E_AXIS_H",
+        `works along height alone (axis ${axis} of ${showAxes(axes)}); in 3D that would be one of two axes`,
+      );
     }
     c.emit(c.names(), { attrs: { ...c.node.attrs, axis: { kind: "int", value: liftedAxis(axes, axis) } } });
     return c.outputs.map(() => axes);
@@ -104,7 +108,10 @@ export function imageAxes(c: LiftContext, i = 0): Axes | undefined {
     axes[3]![0]?.role !== "C" &&
     axes[3]![0]?.role !== "N";
   if (!ok) {
-    return c.refuse("E_LAYOUT", `needs an image laid out as [N][C][H][W], but its input is ${showAxes(axes)}`);
+    return c.refuse(
+      "E_LAYOUT",
+      `needs an image laid out as [N][C][H][W], but its input is ${showAxes(axes)}`,
+    );
   }
   return axes;
 }
@@ -114,4 +121,3 @@ export const verbatim: LiftRule = (c) => {
   c.emit(c.names());
   return c.outputs.map((output) => plainAxes(output.shape ?? []));
 };
-

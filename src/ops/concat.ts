@@ -25,10 +25,15 @@ export const Concat: OpRule = {
       const agrees =
         !shape ||
         (shape.length === known.length &&
-          shape.every((n, i) => i === axis || n === known[i] || typeof n !== "number" || typeof known[i] !== "number"));
-      if (!agrees) fail(c, `inputs must agree off axis ${axis}, got [${known.join(", ")}] and [${shape.join(", ")}]`);
+          shape.every(
+            (n, i) => i === axis || n === known[i] || typeof n !== "number" || typeof known[i] !== "number",
+          ));
+      if (!agrees)
+        fail(c, `inputs must agree off axis ${axis}, got [${known.join(", ")}] and [${shape.join(", ")}]`);
     }
-    const total = shapes.every((shape) => shape) ? shapes.reduce<Dim>((sum, s) => addDims(sum, s![axis]!), 0) : c.fresh();
+    const total = shapes.every((shape) => shape)
+      ? shapes.reduce<Dim>((sum, s) => addDims(sum, s![axis]!), 0)
+      : c.fresh();
     const shape = known.map((n, i) =>
       i === axis ? total : (shapes.map((s) => s?.[i]).find((m) => typeof m === "number") ?? n),
     );
@@ -110,7 +115,8 @@ export const Split: OpRule = {
   lift(c) {
     const { axes } = c.input(0);
     const axis = normAxis(c, intAttr(c.node, "axis", 0), axes.length);
-    if (isSpatial(axes[axis])) return c.refuse("E_SPLIT_SPATIAL", `parts ${showAxes(axes)} along a spatial axis`);
+    if (isSpatial(axes[axis]))
+      return c.refuse("E_SPLIT_SPATIAL", `parts ${showAxes(axes)} along a spatial axis`);
     c.emit(c.names(), { attrs: { ...c.node.attrs, axis: int(liftedAxis(axes, axis)) } });
     return c.outputs.map((output) => axes.map((a, i) => (i === axis ? atom("C", output.shape![axis]!) : a)));
   },

@@ -64,7 +64,10 @@ export const ConvTranspose: OpRule = {
     const shape = c.outputs[0]?.shape;
     const weight = c.tensor(1);
     if (!weight) {
-      return c.refuse("E_DYNAMIC_WEIGHT", "its kernel is computed while running; only constant kernels can be lifted");
+      return c.refuse(
+        "E_DYNAMIC_WEIGHT",
+        "its kernel is computed while running; only constant kernels can be lifted",
+      );
     }
     const sizes = [c.probe(axes[2]![0]!.size), c.probe(axes[3]![0]?.size ?? 1)];
     const taps = transposeTaps(c.node, weight.dims.slice(2), sizes);
@@ -72,7 +75,11 @@ export const ConvTranspose: OpRule = {
     const [height, width] = taps as [Taps, Taps];
     const depth = upsampledDepth(c, height);
     const taps3 = [depth, height, width];
-    const padding = [depth === height ? outputPadding(c.node, 0) : 0, outputPadding(c.node, 0), outputPadding(c.node, 1)];
+    const padding = [
+      depth === height ? outputPadding(c.node, 0) : 0,
+      outputPadding(c.node, 0),
+      outputPadding(c.node, 1),
+    ];
     if (c.kind === "2.5d") {
       // Along the omitted axis only the stride acts: every sample is repeated.
       const omitted = omittedAxis(c.view);
@@ -82,8 +89,10 @@ export const ConvTranspose: OpRule = {
     }
     const channels = weight.dims[1]! * groupsOf(c.node);
     const kind = c.kind === "3d" ? "i3d" : c.kind;
-    if (c.kind === "3d") c.warn("a transposed convolution is not initialised anew: it repeats its 2D kernel along depth");
-    if (c.kind === "soft-acs") c.warn("a transposed convolution has no soft form: its channels are dealt to the views");
+    if (c.kind === "3d")
+      c.warn("a transposed convolution is not initialised anew: it repeats its 2D kernel along depth");
+    if (c.kind === "soft-acs")
+      c.warn("a transposed convolution has no soft form: its channels are dealt to the views");
     c.emit(c.names(), {
       op: "LiftedConvTranspose",
       domain: LIFTED_DOMAIN,

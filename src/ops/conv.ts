@@ -12,7 +12,7 @@
 import type { Dim } from "../graph/dim.ts";
 import { int, ints, str } from "../graph/graph.ts";
 import { seedFor, uniform } from "../graph/random.ts";
-import { floatTensor, tensorOf } from "../graph/tensor.ts";
+import { tensorOf } from "../graph/tensor.ts";
 import { dtypeOf, fail, imageAxes, resize, shapeOf, verbatim } from "./common.ts";
 import type { Taps } from "./geometry.ts";
 import { convSize, groupsOf, reach, sameSizes, tapsAttrs, tapsOf } from "./geometry.ts";
@@ -47,7 +47,10 @@ export const Conv: OpRule = {
     if (!shape) return c.refuse("E_SHAPE", "its output size could not be inferred");
     const weight = c.tensor(1);
     if (!weight) {
-      return c.refuse("E_DYNAMIC_WEIGHT", "its kernel is computed while running; only constant kernels can be lifted");
+      return c.refuse(
+        "E_DYNAMIC_WEIGHT",
+        "its kernel is computed while running; only constant kernels can be lifted",
+      );
     }
     const kernel = weight.dims.slice(2);
     const taps = tapsOf(c.node, kernel, [c.probe(axes[2]![0]!.size), c.probe(axes[3]![0]?.size ?? 1)]);
@@ -58,7 +61,8 @@ export const Conv: OpRule = {
 
     const taps3 = [depthTaps(c, height), height, width];
     const omitted = c.kind === "2.5d" ? omittedAxis(c.view) : -1;
-    if (omitted >= 0) taps3[omitted] = { ...taps3[omitted]!, kernel: 1, before: 0, after: 0, dilation: 1 };
+    // One tap; the axis keeps its dilation, which is the kernel's own where the view turns it.
+    if (omitted >= 0) taps3[omitted] = { ...taps3[omitted]!, kernel: 1, before: 0, after: 0 };
 
     const out = [resize(axes, shape)];
     if (c.kind === "3d" && height.kernel * width.kernel > 1) {
@@ -126,7 +130,10 @@ function denseKernel(c: LiftContext, dims: readonly number[]): string {
 function softLogits(c: LiftContext, channels: number): string {
   const name = `${c.name(1).replace(/\.weight$/, "")}.soft_w_core`;
   const next = uniform(seedFor(0, name));
-  return c.parameter(name, floatTensor([channels, 3], Float32Array.from({ length: channels * 3 }, next)));
+  return c.parameter(
+    name,
+    tensorOf(c.tensor(1)!.dtype, [channels, 3], Float32Array.from({ length: channels * 3 }, next)),
+  );
 }
 
 function warnSamePadding(c: LiftContext): void {

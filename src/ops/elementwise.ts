@@ -19,7 +19,7 @@ import {
   truncDivDims,
 } from "../graph/dim.ts";
 import { intAttr } from "../graph/graph.ts";
-import { mapNd, zipNd } from "../graph/nd-array.ts";
+import { mapNd, type NdArray, zipNd } from "../graph/nd-array.ts";
 import type { DType } from "../graph/tensor.ts";
 import { dtypeFromOnnx, int64Tensor } from "../graph/tensor.ts";
 import { broadcastShapes, dtypeOf, liftSame, sameAsInput } from "./common.ts";
@@ -33,20 +33,21 @@ type OnDims = (x: Dim, y: Dim, c: InferContext) => Dim | undefined;
 /** y = f(x), element by element. */
 export const unary = (f?: OnNumber, dtype?: DType): OpRule => ({
   infer: (c) => [{ ...sameAsInput(c)[0], ...(dtype && { dtype }) }],
-  value: (c) => {
-    const x = c.inputs[0]?.value;
-    return x && f && [mapNd(x, (element) => (typeof element === "number" ? f(element) : undefined))];
-  },
+  ...(f && { value: valueOf((element) => (typeof element === "number" ? f(element) : undefined)) }),
   lift: liftSame,
 });
+
+const valueOf =
+  (f: (x: Dim) => Dim | undefined): NonNullable<OpRule["value"]> =>
+  (c) => {
+    const x = c.inputs[0]?.value;
+    return x && [mapNd(x, f)];
+  };
 
 /** Like {@link unary}, for rules that also work on symbolic sizes. */
 export const unaryOnDims = (f: (x: Dim) => Dim | undefined): OpRule => ({
   ...unary(),
-  value: (c) => {
-    const x = c.inputs[0]?.value;
-    return x && [mapNd(x, f)];
-  },
+  value: valueOf(f),
 });
 
 /** y = f(a, b, …) over broadcast operands. */
@@ -54,19 +55,24 @@ export const broadcast = (f?: OnDims, dtype?: DType): OpRule => ({
   infer: (c) => [
     {
       dtype: dtype ?? dtypeOf(c, 0),
-      shape: broadcastShapes(c, c.inputs.map((input) => input?.shape)),
+      shape: broadcastShapes(
+        c,
+        c.inputs.map((input) => input?.shape),
+      ),
     },
   ],
-  value(c) {
-    let out = c.inputs[0]?.value;
-    for (let i = 1; f && out && i < c.inputs.length; i++) {
-      const next = c.inputs[i]?.value;
-      out = next && zipNd(out, next, (x, y) => f(x, y, c));
-    }
-    return f && out ? [out] : undefined;
-  },
+  ...(f && { value: (c) => broadcastValue(c, f) }),
   lift: liftBroadcast,
 });
+
+function broadcastValue(c: InferContext, f: OnDims): [NdArray] | undefined {
+  let out = c.inputs[0]?.value;
+  for (let i = 1; out && i < c.inputs.length; i++) {
+    const next = c.inputs[i]?.value;
+    out = next && zipNd(out, next, (x, y) => f(x, y, c));
+  }
+  return out && [out];
+}
 
 /** Where(condition, x, y): the type is x's. */
 export const Where: OpRule = {
@@ -74,9 +80,13 @@ export const Where: OpRule = {
   value(c) {
     const [condition, x, y] = c.inputs.map((input) => input?.value);
     if (!condition || !x || !y) return undefined;
-    const kept = zipNd(condition, x, (use, value) => (typeof use === "number" ? (use ? value : NaN) : undefined));
+    const kept = zipNd(condition, x, (use, value) =>
+      typeof use === "number" ? (use ? value : NaN) : undefined,
+    );
     const other = kept && zipNd(condition, y, (use, value) => (use ? NaN : value));
-    return kept && other && [zipNd(kept, other, (a, b) => (typeof a === "number" && Number.isNaN(a) ? b : a))];
+    return (
+      kept && other && [zipNd(kept, other, (a, b) => (typeof a === "number" && Number.isNaN(a) ? b : a))]
+    );
   },
   lift: liftBroadcast,
 };
@@ -139,7 +149,14 @@ export const Cast: OpRule = {
 function liftBroadcast(c: LiftContext): ReturnType<LiftRule> {
   const operands = c.inputs.map((_, i) => c.input(i));
   const rank = Math.max(...operands.map(({ known }) => known.shape?.length ?? 0));
-  const axes: Axis[] = Array.from({ length: rank }, (_, i) => alignedAxis(c, operands.map(({ axes: a }) => a), rank, i));
+  const axes: Axis[] = Array.from({ length: rank }, (_, i) =>
+    alignedAxis(
+      c,
+      operands.map(({ axes: a }) => a),
+      rank,
+      i,
+    ),
+  );
   const names = operands.map((operand, k) => {
     const own = operand.known.shape?.length ?? 0;
     const missing = axes.flatMap((axis, i) => {
@@ -167,7 +184,10 @@ function alignedAxis(c: LiftContext, operands: readonly Axes[], rank: number, i:
     if (out.length === 0 || (isUnit(out) && !isUnit(own))) {
       out = own;
     } else if (isSpatial(own) && isSpatial(out) && !isUnit(own) && hasRole(own, "H") !== hasRole(out, "H")) {
-      c.refuse("E_ROLE_MIX", `combines ${operands.map(showAxes).join(" with ")}: height of one lies on another axis of the other`);
+      c.refuse(
+        "E_ROLE_MIX",
+        `combines ${operands.map(showAxes).join(" with ")}: height of one lies on another axis of the other`,
+      );
     }
   }
   return out;
@@ -180,10 +200,17 @@ function warnSharedAlongDepth(c: LiftContext, shape: readonly Dim[], axes: Axes,
   if (!operand.constant) return;
   const lead = axes.length - shape.length;
   const extent = axes.some((axis, i) => isHeight(axis) && i >= lead && shape[i - lead] !== 1);
-  const width = axes.some((axis, i) => axis[0]?.role === "W" && axis.length === 1 && i >= lead && shape[i - lead] !== 1);
-  const merged = axes.some((axis, i) => axis.length > 1 && hasRole(axis, "H") && i >= lead && shape[i - lead] !== 1);
+  const width = axes.some(
+    (axis, i) => axis[0]?.role === "W" && axis.length === 1 && i >= lead && shape[i - lead] !== 1,
+  );
+  const merged = axes.some(
+    (axis, i) => axis.length > 1 && hasRole(axis, "H") && i >= lead && shape[i - lead] !== 1,
+  );
   if (merged) {
-    c.refuse("E_CONST_TOKENS", `adds a constant per position of ${showAxes(axes)} (a position embedding), which has no values for depth`);
+    c.refuse(
+      "E_CONST_TOKENS",
+      `adds a constant per position of ${showAxes(axes)} (a position embedding), which has no values for depth`,
+    );
   }
   if (extent || width) {
     c.warn(`its constant "${operand.name}" varies over the image plane; it is repeated along depth`);

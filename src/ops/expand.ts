@@ -47,7 +47,8 @@ export const Expand: OpRule = {
       const at = i - (rank - axes.length);
       return isHeight(axis) && at > 0 && !isHeight(axes[at]) ? [at] : [];
     });
-    const x = missing.length > 0 ? c.add("Unsqueeze", [c.name(0), c.constant(int64Tensor(missing))]) : c.name(0);
+    const x =
+      missing.length > 0 ? c.add("Unsqueeze", [c.name(0), c.constant(int64Tensor(missing))]) : c.name(0);
     c.emit([x, c.shape(liftedShape(out))]);
     return [out];
   },
@@ -62,7 +63,8 @@ function expandedAxis(c: LiftContext, target: Dim, twin: Dim, i: number, rank: n
   }
   const place = rank === 4 && i >= 2 ? (i === 2 ? "H" : "W") : undefined;
   const bound = c.baked && place ? c.bind(target, place) : undefined;
-  if (bound && place) return [{ role: place, size: bound.size, ...(bound.depth !== undefined && { depth: bound.depth }) }];
+  if (bound && place)
+    return [{ role: place, size: bound.size, ...(bound.depth !== undefined && { depth: bound.depth }) }];
   return atom("C", size);
 }
 
@@ -70,17 +72,25 @@ export const Tile: OpRule = {
   infer(c) {
     const x = shapeOf(c, 0);
     const repeats = c.inputs[1]?.value;
-    return [{ dtype: dtypeOf(c, 0), shape: x?.map((n, i) => (repeats ? mulDims(n, repeats.data[i]!) : c.fresh())) }];
+    return [
+      { dtype: dtypeOf(c, 0), shape: x?.map((n, i) => (repeats ? mulDims(n, repeats.data[i]!) : c.fresh())) },
+    ];
   },
   lift(c) {
     const { axes } = c.input(0);
     const repeats = literalNumbers(c.inputs[1]?.known.value);
     if (!repeats) return c.refuse("E_TILE", "takes its counts from a computation");
     const spatial = axes.some((axis, i) => isSpatial(axis) && repeats[i] !== 1);
-    if (spatial) return c.refuse("E_TILE", `repeats a spatial axis of ${showAxes(axes)}; how often depth repeats is not said`);
+    if (spatial)
+      return c.refuse(
+        "E_TILE",
+        `repeats a spatial axis of ${showAxes(axes)}; how often depth repeats is not said`,
+      );
     const lifted = axes.flatMap((axis, i) => (isHeight(axis) ? [1, 1] : [repeats[i]!]));
     c.emit([c.name(0), c.constant(int64Tensor(lifted))]);
     const shape = c.outputs[0]!.shape!;
-    return [axes.map((axis, i) => (repeats[i] === 1 ? axis : atom(axis[0]?.role === "N" ? "N" : "C", shape[i]!)))];
+    return [
+      axes.map((axis, i) => (repeats[i] === 1 ? axis : atom(axis[0]?.role === "N" ? "N" : "C", shape[i]!))),
+    ];
   },
 };

@@ -48,10 +48,7 @@ export function poolSize(n: Dim, t: Taps, ceil: boolean): Dim {
 
 /** Output size of a transposed convolution: s(n−1) + output_padding + d(k−1) + 1 − p₀ − p₁ */
 export function convTransposeSize(n: Dim, t: Taps, outputPadding: number): Dim {
-  return addDims(
-    mulDims(subDims(n, 1), t.stride),
-    outputPadding + reach(t) + 1 - t.before - t.after,
-  );
+  return addDims(mulDims(subDims(n, 1), t.stride), outputPadding + reach(t) + 1 - t.before - t.after);
 }
 
 export const autoPad = (node: Node): "NOTSET" | "SAME_UPPER" | "SAME_LOWER" | "VALID" => {
@@ -75,7 +72,10 @@ export function tapsOf(node: Node, kernel: readonly number[], sizes: readonly Di
     fail({ node }, `strides, dilations and pads must fit a kernel of ${rank} axes`);
   }
   if ([...strides, ...dilations, ...kernel].some((value) => value < 1)) {
-    fail({ node }, `kernel [${kernel.join(", ")}], strides [${strides.join(", ")}] and dilations [${dilations.join(", ")}] must be positive`);
+    fail(
+      { node },
+      `kernel [${kernel.join(", ")}], strides [${strides.join(", ")}] and dilations [${dilations.join(", ")}] must be positive`,
+    );
   }
   const mode = autoPad(node);
   const taps: Taps[] = [];

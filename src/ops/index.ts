@@ -10,7 +10,18 @@ import { remapAxis, sameAsInput } from "./common.ts";
 import { Concat, Split } from "./concat.ts";
 import { ConvTranspose } from "./conv-transpose.ts";
 import { Conv } from "./conv.ts";
-import { broadcast, Cast, compare, divide, logical, Mod, power, unary, unaryOnDims, Where } from "./elementwise.ts";
+import {
+  broadcast,
+  Cast,
+  compare,
+  divide,
+  logical,
+  Mod,
+  power,
+  unary,
+  unaryOnDims,
+  Where,
+} from "./elementwise.ts";
 import { Expand, Tile } from "./expand.ts";
 import { LIFTED_DOMAIN, LiftedConv, LiftedConvTranspose } from "./lifted.ts";
 import { Einsum, Gemm, MatMul } from "./matmul.ts";
@@ -110,14 +121,38 @@ export const onnxOps = {
   Atanh: unary(Math.atanh),
   Cast,
   // logic
-  Equal: broadcast(compare((d) => d === 0), "bool"),
-  Less: broadcast(compare((d) => d < 0), "bool"),
-  LessOrEqual: broadcast(compare((d) => d <= 0), "bool"),
-  Greater: broadcast(compare((d) => d > 0), "bool"),
-  GreaterOrEqual: broadcast(compare((d) => d >= 0), "bool"),
-  And: broadcast(logical((a, b) => a && b), "bool"),
-  Or: broadcast(logical((a, b) => a || b), "bool"),
-  Xor: broadcast(logical((a, b) => a !== b), "bool"),
+  Equal: broadcast(
+    compare((d) => d === 0),
+    "bool",
+  ),
+  Less: broadcast(
+    compare((d) => d < 0),
+    "bool",
+  ),
+  LessOrEqual: broadcast(
+    compare((d) => d <= 0),
+    "bool",
+  ),
+  Greater: broadcast(
+    compare((d) => d > 0),
+    "bool",
+  ),
+  GreaterOrEqual: broadcast(
+    compare((d) => d >= 0),
+    "bool",
+  ),
+  And: broadcast(
+    logical((a, b) => a && b),
+    "bool",
+  ),
+  Or: broadcast(
+    logical((a, b) => a || b),
+    "bool",
+  ),
+  Xor: broadcast(
+    logical((a, b) => a !== b),
+    "bool",
+  ),
   Not: unary((x) => Number(!x), "bool"),
   IsNaN: unary((x) => Number(Number.isNaN(x)), "bool"),
   IsInf: unary((x) => Number(Math.abs(x) === Infinity), "bool"),

@@ -93,5 +93,8 @@ export function requireRule(node: Node, purpose: string): OpRule {
   const rule = ruleFor(node);
   if (rule) return rule;
   const name = node.domain ? `${node.domain}.${node.op}` : node.op;
-  throw new AcsconvError("graph", `No rule for operator ${name} (node "${node.name || node.outputs[0]}"), which ${purpose} needs.`);
+  throw new AcsconvError(
+    "graph",
+    `No rule for operator ${name} (node "${node.name || node.outputs[0]}"), which ${purpose} needs.`,
+  );
 }

@@ -49,7 +49,10 @@ export const LiftedConvTranspose: OpRule = {
     const padding = intsAttr(c.node, "output_padding")!;
     let axis = 0;
     return [
-      { dtype: dtypeOf(c, 0), shape: sizes(c, channels, (n, t) => convTransposeSize(n, t, padding[axis++]!)) },
+      {
+        dtype: dtypeOf(c, 0),
+        shape: sizes(c, channels, (n, t) => convTransposeSize(n, t, padding[axis++]!)),
+      },
     ];
   },
   lift: refuse,

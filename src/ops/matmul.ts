@@ -63,7 +63,10 @@ function flattenedHead(c: LiftContext, features: Axis, output: Dim): readonly Ax
   const width = features.find((a) => a.role === "W");
   const inOrder = features.map((a) => a.role).join("") === "CHW" && channels.length === 1 && width;
   if (!inOrder) {
-    return c.refuse("E_FC_SPATIAL", `reads a flattened map in the order ${showAxes([features])}; only C·H·W can be lifted`);
+    return c.refuse(
+      "E_FC_SPATIAL",
+      `reads a flattened map in the order ${showAxes([features])}; only C·H·W can be lifted`,
+    );
   }
   const [C, h, w] = [c.probe(channels[0]!.size), c.probe(height.size), c.probe(width.size)];
   const what = `reads a flattened ${C}×${h}×${w} map; its ${C * h * w} inputs are tied to ${h}×${w} positions`;
@@ -76,7 +79,8 @@ function flattenedHead(c: LiftContext, features: Axis, output: Dim): readonly Ax
   const batch = c.input(0).axes[0]!;
   const d = height.depth ?? 1;
   const out: Axes = [batch, atom("C", output)];
-  const unflatten = (sizes: readonly number[]): string => c.add("Reshape", [c.name(0), c.constant(int64Tensor(sizes))]);
+  const unflatten = (sizes: readonly number[]): string =>
+    c.add("Reshape", [c.name(0), c.constant(int64Tensor(sizes))]);
   const meanOver = (x: string, axis: number): string => {
     const mean = c.add("ReduceMean", [x, c.constant(int64Tensor([axis]))], { keepdims: int(0) });
     return c.add("Reshape", [mean, c.constant(int64Tensor([0, C * h * w]))]);
@@ -87,9 +91,13 @@ function flattenedHead(c: LiftContext, features: Axis, output: Dim): readonly Ax
     return [out];
   }
   if (!sameDim(d, h) || h !== w) {
-    return c.refuse("E_FC_SPATIAL", `${what}; fc: "acs" needs a cubic map, but its depth is ${d.toString()}: fix the size, or choose fc: "mean"`);
+    return c.refuse(
+      "E_FC_SPATIAL",
+      `${what}; fc: "acs" needs a cubic map, but its depth is ${d.toString()}: fix the size, or choose fc: "mean"`,
+    );
   }
-  if (transposed(c, "transB") === false) return c.refuse("E_FC_SPATIAL", `${what}; fc: "acs" needs a weight of [outputs, inputs]`);
+  if (!transposed(c, "transB"))
+    return c.refuse("E_FC_SPATIAL", `${what}; fc: "acs" needs a weight of [outputs, inputs]`);
   const total = c.probe(output);
   const rows = dealChannels(total, 1, c.split);
   const volume = unflatten([0, C, h, h, w]);
@@ -98,7 +106,12 @@ function flattenedHead(c: LiftContext, features: Axis, output: Dim): readonly Ax
   rows.forEach((count, view) => {
     if (count === 0) return;
     const rowsOf = (i: number): string =>
-      c.add("Slice", [c.name(i), c.constant(int64Tensor([start])), c.constant(int64Tensor([start + count])), c.constant(int64Tensor([0]))]);
+      c.add("Slice", [
+        c.name(i),
+        c.constant(int64Tensor([start])),
+        c.constant(int64Tensor([start + count])),
+        c.constant(int64Tensor([0])),
+      ]);
     const inputs = [meanOver(volume, 2 + view), rowsOf(1), ...(c.node.inputs[2] ? [rowsOf(2)] : [])];
     parts.push(c.add("Gemm", inputs, c.node.attrs));
     start += count;
@@ -113,7 +126,8 @@ export const MatMul: OpRule = {
     if (!a || !b) return [{ dtype: dtypeOf(c, 0) }];
     const [x, y] = [a.length === 1 ? [1, ...a] : a, b.length === 1 ? [...b, 1] : b];
     const [k, l] = [x.at(-1)!, y.at(-2)!];
-    if (typeof k === "number" && typeof l === "number" && k !== l) fail(c, `contracts ${k} elements with ${l}`);
+    if (typeof k === "number" && typeof l === "number" && k !== l)
+      fail(c, `contracts ${k} elements with ${l}`);
     const lead = broadcastShapes(c, [x.slice(0, -2), y.slice(0, -2)])!;
     const rows = a.length === 1 ? [] : [x.at(-2)!];
     const columns = b.length === 1 ? [] : [y.at(-1)!];
@@ -126,23 +140,32 @@ export const MatMul: OpRule = {
     const contracted = a.axes.at(-1) ?? [];
     const against = b.constant ? [] : (b.axes.at(-2) ?? []);
     if (a.constant && !b.constant && hasHeight(b.axes)) {
-      return c.refuse("E_MATMUL_PLANE", `multiplies the image plane ${showAxes(b.axes)} by a constant from the left`);
+      return c.refuse(
+        "E_MATMUL_PLANE",
+        `multiplies the image plane ${showAxes(b.axes)} by a constant from the left`,
+      );
     }
     if (b.constant && isSpatial(contracted)) {
       const [h, w] = [contracted.find((x) => x.role === "H"), contracted.find((x) => x.role === "W")];
       if (contracted[0]?.role === "C" && h && w && a.axes.length === 2) return liftHeadAsGemm(c, contracted);
-      return c.refuse("E_MATMUL_PLANE", `contracts ${showAxes([contracted])} with a constant, which has no values for depth`);
+      return c.refuse(
+        "E_MATMUL_PLANE",
+        `contracts ${showAxes([contracted])} with a constant, which has no values for depth`,
+      );
     }
     if (!b.constant && spatialKey(contracted) !== spatialKey(against)) {
       return c.refuse("E_MATMUL_PLANE", `contracts ${showAxes([contracted])} with ${showAxes([against])}`);
     }
-    const alone = [a, b].some(({ axes, constant }) => !constant && axes.slice(-2).some(isHeight) );
+    const alone = [a, b].some(({ axes, constant }) => !constant && axes.slice(-2).some(isHeight));
     const heightOutside = [a, b].some(({ axes }) => axes.slice(-2).some((axis) => isHeight(axis)));
     if (alone && heightOutside && !matrixAxesSafe(a.axes, b.axes, b.constant)) {
-      return c.refuse("E_MATMUL_PLANE", `multiplies planes of height by width (${showAxes(a.axes)} × ${showAxes(b.axes)})`);
+      return c.refuse(
+        "E_MATMUL_PLANE",
+        `multiplies planes of height by width (${showAxes(a.axes)} × ${showAxes(b.axes)})`,
+      );
     }
     c.emit(c.names());
-    const lead = [...a.axes.slice(0, -1)];
+    const lead = a.axes.slice(0, -1);
     const last: Axis = b.constant ? atom("C", shape.at(-1)!) : b.axes.length === 1 ? [] : b.axes.at(-1)!;
     if (b.constant && (b.known.shape?.length ?? 2) === 1) return [lead];
     const longer = b.axes.length > a.axes.length ? b.axes.slice(0, b.axes.length - a.axes.length) : [];
@@ -150,7 +173,8 @@ export const MatMul: OpRule = {
   },
 };
 
-const spatialKey = (axis: Axis): string => axis.map((a) => (a.role === "H" || a.role === "W" ? a.role : "·")).join("");
+const spatialKey = (axis: Axis): string =>
+  axis.map((a) => (a.role === "H" || a.role === "W" ? a.role : "·")).join("");
 
 /** Depth may stand among the batch axes or as rows beside height only if a constant multiplies features. */
 const matrixAxesSafe = (a: Axes, b: Axes, constant: boolean): boolean =>
@@ -192,9 +216,14 @@ export const Einsum: OpRule = {
     const heights = [...roles].filter(([, axis]) => isHeight(axis)).map(([letter]) => letter);
     if (heights.length > 1) return c.refuse("E_EINSUM", "names height twice");
     const rewrite = (term: string): string => term.replaceAll(heights[0] ?? "\0", (letter) => depth + letter);
-    const constantHeight = terms.some((term, i) => c.input(i).constant && heights[0] && term.includes(heights[0]));
-    if (constantHeight) return c.refuse("E_EINSUM", "contracts height with a constant, which has no values for depth");
-    const attrs = { equation: { kind: "string" as const, value: `${terms.map(rewrite).join(",")}->${rewrite(output)}` } };
+    const constantHeight = terms.some(
+      (term, i) => c.input(i).constant && heights[0] && term.includes(heights[0]),
+    );
+    if (constantHeight)
+      return c.refuse("E_EINSUM", "contracts height with a constant, which has no values for depth");
+    const attrs = {
+      equation: { kind: "string" as const, value: `${terms.map(rewrite).join(",")}->${rewrite(output)}` },
+    };
     c.emit(c.names(), { attrs });
     const shape = c.outputs[0]!.shape!;
     return [[...output].map((letter, i) => roles.get(letter) ?? atom("C", shape[i] ?? mulDims(1, 1)))];

@@ -7,7 +7,7 @@
 
 import type { Dim } from "../graph/dim.ts";
 import { floatAttr, int, intAttr } from "../graph/graph.ts";
-import { floatTensor, int64Tensor } from "../graph/tensor.ts";
+import { int64Tensor, tensorOf } from "../graph/tensor.ts";
 import { dtypeOf, liftSame, normAxis, sameAsInput, shapeOf } from "./common.ts";
 import { hasHeight, isHeight, isSpatial, liftedAxes, liftedAxis, showAxes } from "./roles.ts";
 import type { Lifted, LiftContext, LiftRule, OpRule } from "./rule.ts";
@@ -16,7 +16,10 @@ import type { Lifted, LiftContext, LiftRule, OpRule } from "./rule.ts";
 const liftImage: LiftRule = (c) => {
   const { axes } = c.input(0);
   if (hasHeight(axes.slice(0, 2))) {
-    return c.refuse("E_LAYOUT", `needs batch and features before the pixels, but its input is ${showAxes(axes)}`);
+    return c.refuse(
+      "E_LAYOUT",
+      `needs batch and features before the pixels, but its input is ${showAxes(axes)}`,
+    );
   }
   return liftSame(c);
 };
@@ -63,14 +66,19 @@ export const LayerNormalization: OpRule = {
       return [axes];
     }
     if (!over.every((a) => a.length <= 1)) {
-      return c.refuse("E_LAYER_NORM", `normalises over ${showAxes(over)}, which merges height with other axes`);
+      return c.refuse(
+        "E_LAYER_NORM",
+        `normalises over ${showAxes(over)}, which merges height with other axes`,
+      );
     }
     c.warn("normalises over height and width; statistics take in depth, scale and bias are shared along it");
     const dims = int64Tensor(axes.flatMap((_, i) => (i < axis ? [] : liftedAxes(axes, i))));
     const keep = { keepdims: int(1) };
     const centred = c.add("Sub", [c.name(0), c.add("ReduceMean", [c.name(0), c.constant(dims)], keep)]);
     const variance = c.add("ReduceMean", [c.add("Mul", [centred, centred]), c.constant(dims)], keep);
-    const epsilon = c.constant(floatTensor([], [floatAttr(c.node, "epsilon", 1e-5)]));
+    const epsilon = c.constant(
+      tensorOf(c.input(0).known.dtype ?? "float32", [], [floatAttr(c.node, "epsilon", 1e-5)]),
+    );
     const deviation = c.add("Sqrt", [c.add("Add", [variance, epsilon])]);
     const affine = (i: number): string => alongDepth(c, c.input(i), i, axis);
     const normal = c.add("Div", [centred, deviation]);
@@ -96,7 +104,8 @@ export const LpNormalization: OpRule = {
   lift(c) {
     const { axes } = c.input(0);
     const axis = normAxis(c, intAttr(c.node, "axis", -1), axes.length);
-    if (isSpatial(axes[axis])) return c.refuse("E_AXIS_H", `normalises along one spatial axis of ${showAxes(axes)}`);
+    if (isSpatial(axes[axis]))
+      return c.refuse("E_AXIS_H", `normalises along one spatial axis of ${showAxes(axes)}`);
     c.emit(c.names(), { attrs: { p: int(intAttr(c.node, "p", 2)), axis: int(liftedAxis(axes, axis)) } });
     return [axes];
   },
@@ -108,7 +117,9 @@ export const MeanVarianceNormalization: OpRule = {
   lift(c) {
     const { axes } = c.input(0);
     const attr = c.node.attrs["axes"];
-    const over = (attr?.kind === "ints" ? attr.value : [0, 2, 3]).map((axis) => normAxis(c, axis, axes.length));
+    const over = (attr?.kind === "ints" ? attr.value : [0, 2, 3]).map((axis) =>
+      normAxis(c, axis, axes.length),
+    );
     c.emit(c.names(), {
       attrs: { axes: { kind: "ints", value: over.flatMap((axis) => liftedAxes(axes, axis)) } },
     });

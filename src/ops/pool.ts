@@ -21,7 +21,8 @@ function poolShape(c: InferContext): readonly Dim[] | undefined {
   if (!kernel) return fail(c, "needs a kernel_shape");
   if (!x) return undefined;
   const sizes = x.slice(2);
-  if (sizes.length !== kernel.length) fail(c, `a kernel of ${kernel.length} axes on an input of rank ${x.length}`);
+  if (sizes.length !== kernel.length)
+    fail(c, `a kernel of ${kernel.length} axes on an input of rank ${x.length}`);
   const taps = tapsOf(c.node, kernel, sizes);
   const ceil = intAttr(c.node, "ceil_mode", 0) === 1;
   const out = taps ? sizes.map((n, i) => poolSize(n, taps[i]!, ceil)) : sameSizes(c.node, sizes);
@@ -41,7 +42,7 @@ function liftPool(c: LiftContext): readonly Axes[] {
     c.warn("window or stride differ between height and width; depth takes height's");
   }
   const taps3 = [depthTaps(c, height), height, width];
-  const { auto_pad: _, ...attrs } = c.node.attrs;
+  const { auto_pad: _auto, dilations: _two, ...attrs } = c.node.attrs;
   const { dilations, ...geometry } = tapsAttrs(taps3);
   // AveragePool has known dilations only since opset 19.
   const dilated = taps3.some((t) => t.dilation > 1);
@@ -58,12 +59,14 @@ function liftFeaturePool(c: LiftContext): readonly Axes[] {
   const { axes } = c.input(0);
   if (!hasHeight(axes)) return verbatim(c);
   const taps = tapsOf(c.node, intsAttr(c.node, "kernel_shape")!, c.input(0).known.shape!.slice(2));
-  const still = (t: Taps | undefined): boolean => t?.kernel === 1 && t.stride === 1 && t.before === 0 && t.after === 0;
+  const still = (t: Taps | undefined): boolean =>
+    t?.kernel === 1 && t.stride === 1 && t.before === 0 && t.after === 0;
   if (!isHeight(axes[3]) || !still(taps?.[1]) || hasHeight(axes.slice(0, 3))) {
     return c.refuse("E_LAYOUT", `pools over three axes of ${showAxes(axes)}, one of them height`);
   }
   const out = resize(axes, c.outputs[0]!.shape!);
-  const merge = (from: Axes): Axes => from.map((axis, i) => (i === 3 ? [{ role: "C", size: 1 }, ...axis] : axis));
+  const merge = (from: Axes): Axes =>
+    from.map((axis, i) => (i === 3 ? [{ role: "C", size: 1 }, ...axis] : axis));
   const merged = c.reshape(c.name(0), merge(axes));
   c.reshape(c.add(c.node.op, [merged], c.node.attrs), out, true);
   return [out];
@@ -98,7 +101,10 @@ export const MaxPool: OpRule = {
   },
   lift: (c) =>
     c.node.outputs[1]
-      ? c.refuse("E_POOL_INDICES", "its indices number the pixels of a slice; MaxUnpool has no 3D reading here")
+      ? c.refuse(
+          "E_POOL_INDICES",
+          "its indices number the pixels of a slice; MaxUnpool has no 3D reading here",
+        )
       : liftPool(c),
 };
 

@@ -22,7 +22,8 @@ const keepsDims = (c: InferContext | LiftContext): boolean => intAttr(c.node, "k
 function axesIn(c: InferContext, rank: number): number[] | undefined {
   const given = c.node.inputs[1] ? numbersIn(c, 1) : [];
   if (!given) return undefined;
-  if (given.length > 0) return [...new Set(given.map((axis) => normAxis(c, axis, rank)))].sort((a, b) => a - b);
+  if (given.length > 0)
+    return [...new Set(given.map((axis) => normAxis(c, axis, rank)))].sort((a, b) => a - b);
   return intAttr(c.node, "noop_with_empty_axes", 0) === 1 ? [] : Array.from({ length: rank }, (_, i) => i);
 }
 
@@ -47,8 +48,7 @@ export const reduce = (join?: "sum" | "product" | "max" | "min"): OpRule => ({
     return [{ dtype: dtypeOf(c, 0), shape }];
   },
 
-  value: (c) =>
-    join && reduceValue(c, { sum: addDims, product: mulDims, max: maxDims, min: minDims }[join]),
+  value: (c) => join && reduceValue(c, { sum: addDims, product: mulDims, max: maxDims, min: minDims }[join]),
 
   lift(c) {
     const { axes } = c.input(0);
@@ -56,7 +56,11 @@ export const reduce = (join?: "sum" | "product" | "max" | "min"): OpRule => ({
     if (!given) return c.refuse("E_AXES", "takes its axes from a computation");
     const noop = intAttr(c.node, "noop_with_empty_axes", 0) === 1;
     const over =
-      given.length > 0 ? given.map((axis) => normAxis(c, axis, axes.length)) : noop ? [] : axes.map((_, i) => i);
+      given.length > 0
+        ? given.map((axis) => normAxis(c, axis, axes.length))
+        : noop
+          ? []
+          : axes.map((_, i) => i);
     const height = over.some((axis) => hasRole(axes[axis], "H"));
     const width = over.some((axis) => hasRole(axes[axis], "W"));
     const hasWidth = axes.some((axis) => hasRole(axis, "W"));

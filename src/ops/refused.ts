@@ -7,28 +7,22 @@ import type { Dim } from "../graph/dim.ts";
 import { floorDivDims, mulDims } from "../graph/dim.ts";
 import type { DType } from "../graph/tensor.ts";
 import { intAttr } from "../graph/graph.ts";
-import { dtypeOf, normAxis, numbersIn, sameAsInput, shapeOf, verbatim } from "./common.ts";
-import { hasHeight } from "./roles.ts";
-import type { InferContext, Known, LiftRule, OpRule } from "./rule.ts";
-
-/** Copied where there is no image in sight, refused where there is. */
-const unlessImage =
-  (why: string): LiftRule =>
-  (c) => {
-    const image = c.inputs.some((input) => input && hasHeight(input.axes));
-    return image ? c.refuse(`E_${c.node.op.toUpperCase()}`, why) : verbatim(c);
-  };
+import { dtypeOf, normAxis, numbersIn, sameAsInput, shapeOf } from "./common.ts";
+import type { InferContext, Known, OpRule } from "./rule.ts";
 
 const refused = (why: string, infer: (c: InferContext) => readonly Known[]): OpRule => ({
   infer,
-  lift: unlessImage(why),
+  lift: { refuse: why },
 });
 
-const typed = (dtype?: DType) => (c: InferContext): Known[] => [{ dtype: dtype ?? dtypeOf(c, 0) }];
+const typed =
+  (dtype?: DType) =>
+  (c: InferContext): Known[] => [{ dtype: dtype ?? dtypeOf(c, 0) }];
 const likeIndices = (c: InferContext): Known[] => [{ dtype: dtypeOf(c, 0), shape: shapeOf(c, 1) }];
 
 const positions = "picks or places elements by computed position in the image plane";
-const boxes = "works with boxes or flow in the image plane, which have no third axis; cut the graph before it with `outputs`";
+const boxes =
+  "works with boxes or flow in the image plane, which have no third axis; cut the graph before it with `outputs`";
 
 export const GatherElements = refused(positions, likeIndices);
 export const GatherND = refused(positions, (c) => {
@@ -45,7 +39,9 @@ export const OneHot = refused(positions, (c) => {
   const depth = numbersIn(c, 1)?.[0];
   if (!indices) return [{ dtype: dtypeOf(c, 2) }];
   const axis = normAxis(c, intAttr(c.node, "axis", -1), indices.length + 1);
-  return [{ dtype: dtypeOf(c, 2), shape: [...indices.slice(0, axis), depth ?? c.fresh(), ...indices.slice(axis)] }];
+  return [
+    { dtype: dtypeOf(c, 2), shape: [...indices.slice(0, axis), depth ?? c.fresh(), ...indices.slice(axis)] },
+  ];
 });
 export const NonZero = refused(positions, (c) => {
   const rank = shapeOf(c, 0)?.length;
@@ -74,7 +70,10 @@ export const GridSample = refused(boxes, (c) => {
   if (!x || !grid) return typed()(c);
   return [{ dtype: dtypeOf(c, 0), shape: [x[0]!, x[1]!, ...grid.slice(1, -1)] }];
 });
-export const DeformConv = refused("moves its taps by offsets in the image plane, which have no third component", typed());
+export const DeformConv = refused(
+  "moves its taps by offsets in the image plane, which have no third component",
+  typed(),
+);
 export const MaxUnpool = refused("unpools by indices into a slice", typed());
 
 /** Features move into b×b pixels; rewritten as a transposed convolution before lifting. */
@@ -93,9 +92,10 @@ export const SpaceToDepth = refused("moves blocks of pixels into features", (c) 
 });
 
 /** Loops and branches that survive folding: types of what they yield, nothing more. */
-export const If = refused("branches on data", (c) => c.subgraph("then_branch").map(({ dtype }) => ({ dtype })));
+export const If = refused("branches on data", (c) =>
+  c.subgraph("then_branch").map(({ dtype }) => ({ dtype })),
+);
 export const EyeLike = refused("makes a diagonal of a plane", (c) => {
   const [x] = sameAsInput(c);
   return [x!];
 });
-

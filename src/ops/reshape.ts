@@ -44,7 +44,9 @@ function reshapeSizes(c: InferContext): readonly Dim[] | undefined {
   return sizes;
 }
 
-const regroup = (c: InferContext, shape: readonly Dim[] | undefined): Known[] => [{ dtype: dtypeOf(c, 0), shape }];
+const regroup = (c: InferContext, shape: readonly Dim[] | undefined): Known[] => [
+  { dtype: dtypeOf(c, 0), shape },
+];
 
 /** The same elements under other sizes. */
 function sameElements(c: InferContext, shape: readonly Dim[] | undefined) {
@@ -217,7 +219,8 @@ export const Transpose: OpRule = {
   infer(c) {
     const x = shapeOf(c, 0);
     const perm = x && permutation(c, x.length);
-    if (x && perm!.length !== x.length) fail(c, `permutes ${perm!.length} axes of a tensor of rank ${x.length}`);
+    if (x && perm!.length !== x.length)
+      fail(c, `permutes ${perm!.length} axes of a tensor of rank ${x.length}`);
     return regroup(c, perm && perm.map((axis) => x[axis]!));
   },
   value(c) {
@@ -231,4 +234,3 @@ export const Transpose: OpRule = {
     return [perm.map((axis) => axes[axis]!)];
   },
 };
-

@@ -22,7 +22,8 @@ import type { InferContext, LiftContext, OpRule } from "./rule.ts";
 
 /** The axes that scales and sizes speak of. */
 const resizedAxes = (c: InferContext | LiftContext, rank: number): number[] =>
-  intsAttr(c.node, "axes")?.map((axis) => normAxis(c, axis, rank)) ?? Array.from({ length: rank }, (_, i) => i);
+  intsAttr(c.node, "axes")?.map((axis) => normAxis(c, axis, rank)) ??
+  Array.from({ length: rank }, (_, i) => i);
 
 function resizeSizes(c: InferContext): readonly Dim[] | undefined {
   const x = shapeOf(c, 0);
@@ -50,7 +51,10 @@ export const Resize: OpRule = {
       return c.refuse("E_RESIZE", `resizes ${showAxes(axes)}, which is no image`);
     }
     if (stringAttr(c.node, "coordinate_transformation_mode", "") === "tf_crop_and_resize") {
-      return c.refuse("E_RESIZE", "crops to a region of interest (tf_crop_and_resize), given for two axes only");
+      return c.refuse(
+        "E_RESIZE",
+        "crops to a region of interest (tf_crop_and_resize), given for two axes only",
+      );
     }
     if (stringAttr(c.node, "keep_aspect_ratio_policy", "stretch") !== "stretch") {
       return c.refuse("E_RESIZE", "keeps the aspect ratio of a slice, which says nothing about depth");
@@ -61,7 +65,9 @@ export const Resize: OpRule = {
     }
     const scales = c.node.inputs[2] ? literalNumbers(c.input(2).known.value) : undefined;
     const cubic = stringAttr(c.node, "mode", "nearest") === "cubic";
-    return scales && scales.length > 0 ? byScales(c, axes, over, scales, cubic) : bySizes(c, axes, over, cubic);
+    return scales && scales.length > 0
+      ? byScales(c, axes, over, scales, cubic)
+      : bySizes(c, axes, over, cubic);
   },
 };
 
@@ -70,14 +76,22 @@ const attrsWithoutAxes = (c: LiftContext): Attrs => {
   return attrs;
 };
 
-function byScales(c: LiftContext, axes: Axes, over: readonly number[], scales: readonly number[], cubic: boolean) {
+function byScales(
+  c: LiftContext,
+  axes: Axes,
+  over: readonly number[],
+  scales: readonly number[],
+  cubic: boolean,
+) {
   const shape = c.outputs[0]!.shape!;
   const factors = axes.flatMap((axis, i) => {
     const scale = scales[over.indexOf(i)] ?? 1;
     if (!isHeight(axis)) return [scale];
     return [scale > 1 ? c.depthScale(scale) : scale < 1 ? 1 / c.depthFactor("stride", 1 / scale) : 1, scale];
   });
-  const out = axes.map((axis, i): Axis => (axis.length === 1 ? [{ role: axis[0]!.role, size: shape[i]! }] : axis));
+  const out = axes.map((axis, i): Axis =>
+    axis.length === 1 ? [{ role: axis[0]!.role, size: shape[i]! }] : axis,
+  );
   if (cubic) return liftCubic(c, axes, out, factors);
   c.emit([c.name(0), "", c.constant(floatTensor([factors.length], factors))], { attrs: attrsWithoutAxes(c) });
   return [out];
@@ -100,9 +114,16 @@ function bySizes(c: LiftContext, axes: Axes, over: readonly number[], cubic: boo
 }
 
 /** What a target size stands for: a size of another tensor, or a factor of this one's. */
-function targetAtom(c: LiftContext, axis: Axis, target: Dim, twin: Dim, role: Role & ("H" | "W")): Axis[number] {
+function targetAtom(
+  c: LiftContext,
+  axis: Axis,
+  target: Dim,
+  twin: Dim,
+  role: Role & ("H" | "W"),
+): Axis[number] {
   const own = axis[0]!;
-  if (typeof target !== "number" || !c.baked) return { role, size: target, ...(role === "H" && { depth: twin }) };
+  if (typeof target !== "number" || !c.baked)
+    return { role, size: target, ...(role === "H" && { depth: twin }) };
   const bound = c.bind(target, role);
   if (bound) return { role, size: bound.size, ...(role === "H" && { depth: bound.depth ?? bound.size }) };
   const now = c.probe(own.size);
@@ -129,7 +150,13 @@ function liftCubic(c: LiftContext, from: Axes, to: Axes, factors: readonly numbe
   const [N, C, D, H, W] = liftedShape(from) as [Dim, Dim, Dim, Dim, Dim];
   // Not known yet for scales: taken from the lifted factors.
   const grown = (n: Dim, i: number): Dim => floorDim(mulDims(n, factors![i]!));
-  const [, , D2, H2, W2] = (factors ? [N, C, grown(D, 2), grown(H, 3), grown(W, 4)] : liftedShape(to)) as [Dim, Dim, Dim, Dim, Dim];
+  const [, , D2, H2, W2] = (factors ? [N, C, grown(D, 2), grown(H, 3), grown(W, 4)] : liftedShape(to)) as [
+    Dim,
+    Dim,
+    Dim,
+    Dim,
+    Dim,
+  ];
   const attrs = attrsWithoutAxes(c);
   const fold = c.add("Reshape", [c.name(0), c.shape([N, mulDims(C, D), H, W])]);
   const plane = c.add("Resize", [fold, "", "", c.shape([N, mulDims(C, D), H2, W2])], attrs);
@@ -140,4 +167,3 @@ function liftCubic(c: LiftContext, from: Axes, to: Axes, factors: readonly numbe
   c.finish("Reshape", [depth, c.shape([N, C, D2, H2, W2])]);
   return [to];
 }
-

@@ -49,7 +49,9 @@ export const twinShapeOfAxes = (axes: Axes): Dim[] =>
 export function liftedShape(axes: Axes): Dim[] {
   return axes.flatMap((axis): Dim[] => {
     if (isHeight(axis)) return [depthOf(axis[0]!), axis[0]!.size];
-    return [axis.reduce<Dim>((size, a) => mulDims(size, a.role === "H" ? mulDims(a.size, depthOf(a)) : a.size), 1)];
+    return [
+      axis.reduce<Dim>((size, a) => mulDims(size, a.role === "H" ? mulDims(a.size, depthOf(a)) : a.size), 1),
+    ];
   });
 }
 

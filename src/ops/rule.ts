@@ -115,7 +115,10 @@ export interface OpRule {
   infer(c: InferContext): readonly Known[];
   /** Elements of the outputs where the inputs' are known (or, for Shape, their sizes). */
   value?(c: InferContext): readonly (NdArray | undefined)[] | undefined;
-  /** Emits the lifted node(s); roles of the outputs. A sentence where the operator has no 3D reading. */
+  /**
+   * Emits the lifted node(s); roles of the outputs. Where the operator has no 3D
+   * reading: why; it is copied where no image reaches it, and refused elsewhere.
+   */
   readonly lift: LiftRule | { readonly refuse: string };
 }
 

@@ -34,14 +34,22 @@ function cutsOf(
   const axes = c.node.inputs[3] ? literalNumbers(at(3)?.value) : starts?.map((_, i) => i);
   const steps = c.node.inputs[4] ? literalNumbers(at(4)?.value) : starts?.map(() => 1);
   if (!starts || !ends || !axes || !steps) return undefined;
-  return axes.map((axis, i) => ({ axis: normAxis(c, axis, rank), start: starts[i]!, end: ends[i]!, step: steps[i]! }));
+  return axes.map((axis, i) => ({
+    axis: normAxis(c, axis, rank),
+    start: starts[i]!,
+    end: ends[i]!,
+    step: steps[i]!,
+  }));
 }
 
 const FAR = 2 ** 31 - 1;
 
 /** First index and number of elements of a cut through n elements; the spec clamps, and so do we. */
 function cutRange(n: Dim, { start, end, step }: Cut): { first: Dim; size: Dim } {
-  const from = typeof n !== "number" && typeof start === "number" && start >= 0 && start < FAR ? start : clampIndex(start, n, step);
+  const from =
+    typeof n !== "number" && typeof start === "number" && start >= 0 && start < FAR
+      ? start
+      : clampIndex(start, n, step);
   const to = clampIndex(end, n, step);
   const span = step > 0 ? subDims(to, from) : subDims(from, to);
   const size = ceilDivDims(span, Math.abs(step));
@@ -59,7 +67,8 @@ function clampIndex(index: Dim, n: Dim, step: number): Dim {
   if (index >= FAR) return addDims(n, high);
   if (index <= -FAR) return low;
   const absolute = index < 0 ? addDims(n, index) : index;
-  if (typeof absolute === "number" && typeof n === "number") return Math.min(Math.max(absolute, low), n + high);
+  if (typeof absolute === "number" && typeof n === "number")
+    return Math.min(Math.max(absolute, low), n + high);
   if (index < 0) return absolute;
   return index === 0 ? 0 : minDims(absolute, addDims(n, high));
 }
@@ -108,7 +117,8 @@ export const Slice: OpRule = {
       if (isHeight(axis)) {
         const twin = c.baked ? own : twins[i]!;
         if (!isUncutDepth(c, cut, twins[i]!)) lifted.push({ ...twin, axis: liftedAxis(axes, cut.axis) - 1 });
-        if (cut.step !== 1) c.warn(`cuts height with step ${cut.step}; depth is cut alike, so the two are tied`);
+        if (cut.step !== 1)
+          c.warn(`cuts height with step ${cut.step}; depth is cut alike, so the two are tied`);
       }
       lifted.push({ ...own, axis: liftedAxis(axes, cut.axis) });
       out[cut.axis] = axis.length === 0 ? [] : [{ role: axis[0]!.role, size }];
@@ -163,9 +173,13 @@ export const Gather: OpRule = {
     const { axes, constant } = c.input(0);
     const axis = normAxis(c, intAttr(c.node, "axis", 0), axes.length);
     if (constant || !c.input(1).constant) {
-      return c.refuse("E_GATHER", "picks by index out of data; only constant indices into features can be lifted");
+      return c.refuse(
+        "E_GATHER",
+        "picks by index out of data; only constant indices into features can be lifted",
+      );
     }
-    if (isSpatial(axes[axis])) return c.refuse("E_GATHER_SPATIAL", `picks positions of ${showAxes(axes)} along a spatial axis`);
+    if (isSpatial(axes[axis]))
+      return c.refuse("E_GATHER_SPATIAL", `picks positions of ${showAxes(axes)} along a spatial axis`);
     c.emit(c.names(), { attrs: { axis: int(liftedAxis(axes, axis)) } });
     const picked = (c.input(1).known.shape ?? []).map((n): Axis => (n === 1 ? [] : atom("C", n)));
     return [[...axes.slice(0, axis), ...picked, ...axes.slice(axis + 1)]];
@@ -238,11 +252,11 @@ export const Pad: OpRule = {
       const size = addDims(axis[0]?.size ?? 1, addDims(lo, hi));
       return [{ role: axis[0]?.role ?? "C", size }];
     });
-    if (hasHeight(axes) && stringAttr(c.node, "mode", "constant") === "wrap") c.warn("wraps around; depth wraps too");
+    if (hasHeight(axes) && stringAttr(c.node, "mode", "constant") === "wrap")
+      c.warn("wraps around; depth wraps too");
     const value = c.node.inputs[2] ? c.name(2) : "";
     const inputs = [c.name(0), c.shape([...before, ...after]), value];
     c.emit(value ? inputs : inputs.slice(0, 2));
     return [out];
   },
 };
-

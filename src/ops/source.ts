@@ -86,7 +86,9 @@ export const Range: OpRule = {
     if (count > VALUE_LIMIT) return undefined;
     return [vector(Array.from({ length: count }, (_, i) => start[0]! + i * delta[0]!))];
   },
-  lift: { refuse: "makes coordinates along a spatial axis (E_COORD_RAMP); a coordinate along depth has no weights" },
+  lift: {
+    refuse: "makes coordinates along a spatial axis (E_COORD_RAMP); a coordinate along depth has no weights",
+  },
 };
 
 /** The sizes that Shape hands out: `start` to `end`. */

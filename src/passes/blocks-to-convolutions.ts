@@ -49,11 +49,21 @@ export function blocksToConvolutions(graph: Graph): Graph {
     const { input, b } = block;
     const kernel = `${node.outputs[0]!}/blocks`;
     const { dims, bytes } = block.kernel(features);
-    initializers.set(kernel, tensorOf(types.get(input)?.dtype ?? "float32", dims, new Float32Array(bytes.slice().buffer)));
+    initializers.set(
+      kernel,
+      tensorOf(types.get(input)?.dtype ?? "float32", dims, new Float32Array(bytes.slice().buffer)),
+    );
     const op = node.op === "DepthToSpace" ? "ConvTranspose" : "Conv";
-    return { ...node, op, inputs: [input, kernel], attrs: { kernel_shape: ints([b, b]), strides: ints([b, b]) } };
+    return {
+      ...node,
+      op,
+      inputs: [input, kernel],
+      attrs: { kernel_shape: ints([b, b]), strides: ints([b, b]) },
+    };
   });
-  return nodes.every((node, i) => node === graph.nodes[i]) ? graph : dropUnused({ ...graph, nodes, initializers });
+  return nodes.every((node, i) => node === graph.nodes[i])
+    ? graph
+    : dropUnused({ ...graph, nodes, initializers });
 }
 
 function blockOf(node: Node): Block | undefined {
@@ -88,7 +98,8 @@ function findUnshuffles(graph: Graph, types: ReadonlyMap<string, Known>): Map<No
     const b = blocks?.[5];
     if (typeof b !== "number" || b < 2 || blocks?.[3] !== b) continue;
     let input = node.inputs[0]!;
-    while (rank(input) !== 4 && REGROUPINGS.has(producer.get(input)?.op ?? "")) input = producer.get(input)!.inputs[0]!;
+    while (rank(input) !== 4 && REGROUPINGS.has(producer.get(input)?.op ?? ""))
+      input = producer.get(input)!.inputs[0]!;
     let last: Node | undefined = node;
     while (last && rank(last.outputs[0]!) !== 4) {
       last = reader.get(last.outputs[0]!);

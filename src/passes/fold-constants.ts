@@ -63,7 +63,8 @@ function foldNode(
   if (node.outputs.every((name, i) => name === "" || literal[i])) return literal.map((t) => t ?? EMPTY);
 
   const operands = node.inputs.map((name) => (name === "" ? undefined : initializers.get(name)));
-  if (node.inputs.length === 0 || operands.some((tensor, i) => !tensor && node.inputs[i] !== "")) return undefined;
+  if (node.inputs.length === 0 || operands.some((tensor, i) => !tensor && node.inputs[i] !== ""))
+    return undefined;
   const rule = ruleFor(node);
   const size = operands.reduce((sum, tensor) => sum + (tensor ? elementCount(tensor.dims) : 0), 0);
   if (!rule?.value || size > FOLD_LIMIT) return undefined;
@@ -104,7 +105,8 @@ function inlineBranch(node: Node, branch: Graph, initializers: Map<string, Tenso
   const own = [...branch.initializers.keys(), ...branch.nodes.flatMap(({ outputs }) => outputs)];
   for (const name of own) if (name) names.set(name, prefix + name);
   branch.outputs.forEach(({ name }, i) => {
-    if (own.includes(name) && ![...names.values()].includes(node.outputs[i]!)) names.set(name, node.outputs[i]!);
+    if (own.includes(name) && ![...names.values()].includes(node.outputs[i]!))
+      names.set(name, node.outputs[i]!);
   });
   const rename = (name: string): string => names.get(name) ?? name;
   for (const [name, tensor] of branch.initializers) initializers.set(rename(name), tensor);
@@ -115,7 +117,16 @@ function inlineBranch(node: Node, branch: Graph, initializers: Map<string, Tenso
   const passed = branch.outputs.flatMap(({ name }, i) =>
     rename(name) === node.outputs[i]
       ? []
-      : [{ op: "Identity", domain: "", name: "", inputs: [rename(name)], outputs: [node.outputs[i]!], attrs: {} }],
+      : [
+          {
+            op: "Identity",
+            domain: "",
+            name: "",
+            inputs: [rename(name)],
+            outputs: [node.outputs[i]!],
+            attrs: {},
+          },
+        ],
   );
   return [...nodes, ...passed];
 }

@@ -12,6 +12,7 @@
  * padding is a crop before the convolution; where neither is needed, none is made.
  */
 
+import type { Dim } from "../graph/dim.ts";
 import type { Attrs, Node } from "../graph/graph.ts";
 import { int, ints, intsAttr, stringAttr } from "../graph/graph.ts";
 import { int64Tensor, tensorOf } from "../graph/tensor.ts";
@@ -80,6 +81,10 @@ class Emitter {
     return this.add("Unsqueeze", [x, this.ints([axis])]);
   }
 
+  shape(x: string): readonly Dim[] | undefined {
+    return this.#builder.known(x).shape;
+  }
+
   sizes(x: string): number[] {
     return this.#builder.known(x).shape as number[];
   }
@@ -113,7 +118,12 @@ const geometry = (node: Node): { taps: Taps[]; center: readonly number[] } => ({
 });
 
 /** Taps of a view along each axis, with the padding that centres them. */
-function viewTaps(taps: readonly Taps[], center: readonly number[], view: View, kernel: readonly number[]): Taps[] {
+function viewTaps(
+  taps: readonly Taps[],
+  center: readonly number[],
+  view: View,
+  kernel: readonly number[],
+): Taps[] {
   const [rows] = planeAxes(view);
   return taps.map((t, axis) => {
     const omitted = axis === omittedAxis(view);
@@ -131,7 +141,8 @@ function viewTaps(taps: readonly Taps[], center: readonly number[], view: View, 
 const biasOf = (node: Node): string => node.inputs[2] ?? "";
 const rowsOf = (e: Emitter, x: string, part: Part, channels: number, axis = 0): string =>
   x === "" || (part.start === 0 && part.end === channels) ? x : e.slice(x, axis, part.start, part.end);
-const present = (inputs: readonly string[]): string[] => (inputs.at(-1) === "" ? inputs.slice(0, -1) : [...inputs]);
+const present = (inputs: readonly string[]): string[] =>
+  inputs.at(-1) === "" ? inputs.slice(0, -1) : [...inputs];
 
 /** @returns whether the activation was taken along */
 export function lowerConv(builder: GraphBuilder, node: Node, activation: Node | undefined): boolean {
@@ -162,17 +173,57 @@ export function lowerConv(builder: GraphBuilder, node: Node, activation: Node | 
   }
   const inputs = e.sizes(w)[1]! * groups;
   const views = parts.map((part) => {
-    const own = e.crop(e.groups(x, part, channels, groups, inputs), viewTaps(taps, center, part.view, [kh, kw]));
-    const kernel = e.unsqueeze(rowsOf(e, w, part, channels), 2 + omittedAxis(part.view));
+    const own = e.crop(
+      e.groups(x, part, channels, groups, inputs),
+      viewTaps(taps, center, part.view, [kh, kw]),
+    );
+    const rows = rowsOf(e, w, part, channels);
+    const bias = rowsOf(e, biasOf(node), part, channels);
     const share = groups === 1 ? 1 : ((part.end - part.start) * groups) / channels;
-    const y = e.add("Conv", present([own.x, kernel, rowsOf(e, biasOf(node), part, channels)]), {
-      ...tapsAttrs(own.taps),
-      group: int(share),
-    });
-    return activation ? e.add(activation.op, [y, ...activation.inputs.slice(1)], activation.attrs) : y;
+    const convolve = (x5: string, kernel: string, own5: readonly Taps[]): string => {
+      const y = e.add("Conv", present([x5, kernel, bias]), { ...tapsAttrs(own5), group: int(share) });
+      return activation ? e.add(activation.op, [y, ...activation.inputs.slice(1)], activation.attrs) : y;
+    };
+    const flat = flattened(e, own.x, part.view, own.taps);
+    if (!flat) return convolve(own.x, e.unsqueeze(rows, 2 + omittedAxis(part.view)), own.taps);
+    return e.add("Reshape", [
+      convolve(flat.x, rows, flat.taps),
+      e.ints([0, part.end - part.start, ...flat.sizes]),
+    ]);
   });
   e.finish("Concat", views, { axis: int(1) }, (activation ?? node).outputs[0]);
   return activation !== undefined;
+}
+
+/**
+ * Coronal and sagittal views at unit stride as 2D convolutions over a volume
+ * whose sizes are known, which runtimes do faster than 3D ones. The omitted axis
+ * is merged with one it follows in memory, where its taps lie a whole row apart:
+ *
+ *   coronal   [D·H, W]   rows H apart        sagittal  [D, H·W]   columns W apart
+ */
+function flattened(e: Emitter, x: string, view: View, taps: readonly Taps[]) {
+  const shape = e.shape(x)?.slice(2);
+  if (view === "axial" || !shape?.every((n) => typeof n === "number")) return undefined;
+  // Borders of the omitted axis cannot be told from the rows they would be merged with.
+  const { before, after } = taps[omittedAxis(view)]!;
+  if (taps.some((t) => t.stride !== 1) || before > 0 || after > 0) return undefined;
+  const [d, h, w] = taps as [Taps, Taps, Taps];
+  const [D, H, W] = shape as [number, number, number];
+  const spread = (t: Taps, by: number): Taps => ({
+    ...t,
+    dilation: t.dilation * by,
+    before: t.before * by,
+    after: t.after * by,
+  });
+  const grown = (n: number, t: Taps): number => n + t.before + t.after - reach(t);
+  const sizes = [grown(D, d), grown(H, h), grown(W, w)];
+  const merged = view === "coronal" ? [D * H, W] : [D, H * W];
+  return {
+    x: e.add("Reshape", [x, e.ints([0, 0, ...merged])]),
+    taps: view === "coronal" ? [spread(d, H), w] : [d, spread(h, W)],
+    sizes,
+  };
 }
 
 /** w / K repeated K times along depth. */
@@ -237,9 +288,7 @@ export function lowerConvTranspose(builder: GraphBuilder, node: Node): void {
   const groups = groupsOf(node);
   const channels = perGroup * groups;
   const parts =
-    kind === "mean-acs"
-      ? VIEWS.map((view) => ({ view, start: 0, end: channels }))
-      : partsOf(node, channels);
+    kind === "mean-acs" ? VIEWS.map((view) => ({ view, start: 0, end: channels })) : partsOf(node, channels);
   const views = parts.map((part, i) => {
     const whole = part.start === 0 && part.end === channels;
     const own = whole
@@ -251,7 +300,16 @@ export function lowerConvTranspose(builder: GraphBuilder, node: Node): void {
     const bias = kind === "mean-acs" && i > 0 ? "" : rowsOf(e, biasOf(node), part, channels);
     const share = groups === 1 ? 1 : ((part.end - part.start) * groups) / channels;
     const last = parts.length === 1;
-    return transposedView(e, node, part.view, e.groups(x, part, channels, groups, inputs), kernel, bias, share, last);
+    return transposedView(
+      e,
+      node,
+      part.view,
+      e.groups(x, part, channels, groups, inputs),
+      kernel,
+      bias,
+      share,
+      last,
+    );
   });
   if (views.length === 1) return;
   if (kind === "mean-acs") e.finish("Add", [e.add("Add", [views[0]!, views[1]!]), views[2]!]);
@@ -285,7 +343,10 @@ function transposedView(
   padding[axis] = 0;
   let input = x;
   if (more + extra > 0) {
-    const pads = new Array<number>(10).fill(0).with(2 + axis, more).with(7 + axis, extra);
+    const pads = new Array<number>(10)
+      .fill(0)
+      .with(2 + axis, more)
+      .with(7 + axis, extra);
     input = e.add("Pad", [x, e.ints(pads)], { mode: { kind: "string", value: "edge" } });
   }
   const box = e.add("Expand", [e.unsqueeze(w, 2 + axis), e.ints([1, 1, 1, 1, 1].with(2 + axis, s))]);

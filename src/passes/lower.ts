@@ -57,7 +57,9 @@ export function lower(graph: Graph): Lowered {
     const activation = fusable && node.op === "LiftedConv" ? next : undefined;
     const first = builder.nodes.length;
     const took =
-      node.op === "LiftedConv" ? lowerConv(builder, node, activation) : (lowerConvTranspose(builder, node), false);
+      node.op === "LiftedConv"
+        ? lowerConv(builder, node, activation)
+        : (lowerConvTranspose(builder, node), false);
     if (took && activation) absorbed.add(activation);
     lowered.push({
       was: took && activation ? [node, activation] : [node],
@@ -88,4 +90,3 @@ export function raise(graph: Graph, lowered: readonly LoweredNode[]): Graph {
   ]);
   return { ...graph, nodes, opsets: new Map([...graph.opsets, [LIFTED_DOMAIN, 1]]) };
 }
-

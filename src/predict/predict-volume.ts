@@ -31,6 +31,7 @@ import { resampledSink } from "./resampled-sink.ts";
  */
 export type PredictionKind = "labels" | "probabilities" | "features";
 
+/** How to predict. Every field has a default, which suits most scans. */
 export interface PredictOptions {
   /** `labels` unless given. */
   readonly output?: PredictionKind;

@@ -14,6 +14,8 @@ export function compact(value: number | undefined): string {
 }
 
 /** 46.8 MB (powers of ten, as model files are listed) */
-export const bytes = (value: number | undefined): string => (value === undefined ? "?" : `${compact(value)}B`.replace(/^(\d+)B$/, "$1 B"));
+export const bytes = (value: number | undefined): string =>
+  value === undefined ? "?" : `${compact(value)}B`.replace(/^(\d+)B$/, "$1 B");
 
-const significant = (value: number): string => (value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2));
+const significant = (value: number): string =>
+  value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);

@@ -19,7 +19,10 @@ export interface KindCost {
 }
 
 /** Numbers for the symbols of an input's sizes; `size` is [D, H, W]. */
-export function sizesFor(graph: Graph, [depth, height, width]: readonly [number, number, number]): Map<string, number> {
+export function sizesFor(
+  graph: Graph,
+  [depth, height, width]: readonly [number, number, number],
+): Map<string, number> {
   const image = graph.inputs[0];
   const shape = image?.shape ?? [];
   const last = guessLayout(shape) === "NHWC";
@@ -49,7 +52,8 @@ export function usualSize(model: Model): [number, number, number] {
 
 /** Parameters, multiply-adds and activation memory of the 2D network and of each kind of 3D one. */
 export function costsByKind(model: Model, size: readonly [number, number, number]): KindCost[] {
-  if (!model.lifted) throw new AcsconvError("input", "Expected a lifted model: only those can be compared by kind.");
+  if (!model.lifted)
+    throw new AcsconvError("input", "Expected a lifted model: only those can be compared by kind.");
   const flat = unlift(model);
   const { options } = model.lifted;
   const kinds = LIFT_KINDS.map((kind): KindCost => {

@@ -15,6 +15,7 @@ import { DTYPES, elementCount } from "../graph/tensor.ts";
 import { inferTypes } from "../ops/infer.ts";
 import type { Known } from "../ops/rule.ts";
 
+/** What one node costs. */
 export interface LayerSummary {
   readonly name: string;
   readonly op: string;
@@ -28,6 +29,7 @@ export interface LayerSummary {
   readonly activationBytes: number | undefined;
 }
 
+/** What a network costs. */
 export interface NetworkSummary {
   readonly layers: readonly LayerSummary[];
   readonly parameters: number;
@@ -66,7 +68,10 @@ export function summarise(graph: Graph, sizes: ReadonlyMap<string, number>): Net
       op: node.op,
       ...(node.op.startsWith("Lifted") && { kind: kindOf(node) }),
       ...(shape && { outputShape: shape }),
-      parameters: sum(parametersOf(graph, node, counted).map((name) => elementCount(graph.initializers.get(name)!.dims))) ?? 0,
+      parameters:
+        sum(
+          parametersOf(graph, node, counted).map((name) => elementCount(graph.initializers.get(name)!.dims)),
+        ) ?? 0,
       multiplyAdds: multiplyAdds(node, (name) => types.get(name), number),
       activationBytes: sum(activations),
     };
@@ -74,7 +79,10 @@ export function summarise(graph: Graph, sizes: ReadonlyMap<string, number>): Net
   return {
     layers,
     parameters: layers.reduce((total, layer) => total + layer.parameters, 0),
-    parameterBytes: [...counted].reduce((total, name) => total + graph.initializers.get(name)!.bytes.length, 0),
+    parameterBytes: [...counted].reduce(
+      (total, name) => total + graph.initializers.get(name)!.bytes.length,
+      0,
+    ),
     multiplyAdds: sum(layers.map((layer) => layer.multiplyAdds)),
     activationBytes: sum(layers.map((layer) => layer.activationBytes)),
   };
@@ -86,14 +94,23 @@ function parametersOf(graph: Graph, node: Node, counted: Set<string>): string[] 
   return node.inputs.filter((name, i) => {
     const tensor = graph.initializers.get(name);
     if (!tensor || counted.has(name) || skip.includes(i) || !FLOATING.test(tensor.dtype)) return false;
-    if (elementCount(tensor.dims) <= 1 && !node.op.includes("Conv") && node.op !== "Gemm" && node.op !== "PRelu") return false;
+    if (
+      elementCount(tensor.dims) <= 1 &&
+      !node.op.includes("Conv") &&
+      node.op !== "Gemm" &&
+      node.op !== "PRelu"
+    )
+      return false;
     counted.add(name);
     return true;
   });
 }
 
 const sum = (values: readonly (number | undefined)[]): number | undefined =>
-  values.reduce((total, value) => (total === undefined || value === undefined ? undefined : total + value), 0);
+  values.reduce(
+    (total, value) => (total === undefined || value === undefined ? undefined : total + value),
+    0,
+  );
 
 function bytesOf(known: Known | undefined, number: (dim: Dim) => number | undefined): number | undefined {
   if (!known?.shape) return known ? undefined : 0;
@@ -145,7 +162,8 @@ function tapsOf(node: Node, w: readonly number[]): number {
   const kernel = intsAttr(node, "kernel_shape");
   if (!node.op.startsWith("Lifted") || plane === 1 || !kernel) return plane;
   const kind = stringAttr(node, "kind", "acs");
-  if (node.op === "LiftedConvTranspose") return plane * (kind === "mean-acs" ? 3 : 1) * intsAttr(node, "strides")![0]!;
+  if (node.op === "LiftedConvTranspose")
+    return plane * (kind === "mean-acs" ? 3 : 1) * intsAttr(node, "strides")![0]!;
   return kind === "acs" || kind === "2.5d" ? plane : elementCount(kernel);
 }
 

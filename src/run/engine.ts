@@ -88,7 +88,7 @@ export function runTensor<T extends RunDType>({ type, dims, data }: OrtTensor): 
     const { buffer, byteOffset, byteLength } = data as Uint16Array;
     return { dtype, dims, data: new Uint16Array(buffer, byteOffset, byteLength / 2) } as RunTensor<T>;
   }
-  return { dtype, dims, data: data as RunArrays[T] } as RunTensor<T>;
+  return { dtype, dims, data: data as RunArrays[T] };
 }
 
 /** ONNX Runtime's messages may span lines and carry its build machine's paths: keep what a user can read. */

@@ -52,7 +52,7 @@ export function owned<T extends RunTensor["data"]>(data: T, transfer: boolean): 
 function mismatch(input: ValueSpec, feed: RunTensor): string | undefined {
   const { dtype, dims, data } = feed;
   if (!isRunDType(dtype) || !(data instanceof arrayTypeOf(dtype))) {
-    return `found ${String(dtype)} with its elements in a ${(data as object).constructor.name}`;
+    return `found ${dtype} with its elements in a ${(data as object).constructor.name}`;
   }
   const found = `found ${dtype} [${dims.join(", ")}]`;
   if (dtype !== input.dtype) return found;

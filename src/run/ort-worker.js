@@ -63,7 +63,8 @@ async function answer(request) {
   }
 }
 
-port.on("message", async (/** @type {Request} */ request) => {
+/** @param {Request} request */
+async function reply(request) {
   try {
     const { value, transfer } = await answer(request);
     port.postMessage(/** @satisfies {Reply} */ ({ value }), transfer);
@@ -71,4 +72,6 @@ port.on("message", async (/** @type {Request} */ request) => {
     const message = error instanceof Error ? error.message : String(error);
     port.postMessage(/** @satisfies {Reply} */ ({ error: message }));
   }
-});
+}
+
+port.on("message", (/** @type {Request} */ request) => void reply(request));

@@ -12,6 +12,7 @@ import type { RunTensor, RunTensors } from "./tensor.ts";
 /** As {@link EngineOptions}, where `device` is `cpu` unless named. */
 export type SessionOptions = Partial<EngineOptions>;
 
+/** How to run once. */
 export interface RunOptions {
   /** The outputs wanted, by name; all of them where absent. */
   readonly fetch?: readonly string[];

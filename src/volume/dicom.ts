@@ -6,19 +6,20 @@
  * series it took.
  */
 
-import { type Dirent } from "node:fs";
-import { open, readFile, readdir } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import type { Dirent } from "node:fs";
 import dicomParser, { type DataSet } from "dicom-parser";
 import { inflateSync } from "fflate";
 import { AcsconvError } from "../errors.ts";
-import { ioErrors } from "../files.ts";
+import { builtin, ioErrors } from "../files.ts";
 import { type PixelFormat, decodePixels, narrow, pixelArray } from "./dicom-pixels.ts";
 import { type Slice, stackSlices } from "./dicom-slices.ts";
 import { statOf } from "./files.ts";
 import { type ItkImage, quietly, volumeFromItk } from "./itk.ts";
 import type { Vec3 } from "./vec3.ts";
 import { type Grid, type Volume, type Voxels, allocate, voxelCount, withData } from "./volume.ts";
+
+const { open, readFile, readdir } = builtin("node:fs/promises");
+const { join, resolve } = builtin("node:path");
 
 export interface DicomOptions {
   /** Which series, where there are several: its UID, or its place (from 0) in the list that the error prints. */

@@ -1,11 +1,12 @@
 /** @file Scans on a file system (Node only; loaded when a path is given). */
 
-import { createReadStream } from "node:fs";
-import { readFile, stat } from "node:fs/promises";
-import { Readable } from "node:stream";
-import { constants, createGzip } from "node:zlib";
-import { ioErrors } from "../files.ts";
+import { builtin, ioErrors } from "../files.ts";
 import type { ByteSource } from "./source.ts";
+
+const { createReadStream } = builtin("node:fs");
+const { readFile, stat } = builtin("node:fs/promises");
+const { Readable } = builtin("node:stream");
+const { constants, createGzip } = builtin("node:zlib");
 
 /** Enough that reading is not slowed by its number of steps. */
 const CHUNK = 1 << 20;

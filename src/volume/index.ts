@@ -9,6 +9,7 @@ export { countNonFinite } from "./finite.ts";
 export { gridWithSpacing, indexOf, pointOf, rasAffine, sameGrid, subgrid } from "./geometry.ts";
 export { encodeNifti } from "./nifti.ts";
 export { encodeNpz, readNpz } from "./npz.ts";
+export { readNpy } from "./npy.ts";
 export { encodeNrrd } from "./nrrd.ts";
 export { type ReadOptions, canReadVolume, readVolume } from "./read.ts";
 export { orientationOf, reorient } from "./reorient.ts";

@@ -1,12 +1,14 @@
 /** @file Reading volumes: picks the reader by the file's name. */
 
 import { AcsconvError } from "../errors.ts";
+import { builtin } from "../files.ts";
 import { type ItkImage, quietly, volumeFromItk } from "./itk.ts";
 import { readNifti } from "./nifti.ts";
 import { volumeFromNpy, volumeFromNpz } from "./npz-volume.ts";
 import { blobSource } from "./source.ts";
 import type { Volume } from "./volume.ts";
 
+/** What a file alone does not say. */
 export interface ReadOptions {
   /** DICOM: which series, where a folder has several; its UID, or its place (from 0) in the error's list. */
   readonly series?: string | number;
@@ -90,9 +92,8 @@ async function readItk(input: string | File, suffix: string): Promise<ItkImage> 
   const name = typeof input === "string" ? input : input.name;
   return quietly(`"${name}"`, async () => {
     if (typeof input !== "string") return (await itk.readImage(input)).image as ItkImage;
-    const path = await import("node:path");
     const read = suffix === ".nrrd" || suffix === ".nhdr" ? itk.nrrdReadImageNode : itk.metaReadImageNode;
-    const { couldRead, image } = await read(path.resolve(input));
+    const { couldRead, image } = await read(builtin("node:path").resolve(input));
     if (!couldRead) throw new Error("its header is not of that format");
     return image as ItkImage;
   });

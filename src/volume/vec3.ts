@@ -1,5 +1,6 @@
 /** @file The little linear algebra that placing voxels in space takes. */
 
+/** One number for each axis: D, H, W of an array, or x, y, z in space. */
 export type Vec3 = readonly [number, number, number];
 
 /** Three vectors. */

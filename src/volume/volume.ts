@@ -31,6 +31,7 @@ export const VOXEL_TYPES = {
   float32: Float32Array,
 } as const;
 
+/** The name of a voxel type, such as `int16`. */
 export type VoxelType = keyof typeof VOXEL_TYPES;
 
 /**
@@ -49,6 +50,7 @@ export interface Grid {
   readonly direction: Mat3;
 }
 
+/** A scan: voxels and where they lie. Plain data; functions return new volumes. */
 export interface Volume extends Grid {
   /** channels · D · H · W voxels, row-major. */
   readonly data: Voxels;

@@ -2,6 +2,7 @@
 
 import { type Volume, allocate, voxelCount, withData } from "./volume.ts";
 
+/** How to standardise. */
 export interface ZScoreOptions {
   /** Take mean and deviation over the voxels that are not 0, and leave those that are: background of MR. */
   readonly nonzero?: boolean;

@@ -2,6 +2,7 @@
 
 import { numbersOf, type Tensor } from "../../src/graph/tensor.ts";
 import type { RunTensor } from "../../src/index.ts";
+import type { Floats } from "./graphs.ts";
 
 export const feedOf = (tensor: Tensor): RunTensor<"float32"> => ({
   dtype: "float32",
@@ -10,7 +11,7 @@ export const feedOf = (tensor: Tensor): RunTensor<"float32"> => ({
 });
 
 /** Largest deviation over the largest expected value; infinite where sizes differ or a value is not a number. */
-export function relativeDeviation(actual: RunTensor, expected: Tensor | RunTensor): number {
+export function relativeDeviation(actual: RunTensor | Floats, expected: Tensor | RunTensor | Floats): number {
   const want = "data" in expected ? (expected.data as Float32Array) : numbersOf(expected);
   const got = actual.data as Float32Array;
   if (actual.dims.join() !== expected.dims.join()) return Infinity;

@@ -45,11 +45,17 @@ interface GraphParts {
 
 export const concat = (chunks: readonly Uint8Array[]): Uint8Array => new Uint8Array(Buffer.concat(chunks));
 
-/** Runs a graph, or the bytes or the file of one, on float32 inputs; outputs as plain numbers. */
-export async function runInOrt(
+/** float32 values with their sizes. */
+export interface Floats {
+  readonly dims: readonly number[];
+  readonly data: Float32Array;
+}
+
+/** Runs a graph, or the bytes or the file of one, on float32 inputs, on one thread. */
+export async function evaluate(
   model: Graph | Uint8Array | string,
-  feeds: Record<string, { readonly dims: readonly number[]; readonly data: Float32Array }>,
-): Promise<Record<string, number[]>> {
+  feeds: Record<string, Floats>,
+): Promise<Record<string, Floats>> {
   const source =
     typeof model === "string" || model instanceof Uint8Array ? model : concat(encodeModel(model));
   const options = { logSeverityLevel: 4, intraOpNumThreads: 1 } as const;
@@ -63,9 +69,21 @@ export async function runInOrt(
       ),
     );
     return Object.fromEntries(
-      Object.entries(results).map(([name, { data }]) => [name, Array.from(data as Float32Array, Number)]),
+      Object.entries(results).map(([name, { dims, data }]) => [
+        name,
+        { dims, data: Float32Array.from(data as Float32Array, Number) },
+      ]),
     );
   } finally {
     await session.release();
   }
+}
+
+/** As {@link evaluate}, with outputs as plain numbers. */
+export async function runInOrt(
+  model: Graph | Uint8Array | string,
+  feeds: Record<string, Floats>,
+): Promise<Record<string, number[]>> {
+  const results = await evaluate(model, feeds);
+  return Object.fromEntries(Object.entries(results).map(([name, { data }]) => [name, Array.from(data)]));
 }

@@ -1,0 +1,41 @@
+/**
+ * One benchmark case on our side: lift, check the result against PyTorch's, time.
+ *
+ *   node bench/ours.mjs FOLDER CASE REPEATS     prints one JSON line
+ */
+
+import { readFileSync } from "node:fs";
+import { lift, load } from "acsconv";
+import { numbersOf } from "acsconv/graph";
+import { sizesFor, summarise } from "acsconv/report";
+import { readNpy } from "acsconv/volume";
+
+const [folder, name, repeats] = process.argv.slice(2);
+const read = (suffix) => readNpy(new Uint8Array(readFileSync(`${folder}/${name}.${suffix}.npy`)), name);
+const [x, y] = [read("x3"), read("y3")];
+
+const model = lift(await load(`${folder}/${name}.onnx`), { kind: "acs" });
+const session = await model.session({ size: x.dims.slice(2) });
+const feeds = { [model.inputs[0].name]: { dtype: "float32", dims: x.dims, data: Float32Array.from(numbersOf(x)) } };
+const seconds = [];
+let output;
+for (let i = 0; i <= Number(repeats); i++) {
+  const start = performance.now();
+  output = Object.values(await session.run(feeds))[0];
+  if (i > 0) seconds.push((performance.now() - start) / 1000);
+}
+await session.dispose();
+
+const expected = numbersOf(y);
+let [worst, largest] = [0, 0];
+output.data.forEach((value, i) => {
+  worst = Math.max(worst, Math.abs(value - expected[i]));
+  largest = Math.max(largest, Math.abs(expected[i]));
+});
+const rssMB = process.resourceUsage().maxRSS / 1024;
+console.log(JSON.stringify({ seconds, rssMB, deviation: worst / largest, multiplyAdds: multiplyAdds() }));
+
+/** As acs runs them, by the summary that `acsconv inspect` prints. */
+function multiplyAdds() {
+  return summarise(model.graph, sizesFor(model.graph, x.dims.slice(2))).multiplyAdds;
+}

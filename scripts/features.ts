@@ -1,0 +1,206 @@
+/** @file Writes FEATURES.md: what the rule table and the registries say, and notes that only a person can add. */
+
+import { LIFT_KINDS } from "../src/lift/options.ts";
+import { onnxOps } from "../src/ops/index.ts";
+import type { LiftKind, OpRule } from "../src/ops/rule.ts";
+import type { Device } from "../src/run/engine.ts";
+
+type Op = keyof typeof onnxOps;
+
+/** How an operator lifts that does not simply take depth along; what of it is refused. */
+const LIFT_NOTES: Partial<Record<Op, string>> = {
+  Conv: "by kind, see below; not with a kernel that is computed while running",
+  ConvTranspose: "by kind, see below; not with a kernel that is computed while running",
+  MaxPool: "depth pooled as height; not with indices as second output",
+  AveragePool: "depth pooled as height",
+  LpPool: "depth pooled as height",
+  GlobalAveragePool: "over depth too",
+  GlobalMaxPool: "over depth too",
+  GlobalLpPool: "over depth too",
+  BatchNormalization: "yes; not in training mode",
+  InstanceNormalization: "statistics over depth too",
+  GroupNormalization: "statistics over depth too",
+  LayerNormalization:
+    "over features unchanged; over pixels: statistics over depth too, scale and bias repeated along it",
+  LpNormalization: "not along a spatial axis",
+  MeanVarianceNormalization: "statistics over depth too",
+  Softmax: "over features, or all pixels together; not along height alone",
+  LogSoftmax: "as Softmax",
+  Hardmax: "as Softmax",
+  Einsum: "height's letter gets one for depth before it; not contracted with a constant",
+  Gemm: "over features unchanged; a flattened C·H·W map by option `fc`",
+  MatMul: "over features, or pixels with pixels; not over planes of height × width",
+  Concat: "along features or batch; not along a spatial axis, not with a constant map",
+  Split: "along features or batch; not along a spatial axis",
+  Slice: "depth cut as height",
+  Gather: "along features or batch, by constant indices; not along a spatial axis",
+  Pad: "depth padded as height",
+  Reshape: "where it merges axes, or splits features; not where it splits height or width (windows, patches)",
+  Expand: "depth expanded as height",
+  Tile: "along features; not along a spatial axis",
+  Resize: "linear becomes trilinear, cubic two passes; depth scaled as height; not `tf_crop_and_resize`",
+  ReduceMean: "depth reduced with height (all `Reduce…`)",
+  ArgMax: "along features; not along one spatial axis",
+  ArgMin: "as ArgMax",
+  DepthToSpace: "as the transposed convolution it equals",
+  SpaceToDepth: "as the convolution it equals",
+};
+
+const KINDS: Record<LiftKind, { kernel: string; parameters: string; run: string }> = {
+  acs: {
+    kernel: "thirds of the output channels read H×W, D×W and D×H",
+    parameters: "as in 2D",
+    run: "a convolution per plane, joined",
+  },
+  "mean-acs": {
+    kernel: "every channel: the mean of the three planes",
+    parameters: "as in 2D",
+    run: "one dense convolution with the summed kernel",
+  },
+  "soft-acs": {
+    kernel: "every channel: its own softmax mixture of the three planes",
+    parameters: "as in 2D, and 3 logits per output channel",
+    run: "one dense convolution with the summed kernel",
+  },
+  "2.5d": { kernel: "one plane (`view`)", parameters: "as in 2D", run: "one planar convolution" },
+  i3d: {
+    kernel: "repeated K times along depth, divided by K",
+    parameters: "as in 2D",
+    run: "one dense convolution",
+  },
+  "3d": {
+    kernel: "K³, drawn anew (He), for training from scratch",
+    parameters: "K times those of 2D",
+    run: "one dense convolution",
+  },
+};
+
+const DEVICES: Record<Device, { where: string; tested: string }> = {
+  cpu: { where: "Node; in a browser the same as `wasm`", tested: "all tests, Linux x64" },
+  wasm: { where: "browsers", tested: "`npm run test:browser`, Chromium with 1 and 2 threads" },
+  webgpu: {
+    where: "browsers; Node, on Linux with a Vulkan driver",
+    tested: "`npm run test:browser`, Chromium on a software adapter, 2D networks; no real GPU yet",
+  },
+  cuda: {
+    where: "Node on Linux x64 with CUDA 12 and cuDNN 9",
+    tested: "not yet, beyond the message where it is missing",
+  },
+  coreml: { where: "Node on macOS", tested: "not yet" },
+  dml: { where: "Node on Windows", tested: "not yet" },
+};
+
+/** What FEATURES.md holds. */
+export function features(): string {
+  const rules = Object.entries(onnxOps) as [Op, OpRule][];
+  const liftable = rules.filter(([op, rule]) => liftOf(op, rule).startsWith("no:") === false);
+  return `# Features
+
+Written by \`npm run features\`; \`npm test\` fails while it is out of date.
+
+## Operators
+
+${rules.length} of ONNX's own operators have a rule; ${liftable.length} of them lift. Operators without a rule are read and
+written as they are, and refused by name where lifting meets one.
+
+- **shape**: sizes and types of the outputs are inferred, with symbolic sizes.
+- **value**: elements are computed where the inputs' are known; this folds the shape arithmetic of exports.
+- **lift**: "yes" means that depth comes along. "no" says why; such an operator is copied where no image reaches it.
+- **gradient**: for training, which is not there yet.
+
+${table(
+  ["operator", "shape", "value", "lift", "gradient"],
+  rules.map(([op, rule]) => [op, "yes", rule.value ? "yes" : "–", liftOf(op, rule), "not yet"]),
+)}
+
+ONNX operator sets 7 to 22 are read; forms before set 18 are brought to that of set 18 first. Operators of other
+domains (\`com.microsoft\` …) have no rules.
+
+## Kinds of lifting
+
+A 2D kernel K×K in a volume. 1×1 convolutions become 1×1×1 in every kind.
+
+${table(
+  ["kind", "the kernel", "parameters", "runs as"],
+  LIFT_KINDS.map((kind) => [`\`${kind}\``, KINDS[kind].kernel, KINDS[kind].parameters, KINDS[kind].run]),
+)}
+
+Transposed convolutions lie in the same planes; along the axis that a plane omits, values are repeated by the
+stride, so that no holes appear. They have no soft form (channels are dealt as in \`acs\`) and are not drawn anew (in
+\`3d\` the 2D kernel is repeated along depth); lifting says so in a warning.
+
+## Where we differ from the authors' package
+
+The authors' Python package [ACSConv](https://github.com/M3DV/ACSConv) (compared at 95dc860) is the reference for
+ordinary cases: odd kernels with "same" padding and any stride give the same numbers. Ours follows one definition
+everywhere, a 3D convolution whose K³ kernel is zero off the centre plane, and so differs where the package leaves it:
+
+${table(
+  ["case", "ACSConv", "acsconv"],
+  [
+    ['dilation without "same" padding', "reads off the centre", "centred"],
+    [
+      "even kernels that halve (k2s2p0, k4s2p1 …: ConvNeXt)",
+      "tap k/2 − 1 on even sizes, k/2 on odd ones",
+      'tap k/2; `compat: "acsconv-py"` takes k/2 − 1, for weights trained there',
+    ],
+    ["some sizes just above the kernel's reach", "throws, or returns another size than Conv3d", "works"],
+    ["depthwise with stride on odd sizes", "throws", "works"],
+    ["grouped convolutions (ResNeXt, RegNet)", "throws", "whole groups are dealt to the planes"],
+    ["non-square kernels and strides (Inception)", "throws", "works; depth takes height's"],
+    ["transposed convolutions", "not converted", "lifted"],
+    ["padding mode reflect, replicate; circular", "zeros; throws", "as in 2D, along depth too"],
+    ["interpolation and pooling called as functions", "stay 2D: throws, or pools H and W only", "lifted"],
+    ["flattened heads (VGG, AlexNet)", "throws", "mean over depth, or `fc`"],
+    ["PixelShuffle", "takes depth for channels", "lifted"],
+    ["mean-acs, soft-acs", "three convolutions", "one convolution: a third of the activations"],
+    ["BatchNorm after conversion", "in training mode until `.eval()`", "as exported"],
+  ],
+)}
+
+## What is read and written
+
+${table(
+  ["", "read", "written", "in browsers"],
+  [
+    [
+      "ONNX, with external data",
+      "path, URL, Blob, bytes",
+      "yes; external beyond 1.5 GB",
+      "Blob, bytes, URL; without external data",
+    ],
+    ["NIfTI `.nii`, `.nii.gz`", "yes", "yes", "yes; written as bytes"],
+    ["NRRD `.nrrd`, `.nhdr`", "yes", "`.nrrd`", "with ITK's WebAssembly; written as bytes"],
+    ["MetaImage `.mha`, `.mhd`", "yes", "–", "with ITK's WebAssembly"],
+    ["NumPy `.npy`, `.npz`", "yes", "yes", "yes; `.npz` written as bytes"],
+    ["DICOM series", "folder or file", "–", "–"],
+    ["PNG montage", "–", "yes", "yes"],
+  ],
+)}
+
+## Devices
+
+Through ONNX Runtime 1.30.
+
+${table(
+  ["device", "where", "tested"],
+  (Object.keys(DEVICES) as Device[]).map((device) => [
+    `\`${device}\``,
+    DEVICES[device].where,
+    DEVICES[device].tested,
+  ]),
+)}
+`;
+}
+
+function liftOf(op: Op, { lift }: OpRule): string {
+  const note = LIFT_NOTES[op];
+  if (note !== undefined) return note;
+  return typeof lift === "function" ? "yes" : `no: ${lift.refuse}`;
+}
+
+function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+  return [line(header), `|${header.map(() => "---|").join("")}`, ...rows.map(line)].join("\n");
+}

@@ -1,0 +1,10 @@
+/**
+ * @file What a network costs, and pictures of volumes. Public as `acsconv/report`.
+ *
+ * @module
+ */
+
+export { encodePng, type RgbImage } from "./image.ts";
+export { costsByKind, type KindCost, sizesFor } from "./lift-report.ts";
+export { grid, montage, type MontageOptions, type Overlay } from "./montage.ts";
+export { type LayerSummary, type NetworkSummary, summarise } from "./summary.ts";

@@ -1,0 +1,117 @@
+/** @file The package as it is published: its entry points in Node, in TypeScript and in a bundler, and its command. */
+
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
+import { build, createLogger } from "vite";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { installInto, manifest, tsc } from "./helpers/installed.ts";
+
+const ENTRIES = ["acsconv", "acsconv/graph", "acsconv/report", "acsconv/volume"];
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "acsconv-package-"));
+  installInto(folder);
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const filesUnder = (path: string): string[] =>
+  readdirSync(join(folder, path), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(join(folder, path), join(entry.parentPath, entry.name)).replaceAll("\\", "/"));
+const write = (name: string, text: string): void => writeFileSync(join(folder, name), text);
+function run(command: string, ...args: string[]): string {
+  try {
+    return execFileSync(command, args, { cwd: folder, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+  } catch (error) {
+    const { stdout, stderr } = error as { stdout: string; stderr: string };
+    throw new Error(`${command} ${args.join(" ")} failed:\n${stdout}${stderr}`, { cause: error });
+  }
+}
+
+test("it holds what users need, and nothing else", () => {
+  const files = filesUnder("node_modules/acsconv");
+  const outside = files.filter((path) => !path.startsWith("dist"));
+  expect(outside.sort()).toEqual(
+    ["LICENSE", "README.md", "package.json", ...manifest.files.filter((name) => name !== "dist")].sort(),
+  );
+  expect(files.filter((path) => /\.test\.|(?<!\.d)\.ts$/.test(path))).toEqual([]);
+  expect(files).toContain("dist/run/ort-worker.js");
+});
+
+test.each(ENTRIES)('import "%s" in Node', async (name) => {
+  write("import.mjs", `console.log(Object.keys(await import("${name}")).sort().join());`);
+  const source = name.replace("acsconv", "../src") + "/index.ts";
+  const expected = Object.keys((await import(/* @vite-ignore */ source)) as object).sort();
+  expect(run("node", "import.mjs").trim()).toBe(expected.join());
+});
+
+test.each([
+  ["nodenext", "nodenext"],
+  ["preserve", "bundler"],
+])("types are found with module %s, moduleResolution %s", (module, moduleResolution) => {
+  write(
+    "tsconfig.json",
+    JSON.stringify({
+      compilerOptions: { module, moduleResolution, target: "es2023", strict: true, noEmit: true, types: [] },
+      files: ["user.ts"],
+    }),
+  );
+  write(
+    "user.ts",
+    `
+import { lift, load, type LiftOptions, type RunTensor } from "acsconv";
+import { type Graph, numbersOf } from "acsconv/graph";
+import { costsByKind, montage } from "acsconv/report";
+import { readVolume, type Volume } from "acsconv/volume";
+
+const options: LiftOptions = { kind: "acs", size: [8, 8, 8] };
+const model = lift(await load("net.onnx"), options);
+const graph: Graph = model.graph;
+export const weights: Float32Array[] = [...graph.initializers.values()].map((tensor) => Float32Array.from(numbersOf(tensor)));
+const scan: Volume = await readVolume("scan.nii.gz");
+export const outputs: Record<string, RunTensor> = await model.run({ input: scan });
+export const picture: number = montage(scan).width + costsByKind(model, [8, 8, 8]).length;
+// @ts-expect-error: there is no such kind
+lift(model, { kind: "4d" });
+`,
+  );
+  run(tsc, "-p", "tsconfig.json");
+});
+
+test("a bundler makes a browser's script of it, without complaint and without Node's modules", async () => {
+  write(
+    "page.mjs",
+    `${ENTRIES.map((name, i) => `import * as entry${i} from "${name}";`).join("\n")}
+globalThis.entries = [${ENTRIES.map((_, i) => `entry${i}`).join()}];`,
+  );
+  const complaints: string[] = [];
+  const customLogger = createLogger("warn");
+  customLogger.warn = customLogger.warnOnce = customLogger.error = (message) => void complaints.push(message);
+  await build({
+    configFile: false,
+    root: folder,
+    customLogger,
+    logLevel: "warn",
+    build: {
+      outDir: join(folder, "bundle"),
+      target: "esnext",
+      chunkSizeWarningLimit: 1000,
+      rollupOptions: { input: join(folder, "page.mjs") },
+    },
+  });
+  expect(complaints).toEqual([]);
+  const scripts = filesUnder("bundle").filter((path) => path.endsWith(".js"));
+  expect(scripts.length).toBeGreaterThan(0);
+  for (const script of scripts) {
+    const text = readFileSync(join(folder, "bundle", script), "utf8");
+    expect(text, script).not.toMatch(/(import|from)\s*\(?["'`]node:/);
+    expect(text, script).not.toContain('onnxruntime-node"');
+  }
+});
+
+test("the command runs", () => {
+  expect(run(join(folder, "node_modules/.bin/acsconv"), "--version").trim()).toBe(manifest.version);
+});

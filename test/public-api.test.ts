@@ -1,0 +1,174 @@
+/** @file The public surface: what each entry point exports, and that every export says what it is. */
+
+import { existsSync, readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+
+const root = new URL("../", import.meta.url);
+const { exports } = JSON.parse(readFileSync(new URL("package.json", root), "utf8")) as {
+  exports: Record<string, { types: string; default: string } | string>;
+};
+
+interface Export {
+  readonly name: string;
+  readonly isType: boolean;
+  readonly file: URL;
+}
+
+/** Entry points only re-export, by name. */
+function exportsOf(entry: URL): Export[] {
+  const text = readFileSync(entry, "utf8").replace(/^\/\*\*[^]*?\*\/\n/, "");
+  const lists = [...text.matchAll(/export (type )?\{([^}]*)\} from "([^"]+)";\n/g)];
+  expect(text.replaceAll(/export (type )?\{[^}]*\} from "[^"]+";\n/g, "").trim()).toBe("");
+  return lists.flatMap(([, allTypes, names, from]) =>
+    names!
+      .split(",")
+      .map((name) => name.trim())
+      .filter((name) => name !== "")
+      .map((name) => ({
+        name: name.replace(/^type /, ""),
+        isType: allTypes !== undefined || name.startsWith("type "),
+        file: new URL(from!, entry),
+      })),
+  );
+}
+
+const entries = Object.entries(exports).flatMap(([path, target]) =>
+  typeof target === "string"
+    ? []
+    : [
+        {
+          path,
+          target,
+          source: new URL(target.default.replace("./dist/", "src/").replace(/\.js$/, ".ts"), root),
+        },
+      ],
+);
+
+/** What users can rely on: a change here is a change for them, and goes into CHANGELOG.md. */
+const SURFACE: Readonly<Record<string, { values: string[]; types: string[] }>> = {
+  ".": {
+    values: [
+      "AcsconvError",
+      "LIFT_KINDS",
+      "Model",
+      "createSession",
+      "lift",
+      "load",
+      "predictVolume",
+      "unlift",
+    ],
+    types: [
+      "Device",
+      "ErrorKind",
+      "LiftKind",
+      "LiftOptions",
+      "ModelSource",
+      "NodeReport",
+      "Normalization",
+      "PredictOptions",
+      "PredictionKind",
+      "RunOptions",
+      "RunTensor",
+      "RunTensors",
+      "Session",
+      "SessionOptions",
+      "View",
+    ],
+  },
+  "./graph": {
+    values: [
+      "SymbolicDim",
+      "evaluateDim",
+      "float",
+      "floatAttr",
+      "floatTensor",
+      "floats",
+      "int",
+      "int64Tensor",
+      "intAttr",
+      "ints",
+      "intsAttr",
+      "nodeLabel",
+      "numbersOf",
+      "opsetOf",
+      "str",
+      "stringAttr",
+      "symbol",
+      "tensorAttr",
+      "tensorOf",
+    ],
+    types: ["Attr", "Attrs", "DType", "Dim", "Graph", "Node", "Numbers", "Tensor", "ValueInfo", "ValueType"],
+  },
+  "./report": {
+    values: ["costsByKind", "encodePng", "grid", "montage", "sizesFor", "summarise"],
+    types: ["KindCost", "LayerSummary", "MontageOptions", "NetworkSummary", "Overlay", "RgbImage"],
+  },
+  "./volume": {
+    values: [
+      "canReadVolume",
+      "canWriteVolume",
+      "checkVolume",
+      "countNonFinite",
+      "cropTo",
+      "encodeNifti",
+      "encodeNpz",
+      "encodeNrrd",
+      "gridWithSpacing",
+      "indexOf",
+      "orientationOf",
+      "padTo",
+      "plainGrid",
+      "pointOf",
+      "rasAffine",
+      "readNpz",
+      "readVolume",
+      "reorient",
+      "resample",
+      "resampleLike",
+      "sameGrid",
+      "subgrid",
+      "window",
+      "withData",
+      "writeVolume",
+      "zscore",
+    ],
+    types: [
+      "Grid",
+      "Interpolation",
+      "Mat3",
+      "ReadOptions",
+      "Vec3",
+      "Volume",
+      "VoxelType",
+      "Voxels",
+      "ZScoreOptions",
+    ],
+  },
+};
+
+test("package.json names every entry point", () => {
+  expect(entries.map(({ path }) => path).sort()).toEqual(Object.keys(SURFACE).sort());
+  for (const { target, source } of entries) {
+    expect(existsSync(source)).toBe(true);
+    expect(target.types).toBe(target.default.replace(/\.js$/, ".d.ts"));
+  }
+});
+
+describe.each(entries)("$path", ({ path, source }) => {
+  const all = exportsOf(source);
+  const namesOf = (isType: boolean): string[] =>
+    all
+      .filter((found) => found.isType === isType)
+      .map(({ name }) => name)
+      .sort();
+
+  test("exports what is listed here", async () => {
+    expect({ values: namesOf(false), types: namesOf(true) }).toEqual(SURFACE[path]);
+    expect(Object.keys((await import(source.href)) as object).sort()).toEqual(namesOf(false));
+  });
+
+  test.each(all)("$name has a docstring", ({ name, file }) => {
+    const declaration = `export (async |abstract )*(const|function|class|interface|type) ${name}\\b`;
+    expect(readFileSync(file, "utf8")).toMatch(new RegExp(`\\*/\\n${declaration}`));
+  });
+});
