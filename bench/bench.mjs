@@ -34,7 +34,9 @@ const { values, positionals } = parseArgs({
 const names = positionals.length > 0 ? positionals : Object.keys(CASES);
 const unknown = names.find((name) => !(name in CASES));
 if (unknown !== undefined || !(Number(values.repeat) >= 1)) {
-  console.error(`bench: no case "${unknown ?? values.repeat}"; choose from ${Object.keys(CASES).join(", ")}.`);
+  console.error(
+    `bench: no case "${unknown ?? values.repeat}"; choose from ${Object.keys(CASES).join(", ")}.`,
+  );
   process.exit(2);
 }
 
@@ -66,7 +68,9 @@ const results = names.map((name) => {
   console.log(`${CASES[name]}  (results agree to ${deviation.toExponential(1)})`);
   console.log(`  acsconv ${show(a)}`);
   console.log(`  PyTorch ${show(b)}`);
-  console.log(`  ratio   ${ratio.toFixed(2)}× by medians, ${(b.fastest / a.fastest).toFixed(2)}× by fastest runs`);
+  console.log(
+    `  ratio   ${ratio.toFixed(2)}× by medians, ${(b.fastest / a.fastest).toFixed(2)}× by fastest runs`,
+  );
   return { name, ours: pick(a), peer: pick(b), ratio };
 });
 if (values.json) writeFileSync(values.json, `${JSON.stringify(results, undefined, 2)}\n`);

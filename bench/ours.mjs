@@ -16,7 +16,9 @@ const [x, y] = [read("x3"), read("y3")];
 
 const model = lift(await load(`${folder}/${name}.onnx`), { kind: "acs" });
 const session = await model.session({ size: x.dims.slice(2) });
-const feeds = { [model.inputs[0].name]: { dtype: "float32", dims: x.dims, data: Float32Array.from(numbersOf(x)) } };
+const feeds = {
+  [model.inputs[0].name]: { dtype: "float32", dims: x.dims, data: Float32Array.from(numbersOf(x)) },
+};
 const seconds = [];
 let output;
 for (let i = 0; i <= Number(repeats); i++) {

@@ -93,7 +93,7 @@ const DEVICES: Record<Device, { where: string; tested: string }> = {
 /** What FEATURES.md holds. */
 export function features(): string {
   const rules = Object.entries(onnxOps) as [Op, OpRule][];
-  const liftable = rules.filter(([op, rule]) => liftOf(op, rule).startsWith("no:") === false);
+  const liftable = rules.filter(([op, rule]) => !liftOf(op, rule).startsWith("no:"));
   return `# Features
 
 Written by \`npm run features\`; \`npm test\` fails while it is out of date.

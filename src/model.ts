@@ -17,12 +17,21 @@ import { groupsOf } from "./ops/geometry.ts";
 import { LIFTED_DOMAIN } from "./ops/lifted.ts";
 import { foldBatchNorm } from "./passes/fold-batch-norm.ts";
 import { foldConstants } from "./passes/fold-constants.ts";
+import { foldViews } from "./passes/fold-views.ts";
 import { lower } from "./passes/lower.ts";
 import { dropIdentities, dropUnused } from "./passes/tidy.ts";
 import type { RunOptions, Session, SessionOptions } from "./run/session.ts";
 import { createSession } from "./run/session.ts";
 import type { RunTensor, Size3 } from "./run/tensor.ts";
 import type { Volume } from "./volume/volume.ts";
+
+/** The session that `Model.run` keeps: its options, the size it is for, and the last run asked of it. */
+interface Current {
+  readonly device: string;
+  readonly size: string;
+  readonly session: Promise<Session>;
+  last: Promise<unknown>;
+}
 
 /** A network: a graph with its weights, and for a lifted one the 2D network it came from. */
 export class Model {
@@ -32,9 +41,7 @@ export class Model {
   readonly lifted: { readonly source: Graph; readonly options: LiftOptions } | undefined;
   /** What lifting did, node by node; absent for models read from files. */
   readonly report: Pick<LiftedGraph, "nodes" | "warnings"> | undefined;
-  /** The session that {@link run} keeps: its options, the size it is for, and the promise of it. */
-  #current:
-    { readonly device: string; readonly size: string; readonly session: Promise<Session> } | undefined;
+  #current: Current | undefined;
 
   constructor(graph: Graph, lifted?: Model["lifted"], report?: Model["report"]) {
     this.graph = graph;
@@ -103,35 +110,34 @@ export class Model {
     const tensors = Object.fromEntries(
       Object.entries(feeds).map(([name, feed]) => [name, "dims" in feed ? feed : tensorOfVolume(feed)]),
     );
-    const session = await this.#sessionFor(sizesOf(this.inputs, tensors), options);
-    return session.run(tensors, {
-      ...(fetch && { fetch }),
-      ...(transfer && { transfer }),
-      ...(signal && { signal }),
-    });
+    const current = this.#sessionFor(sizesOf(this.inputs, tensors), options);
+    const wanted = { ...(fetch && { fetch }), ...(transfer && { transfer }), ...(signal && { signal }) };
+    const result = current.session.then((session) => session.run(tensors, wanted));
+    current.last = result.catch(() => undefined);
+    return result;
   }
 
-  async #sessionFor(sizes: ReadonlyMap<string, number>, options: SessionOptions): Promise<Session> {
+  #sessionFor(sizes: ReadonlyMap<string, number>, options: SessionOptions): Current {
     const device = JSON.stringify(options);
     const size = [...sizes].join();
-    const current = this.#current;
-    const fits = current?.device === device && (current.size === size || current.size === ANY);
-    if (current && fits) return current.session;
-    const same = current?.device === device;
-    if (current) await this.dispose();
-    const session = this.#open(same ? new Map() : sizes, options);
-    this.#current = { device, size: same ? ANY : size, session };
+    const before = this.#current;
+    if (before?.device === device && (before.size === size || before.size === ANY)) return before;
+    const same = before?.device === device;
+    const session = this.dispose().then(() => this.#open(same ? new Map() : sizes, options));
+    const current = { device, size: same ? ANY : size, session, last: session.catch(() => undefined) };
+    this.#current = current;
     session.catch(() => {
-      if (this.#current?.session === session) this.#current = undefined;
+      if (this.#current === current) this.#current = undefined;
     });
-    return session;
+    return current;
   }
 
-  /** Frees the session that {@link run} keeps. The model can be run again: that makes a new one. */
+  /** Frees the session that {@link run} keeps, after the runs asked for so far. Running again makes a new one. */
   async dispose(): Promise<void> {
-    const session = this.#current?.session;
+    const current = this.#current;
     this.#current = undefined;
-    await (await session?.catch(() => undefined))?.dispose();
+    await current?.last;
+    await (await current?.session.catch(() => undefined))?.dispose();
   }
 
   #plain(): Graph {
@@ -203,7 +209,7 @@ function optimise(graph: Graph, sizes: ReadonlyMap<string, number>): Graph {
     ...(input.shape && { shape: input.shape.map((dim) => substituteDim(dim, sizes)) }),
   }));
   const folded = foldBatchNorm(dropUnused(dropIdentities(foldConstants(upgradeGraph({ ...graph, inputs })))));
-  return dropUnused(lower(folded).graph);
+  return foldViews(lower(folded).graph);
 }
 
 /** Nodes that ONNX Runtime's WebGPU provider cannot run in 3D (measured with 1.30: grouped Conv, ConvTranspose). */

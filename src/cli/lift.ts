@@ -4,8 +4,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { checkWritable, writeFiles } from "../files.ts";
 import { LIFT_KINDS, type LiftOptions, type Model, lift, load } from "../index.ts";
 import { bytes, compact } from "../report/figures.ts";
-import { sizesFor, usualSize } from "../report/lift-report.ts";
-import { summarise } from "../report/summary.ts";
+import { liftReport } from "../report/lift-report.ts";
 import { parseCount, parseSizes } from "./arguments.ts";
 import { warn } from "./errors.ts";
 import type { GlobalOptions } from "./program.ts";
@@ -103,7 +102,7 @@ async function run(path: string, flags: LiftFlags): Promise<void> {
   await model.save(flags.out);
   for (const warning of model.report!.warnings) warn(warning);
   if (flags.report !== undefined) {
-    const json = JSON.stringify({ ...report(model), nodes: model.report!.nodes }, undefined, 2);
+    const json = JSON.stringify(liftReport(model), undefined, 2);
     await writeFiles([{ path: flags.report, chunks: [new TextEncoder().encode(`${json}\n`)] }]);
   }
   if (!flags.quiet) process.stdout.write(`${describe(model, path, flags.out)}\n`);
@@ -130,32 +129,8 @@ function optionsOf(flags: LiftFlags): LiftOptions {
   };
 }
 
-/** Before and after, in figures. */
-function report(model: Model) {
-  const size = usualSize(model);
-  const { source } = model.lifted!;
-  return {
-    size,
-    before: totals(summarise(source, sizesFor(source, size))),
-    after: totals(summarise(model.graph, sizesFor(model.graph, size))),
-    warnings: model.report!.warnings,
-  };
-}
-
-const totals = ({
-  parameters,
-  parameterBytes,
-  multiplyAdds,
-  activationBytes,
-}: ReturnType<typeof summarise>) => ({
-  parameters,
-  parameterBytes,
-  multiplyAdds,
-  activationBytes,
-});
-
 function describe(model: Model, from: string, to: string): string {
-  const { size, before, after } = report(model);
+  const { size, before, after } = liftReport(model);
   const became = new Map<string, { count: number; ops: Map<string, number> }>();
   for (const node of model.report!.nodes) {
     const entry = became.get(node.op) ?? { count: 0, ops: new Map<string, number>() };

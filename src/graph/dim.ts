@@ -47,7 +47,7 @@ const dimKey = (dim: Dim): string => (typeof dim === "number" ? String(dim) : di
 function atomKey(atom: Atom): string {
   if (atom.kind === "symbol") return atom.name;
   const [a, b] = atom.args.map(dimKey);
-  return atom.op === "floor" ? `floor((${a}) / ${b})` : `${atom.op}(${a}, ${b})`;
+  return atom.op === "floor" ? `floor(${a!.includes(" ") ? `(${a})` : a} / ${b})` : `${atom.op}(${a}, ${b})`;
 }
 const productKey = (atoms: readonly Atom[]): string => atoms.map(atomKey).join("*");
 const termKey = ({ coefficient, atoms }: Term): string =>

@@ -6,18 +6,7 @@
  */
 
 import type { Dim } from "../graph/dim.ts";
-import {
-  addDims,
-  floorDim,
-  floorDivDims,
-  maxDims,
-  minDims,
-  modDims,
-  mulDims,
-  sameDim,
-  subDims,
-  truncDivDims,
-} from "../graph/dim.ts";
+import { floorDim, modDims, mulDims, sameDim, subDims, truncDivDims } from "../graph/dim.ts";
 import { intAttr } from "../graph/graph.ts";
 import { mapNd, type NdArray, zipNd } from "../graph/nd-array.ts";
 import type { DType } from "../graph/tensor.ts";
@@ -122,8 +111,6 @@ export const logical =
   (f: (a: boolean, b: boolean) => boolean): OnDims =>
   (a, b) =>
     typeof a === "number" && typeof b === "number" ? Number(f(a !== 0, b !== 0)) : undefined;
-
-export const onDims = { addDims, subDims, mulDims, maxDims, minDims, floorDivDims };
 
 export const Cast: OpRule = {
   infer: (c) => [{ ...sameAsInput(c)[0], dtype: dtypeFromOnnx(intAttr(c.node, "to", 1)) }],

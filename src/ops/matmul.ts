@@ -6,13 +6,12 @@
  */
 
 import type { Dim } from "../graph/dim.ts";
-import { mulDims } from "../graph/dim.ts";
 import { int, intAttr } from "../graph/graph.ts";
 import { int64Tensor } from "../graph/tensor.ts";
 import { broadcastShapes, dtypeOf, fail, shapeOf } from "./common.ts";
 import { sameDim } from "../graph/dim.ts";
 import type { Axes, Axis } from "./roles.ts";
-import { atom, hasHeight, hasRole, isHeight, isSpatial, showAxes } from "./roles.ts";
+import { atom, hasHeight, isHeight, isSpatial, showAxes } from "./roles.ts";
 import type { LiftContext, OpRule } from "./rule.ts";
 import { dealChannels } from "./views.ts";
 
@@ -156,12 +155,10 @@ export const MatMul: OpRule = {
     if (!b.constant && spatialKey(contracted) !== spatialKey(against)) {
       return c.refuse("E_MATMUL_PLANE", `contracts ${showAxes([contracted])} with ${showAxes([against])}`);
     }
-    const alone = [a, b].some(({ axes, constant }) => !constant && axes.slice(-2).some(isHeight));
-    const heightOutside = [a, b].some(({ axes }) => axes.slice(-2).some((axis) => isHeight(axis)));
-    if (alone && heightOutside && !matrixAxesSafe(a.axes, b.axes, b.constant)) {
+    if (!rowsStandAlone(a.axes, b.constant ? [] : b.axes)) {
       return c.refuse(
         "E_MATMUL_PLANE",
-        `multiplies planes of height by width (${showAxes(a.axes)} × ${showAxes(b.axes)})`,
+        `multiplies planes of the image (${showAxes(a.axes)} × ${showAxes(b.axes)})`,
       );
     }
     c.emit(c.names());
@@ -176,9 +173,16 @@ export const MatMul: OpRule = {
 const spatialKey = (axis: Axis): string =>
   axis.map((a) => (a.role === "H" || a.role === "W" ? a.role : "·")).join("");
 
-/** Depth may stand among the batch axes or as rows beside height only if a constant multiplies features. */
-const matrixAxesSafe = (a: Axes, b: Axes, constant: boolean): boolean =>
-  constant && !hasRole(a.at(-1), "H") && !hasHeight(b);
+/**
+ * Whether height only ever counts matrices: among batch axes, in the same place
+ * of both operands, or as the rows of the first beside a weight. Then so may depth.
+ */
+function rowsStandAlone(a: Axes, b: Axes): boolean {
+  if (b.length === 0) return !isHeight(a.at(-1));
+  const heights = (axes: Axes): string =>
+    axes.flatMap((axis, i) => (isHeight(axis) ? [i - axes.length] : [])).join();
+  return heights(a) === heights(b) && !a.slice(-2).some(isHeight);
+}
 
 /** x [N, C·H·W] × w [C·H·W, O]: the same head as Gemm's, written without a bias. */
 function liftHeadAsGemm(c: LiftContext, features: Axis): readonly Axes[] {
@@ -226,7 +230,7 @@ export const Einsum: OpRule = {
     };
     c.emit(c.names(), { attrs });
     const shape = c.outputs[0]!.shape!;
-    return [[...output].map((letter, i) => roles.get(letter) ?? atom("C", shape[i] ?? mulDims(1, 1)))];
+    return [[...output].map((letter, i) => roles.get(letter) ?? atom("C", shape[i] ?? 1))];
   },
 };
 

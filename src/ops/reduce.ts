@@ -35,7 +35,9 @@ function reduceValue(c: InferContext, join: (a: Dim, b: Dim) => Dim): readonly N
   return [{ dims: keepsDims(c) ? x.dims.map(() => 1) : [], data: [total] }];
 }
 
-export const reduce = (join?: "sum" | "product" | "max" | "min"): OpRule => ({
+const JOINS = { sum: addDims, product: mulDims, max: maxDims, min: minDims };
+
+export const reduce = (join?: keyof typeof JOINS): OpRule => ({
   infer(c) {
     const x = shapeOf(c, 0);
     const axes = x && axesIn(c, x.length);
@@ -48,7 +50,7 @@ export const reduce = (join?: "sum" | "product" | "max" | "min"): OpRule => ({
     return [{ dtype: dtypeOf(c, 0), shape }];
   },
 
-  value: (c) => join && reduceValue(c, { sum: addDims, product: mulDims, max: maxDims, min: minDims }[join]),
+  ...(join && { value: (c) => reduceValue(c, JOINS[join]) }),
 
   lift(c) {
     const { axes } = c.input(0);

@@ -153,7 +153,7 @@ describe("a lifted convolution is a dense Conv with the kernel in the centre pla
           await sameFunction(lower(unlowered).graph, reference, sizes);
         },
       ),
-      { numRuns: 1500 },
+      { numRuns: 60 },
     );
   const views = (c: ConvStage): Tap[][] => [0, 1, 2].map((view) => tapsOf(c, axesOf(c), view));
 

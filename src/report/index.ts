@@ -5,6 +5,13 @@
  */
 
 export { encodePng, type RgbImage } from "./image.ts";
-export { costsByKind, type KindCost, sizesFor } from "./lift-report.ts";
+export {
+  costsByKind,
+  type KindCost,
+  type LiftReport,
+  liftReport,
+  type NodeCost,
+  sizesFor,
+} from "./lift-report.ts";
 export { grid, montage, type MontageOptions, type Overlay } from "./montage.ts";
 export { type LayerSummary, type NetworkSummary, summarise } from "./summary.ts";

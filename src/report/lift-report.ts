@@ -9,8 +9,48 @@ import type { LiftKind } from "../ops/rule.ts";
 import { guessLayout, LIFT_KINDS } from "../lift/options.ts";
 import { lift, type Model, unlift } from "../model.ts";
 import { AcsconvError } from "../errors.ts";
-import type { NetworkSummary } from "./summary.ts";
+import type { NodeReport } from "../lift/walk.ts";
+import type { LayerSummary, NetworkSummary } from "./summary.ts";
 import { summarise } from "./summary.ts";
+
+/** A node of the 2D network, what it became, and what that costs. */
+export type NodeCost = NodeReport & Pick<LayerSummary, "parameters" | "multiplyAdds" | "activationBytes">;
+
+type Totals = Omit<NetworkSummary, "layers">;
+
+/** What lifting did and what it costs, before and after. */
+export interface LiftReport {
+  /** [D, H, W] that the figures are for. */
+  readonly size: readonly [number, number, number];
+  readonly before: Totals;
+  readonly after: Totals;
+  readonly nodes: readonly NodeCost[];
+  readonly warnings: readonly string[];
+}
+
+/**
+ * What lifting did to a model, node by node.
+ *
+ * @param size - [D, H, W] to reckon with
+ * @throws {@link AcsconvError} ("input") for a model that `lift` did not just make
+ */
+export function liftReport(
+  model: Model,
+  size: readonly [number, number, number] = usualSize(model),
+): LiftReport {
+  if (!model.lifted || !model.report) {
+    throw new AcsconvError("input", "Expected a model fresh from lift: files do not keep the report.");
+  }
+  const { source } = model.lifted;
+  const { layers: _, ...totalBefore } = summariseSlice(source, size);
+  const { layers, ...totalAfter } = summarise(model.graph, sizesFor(model.graph, size));
+  const costs = new Map(layers.map((layer) => [layer.output, layer]));
+  const nodes = model.report.nodes.map((node): NodeCost => {
+    const { parameters = 0, multiplyAdds, activationBytes } = costs.get(node.output) ?? {};
+    return { ...node, parameters, multiplyAdds, activationBytes };
+  });
+  return { size, before: totalBefore, after: totalAfter, nodes, warnings: model.report.warnings };
+}
 
 /** One line of the paper's Table 2, for this network. */
 export interface KindCost {
@@ -60,6 +100,19 @@ export function costsByKind(model: Model, size: readonly [number, number, number
     const { graph } = kind === (options.kind ?? "acs") ? model : lift(flat, { ...options, kind });
     return { kind, summary: summarise(graph, sizesFor(graph, size)) };
   });
-  const { graph } = flat;
-  return [{ kind: "2d", summary: summarise(graph, sizesFor(graph, size)) }, ...kinds];
+  return [{ kind: "2d", summary: summariseSlice(flat.graph, size) }, ...kinds];
+}
+
+/** One slice of the size asked for, also where the export has another size baked in, if the network takes it. */
+function summariseSlice(graph: Graph, size: readonly [number, number, number]): NetworkSummary {
+  const [image] = graph.inputs;
+  const shape = image?.shape ?? [];
+  const first = guessLayout(shape) === "NHWC" ? 1 : 2;
+  const asked = shape.with(first, size[1]).with(first + 1, size[2]);
+  try {
+    return summarise({ ...graph, inputs: [{ ...image!, shape: asked }] }, sizesFor(graph, size));
+  } catch (error) {
+    if (!(error instanceof AcsconvError)) throw error;
+    return summarise(graph, sizesFor(graph, size));
+  }
 }

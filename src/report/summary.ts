@@ -18,6 +18,8 @@ import type { Known } from "../ops/rule.ts";
 /** What one node costs. */
 export interface LayerSummary {
   readonly name: string;
+  /** Its first output. */
+  readonly output: string;
   readonly op: string;
   /** The kind of a lifted convolution. */
   readonly kind?: string;
@@ -65,6 +67,7 @@ export function summarise(graph: Graph, sizes: ReadonlyMap<string, number>): Net
     const activations = node.outputs.map((name) => bytesOf(types.get(name), number));
     return {
       name: node.name || node.outputs[0]!,
+      output: node.outputs[0]!,
       op: node.op,
       ...(node.op.startsWith("Lifted") && { kind: kindOf(node) }),
       ...(shape && { outputShape: shape }),
