@@ -1,8 +1,11 @@
 /** @file Tests in Chromium: `npm run test:browser`. */
 
+import { defaultServerConditions } from "vite";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
+  // package.json's "imports" then lead to src/ instead of dist/.
+  ssr: { resolve: { conditions: ["acsconv-source", ...defaultServerConditions] } },
   test: {
     include: ["test/browser/*.browser.test.ts"],
     testTimeout: 120_000,

@@ -15,6 +15,7 @@ import { readModel, writeModel } from "./onnx/files.ts";
 import { upgradeGraph } from "./onnx/upgrade.ts";
 import { groupsOf } from "./ops/geometry.ts";
 import { LIFTED_DOMAIN } from "./ops/lifted.ts";
+import { convolveBeforeResize } from "./passes/convolve-before-resize.ts";
 import { foldBatchNorm } from "./passes/fold-batch-norm.ts";
 import { foldConstants } from "./passes/fold-constants.ts";
 import { foldViews } from "./passes/fold-views.ts";
@@ -208,8 +209,9 @@ function optimise(graph: Graph, sizes: ReadonlyMap<string, number>): Graph {
     ...input,
     ...(input.shape && { shape: input.shape.map((dim) => substituteDim(dim, sizes)) }),
   }));
-  const folded = foldBatchNorm(dropUnused(dropIdentities(foldConstants(upgradeGraph({ ...graph, inputs })))));
-  return foldViews(lower(folded).graph);
+  const current = dropUnused(dropIdentities(foldConstants(upgradeGraph({ ...graph, inputs }))));
+  const plain = lower(convolveBeforeResize(foldBatchNorm(current))).graph;
+  return foldViews(plain);
 }
 
 /** Nodes that ONNX Runtime's WebGPU provider cannot run in 3D (measured with 1.30: grouped Conv, ConvTranspose). */

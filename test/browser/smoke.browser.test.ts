@@ -12,6 +12,8 @@ import { fileURLToPath } from "node:url";
 import { chromium, type Browser, type Page } from "playwright-core";
 import { build, defaultClientConditions, preview, type InlineConfig, type PreviewServer } from "vite";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { encodePng, montage } from "../../src/report/index.ts";
+import { readVolume } from "../../src/volume/index.ts";
 import type { Checks } from "./page/main.ts";
 
 declare const checks: Checks;
@@ -30,7 +32,7 @@ beforeAll(async () => {
     configFile: false,
     logLevel: "warn",
     root: here("./page"),
-    publicDir: here("../fixtures/models"),
+    publicDir: here("../fixtures"),
     resolve: { conditions: ["acsconv-source", ...defaultClientConditions] },
     build: { outDir: join(folder, "dist"), emptyOutDir: true, target: "esnext", chunkSizeWarningLimit: 1000 },
     preview: {
@@ -77,14 +79,40 @@ test.each([
 });
 
 test.each([
+  { name: "unet", expected: "y3_acs", lifting: {} },
+  { name: "deeplab_dynamic", expected: "y3_acs", lifting: {} },
+  { name: "shufflenet", expected: "y3_acs", lifting: {} },
+  { name: "convnext", expected: "y3_acs", lifting: {} },
+  { name: "resnext", expected: "y3_mean", lifting: { kind: "mean-acs" } },
+  { name: "mobilenet_v2", expected: "y3_i3d", lifting: { kind: "i3d" } },
+] as const)("$name, lifted here, gives PyTorch's $expected", async ({ name, expected, lifting }) => {
+  const apart = await page.evaluate(([model, key, how]) => checks.lift(model, key, how, { device: "wasm" }), [
+    name,
+    expected,
+    lifting,
+  ] as const);
+  expect(apart).toBeLessThanOrEqual(1e-4);
+});
+
+test("a scan is read and drawn as in Node", async () => {
+  const path = "t1-kmeans/KmeansTest_T1UCharRaw.nii.gz";
+  const { grid, channels, sum, png } = await page.evaluate((file) => checks.draw(file), path);
+  const volume = await readVolume(here(`../fixtures/${path}`));
+  expect(volume).toMatchObject(grid);
+  expect(channels).toBe(1);
+  expect(sum).toBe(volume.data.reduce((total, value) => total + value, 0));
+  expect(Uint8Array.from(png)).toEqual(encodePng(montage(volume)));
+});
+
+test.each([
   {
-    url: "unet.onnx",
+    url: "models/unet.onnx",
     options: {},
     message: /Input "input": expected float32 \[1, 1, 16, 16\], found float32 \[1\]/,
   },
   { url: "index.html", options: {}, message: /ONNX Runtime cannot load the model on cpu: .*[^.]\.$/ },
   {
-    url: "unet.onnx",
+    url: "models/unet.onnx",
     options: { device: "cuda" },
     message: /Device "cuda" cannot be used here: .*wasm and webgpu/,
   },

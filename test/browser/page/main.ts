@@ -1,10 +1,18 @@
 /** @file What the browser test asks of this page: functions on `window.checks`, each returning plain data. */
 
-import { createSession, type SessionOptions } from "../../../src/run/session.ts";
-import type { RunTensor } from "../../../src/run/tensor.ts";
+import {
+  createSession,
+  lift,
+  load,
+  type LiftOptions,
+  type RunTensor,
+  type SessionOptions,
+} from "../../../src/index.ts";
+import { encodePng, montage } from "../../../src/report/index.ts";
+import { readVolume } from "../../../src/volume/index.ts";
 import { readNpz } from "../../helpers/npz.ts";
 
-const download = async (url: string): Promise<Uint8Array> =>
+const download = async (url: string): Promise<Uint8Array<ArrayBuffer>> =>
   new Uint8Array(await (await fetch(url)).arrayBuffer());
 
 const largest = (values: Float32Array): number => values.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
@@ -20,11 +28,29 @@ export const checks = {
 
   /** Runs a fixture's 2D model, twice at once, and compares with PyTorch. */
   async run(name: string, options: SessionOptions) {
-    const { x2, y2 } = readNpz(await download(`${name}.npz`));
-    const session = await createSession(await download(`${name}.onnx`), options);
+    const { x2, y2 } = readNpz(await download(`models/${name}.npz`));
+    const session = await createSession(await download(`models/${name}.onnx`), options);
     const results = await Promise.all([session.run({ input: x2! }), session.run({ input: x2! })]);
     await session.dispose();
     return { inputs: session.inputs, differences: results.map(({ output }) => difference(output!, y2!)) };
+  },
+
+  /** Loads a fixture's 2D model, lifts it and compares with what PyTorch makes of a volume. */
+  async lift(name: string, expected: string, lifting: LiftOptions, options: SessionOptions) {
+    const { x3, [expected]: y3 } = readNpz(await download(`models/${name.replace("_dynamic", "")}.npz`));
+    const model = lift(await load(new Blob([await download(`models/${name}.onnx`)])), lifting);
+    const { output } = await model.run({ input: x3! }, options);
+    await model.dispose();
+    return difference(output!, y3!);
+  },
+
+  /** A scan from a file that the user chose, and the bytes of a picture of it. */
+  async draw(path: string) {
+    const volume = await readVolume(new File([await download(path)], path));
+    const { shape, spacing, origin, direction, channels, data } = volume;
+    const sum = data.reduce((total, value) => total + value, 0);
+    const png = Array.from(encodePng(montage(volume)));
+    return { grid: { shape, spacing, origin, direction }, channels, sum, png };
   },
 
   /** The message of the error that opening and running a model ends in. */
