@@ -1,4 +1,3 @@
-// @ts-check
 /**
  * @file The two ways through a volume: slice by slice with the 2D network, and as a whole with the lifted one.
  * Both give their maps on the same grid, so that they can be compared voxel by voxel.
@@ -41,7 +40,7 @@ export async function runVolume(model3d, image) {
  * @returns {Promise<Record<string, Volume>>} as from {@link runVolume}
  */
 export async function runSlices(model2d, image, tell) {
-  const [depth, height, width] = image.shape;
+  const [depth, height] = image.shape;
   /** @type {Record<string, Volume>} */
   const maps = {};
   for (let first = 0; first < depth; first += SLICES_AT_ONCE) {

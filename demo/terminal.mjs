@@ -1,4 +1,3 @@
-// @ts-check
 /** @file What the demo says, and how long things take. */
 
 import { spawnSync } from "node:child_process";
@@ -31,7 +30,21 @@ export function run(words) {
   if (status !== 0) process.exit(status ?? 1);
 }
 
-const LABEL_WIDTH = 34;
+/**
+ * A table: first column to the left, the others to the right.
+ *
+ * @param {readonly (readonly string[])[]} rows - of equal length
+ */
+export function table(rows) {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  for (const [first, ...others] of rows) {
+    const cells = others.map((cell, i) => cell.padStart(widths[i + 1]));
+    say([first.padEnd(widths[0]), ...cells].join("   "));
+  }
+}
+
+/** So that times stand under one another. */
+const LABEL_WIDTH = 24;
 
 /**
  * Says how long work takes; on a terminal also while it lasts, and how far it is.
@@ -43,17 +56,13 @@ const LABEL_WIDTH = 34;
 export async function timed(label, work) {
   const start = performance.now();
   let progress = "";
-  const line = () => {
-    const seconds = ((performance.now() - start) / 1000).toFixed(1);
-    return `${label.padEnd(LABEL_WIDTH)}${seconds} s  ${progress}`;
-  };
-  const redraw = () => process.stdout.write(`\r${line()}`);
+  const line = () => `${label.padEnd(LABEL_WIDTH)}  ${((performance.now() - start) / 1000).toFixed(1)} s`;
+  const redraw = () => process.stdout.write(`\r${line()}  ${progress}`);
   const ticks = process.stdout.isTTY ? setInterval(redraw, 100) : undefined;
   const result = await work((done, total) => {
     progress = `${done}/${total}`;
   });
   clearInterval(ticks);
-  progress = " ".repeat(progress.length);
-  say((ticks ? "\r" : "") + line().trimEnd() + (ticks ? progress : ""));
+  say(ticks ? `\r\u001B[K${line()}` : line());
   return result;
 }

@@ -1,4 +1,3 @@
-// @ts-check
 /** @file Small things done to volumes, beyond what acsconv/volume has. */
 
 import { cropTo, orientationOf, withData } from "acsconv/volume";
@@ -31,21 +30,6 @@ export function cropToBrighter(volume, threshold) {
     volume,
     start,
     map3(start, (from, axis) => most[axis] - from + 1),
-  );
-}
-
-/**
- * The volume without its outermost millimetres.
- *
- * @param {Volume} volume
- * @param {number} mm
- */
-export function trim(volume, mm) {
-  const start = map3(volume.spacing, (spacing) => mm / spacing);
-  return cropTo(
-    volume,
-    start,
-    map3(volume.shape, (size, axis) => size - 2 * start[axis]),
   );
 }
 
