@@ -80,9 +80,9 @@ export default defineConfig({
     "typescript/no-misused-spread": "off",
     // fast-check is imported as `fc`, as its documentation does.
     "import/no-named-as-default-member": "off",
-    // Tables of cases decide what a test expects; and fast-check's `assert` expects too.
+    // Tables of cases decide what a test expects; fast-check's `assert` and helpers named expect… expect too.
     "vitest/no-conditional-expect": "off",
-    "vitest/expect-expect": ["error", { assertFunctionNames: ["expect", "fc.assert"] }],
+    "vitest/expect-expect": ["error", { assertFunctionNames: ["expect", "expect*", "fc.assert"] }],
   },
   overrides: [...importDirection, { files: ["**/*.test.ts"], rules: { "no-restricted-imports": "off" } }],
 });

@@ -8,7 +8,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: ["acsconv-source", ...defaultServerConditions] } },
   test: {
     include: ["test/browser/*.browser.test.ts"],
-    testTimeout: 120_000,
+    testTimeout: 60_000,
     hookTimeout: 120_000,
   },
 });

@@ -1,6 +1,6 @@
 """Exports a zoo of 2D networks to ONNX, with inputs and PyTorch's outputs beside them.
 
-    /usr/bin/python3 oracle/export_zoo.py --out DIR [--only resnet18 unet_pad …]
+    /usr/bin/python3 oracle/export_zoo.py --out DIR [--only resnet18 unet_pad …] [--opset 17]
 
 Writes NAME_{static,dynamic}_{13,17}.onnx, NAME.npz (x2 → y2 at the exported size; x2b → y2b, batch 2 at
 another size, where the network takes one) and manifest.json, which grows network by network.
@@ -155,7 +155,7 @@ def first_line(error):
 
 
 @torch.no_grad()
-def export_net(net, out):
+def export_net(net, out, opsets):
     """All files of one network; returns its manifest entries."""
     shape = (1, net.channels, net.size, net.size)
     model = prepare(net.name, net.build(), shape)
@@ -173,7 +173,7 @@ def export_net(net, out):
             print(f"{net.name:32} takes one size only: {first_line(error)}", flush=True)
     entries = []
     for dynamic in (False, True):
-        for opset in OPSETS:
+        for opset in opsets:
             form = "dynamic" if dynamic else "static"
             entry = {"name": net.name, "file": None, "dynamic": dynamic, "opset": opset, "inputShape": list(shape),
                      "outputs": {"output": list(y.shape)}, "liftable": net.liftable, "reason": net.reason,
@@ -207,6 +207,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--only", nargs="+", metavar="NAME", help="export these networks only")
+    parser.add_argument("--opset", nargs="+", type=int, choices=OPSETS, default=OPSETS, help="default: both")
     args = parser.parse_args()
     unknown = set(args.only or []) - {net.name for net in NETS}
     if unknown:
@@ -219,7 +220,7 @@ def main():
             continue
         start = time.time()
         try:
-            entries = export_net(net, args.out)
+            entries = export_net(net, args.out, args.opset)
         except Exception as error:
             print(f"{net.name:32} FAILED {first_line(error)}", flush=True)
             continue

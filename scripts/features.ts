@@ -80,7 +80,7 @@ const DEVICES: Record<Device, { where: string; tested: string }> = {
   wasm: { where: "browsers", tested: "`npm run test:browser`, Chromium with 1 and 2 threads" },
   webgpu: {
     where: "browsers; Node, on Linux with a Vulkan driver",
-    tested: "`npm run test:browser`, Chromium on a software adapter, 2D networks; no real GPU yet",
+    tested: "`npm run test:browser`, Chromium on a software adapter; no real GPU yet",
   },
   cuda: {
     where: "Node on Linux x64 with CUDA 12 and cuDNN 9",
@@ -132,8 +132,9 @@ stride, so that no holes appear. They have no soft form (channels are dealt as i
 ## Where we differ from the authors' package
 
 The authors' Python package [ACSConv](https://github.com/M3DV/ACSConv) (compared at 95dc860) is the reference for
-ordinary cases: odd kernels with "same" padding and any stride give the same numbers. Ours follows one definition
-everywhere, a 3D convolution whose K³ kernel is zero off the centre plane, and so differs where the package leaves it:
+ordinary cases: odd kernels, with any padding and stride undilated, with "same" padding dilated, give the same numbers.
+Ours follows one definition everywhere, a 3D convolution whose K³ kernel is zero off the centre plane, and so differs
+where the package leaves it:
 
 ${table(
   ["case", "ACSConv", "acsconv"],

@@ -75,6 +75,27 @@ export async function checkWritable(path: string): Promise<void> {
   });
 }
 
+/**
+ * Makes sure that what is read and what is written are different files: nothing is replaced by mistake.
+ *
+ * @throws {@link AcsconvError} `input`
+ */
+export async function checkApart(paths: readonly string[]): Promise<void> {
+  const { realpath } = builtin("node:fs/promises");
+  const seen = new Map<string, string>();
+  for (const path of paths) {
+    const file = await realpath(path).catch(() => builtin("node:path").resolve(path));
+    const other = seen.get(file);
+    if (other !== undefined) {
+      throw new AcsconvError(
+        "input",
+        `"${other}" would be replaced by what is written to "${path}": choose another name.`,
+      );
+    }
+    seen.set(file, path);
+  }
+}
+
 const asideOf = (path: string): string => `${path}.${builtin("node:crypto").randomUUID()}.tmp`;
 
 /** What is there already has to be a file: a rename would replace a device or a pipe. */

@@ -14,6 +14,7 @@ import type { ModelSource } from "./onnx/files.ts";
 import { readModel, writeModel } from "./onnx/files.ts";
 import { upgradeGraph } from "./onnx/upgrade.ts";
 import { groupsOf } from "./ops/geometry.ts";
+import { requireRoom } from "./ops/infer.ts";
 import { LIFTED_DOMAIN } from "./ops/lifted.ts";
 import { convolveBeforeResize } from "./passes/convolve-before-resize.ts";
 import { foldBatchNorm } from "./passes/fold-batch-norm.ts";
@@ -43,6 +44,8 @@ export class Model {
   /** What lifting did, node by node; absent for models read from files. */
   readonly report: Pick<LiftedGraph, "nodes" | "warnings"> | undefined;
   #current: Current | undefined;
+  /** Sizes found to be large enough. */
+  readonly #roomy = new Set<string>();
 
   constructor(graph: Graph, lifted?: Model["lifted"], report?: Model["report"]) {
     this.graph = graph;
@@ -81,6 +84,7 @@ export class Model {
    */
   async session({ size, ...options }: SessionOptions & { size?: Size3 } = {}): Promise<Session> {
     const sizes = new Map(size && (["D", "H", "W"] as const).map((name, i) => [name, size[i]!]));
+    if (size) this.#requireRoom(sizes);
     return this.#open(sizes, options);
   }
 
@@ -111,11 +115,20 @@ export class Model {
     const tensors = Object.fromEntries(
       Object.entries(feeds).map(([name, feed]) => [name, "dims" in feed ? feed : tensorOfVolume(feed)]),
     );
-    const current = this.#sessionFor(sizesOf(this.inputs, tensors), options);
+    const sizes = sizesOf(this.inputs, tensors);
+    this.#requireRoom(sizes);
+    const current = this.#sessionFor(sizes, options);
     const wanted = { ...(fetch && { fetch }), ...(transfer && { transfer }), ...(signal && { signal }) };
     const result = current.session.then((session) => session.run(tensors, wanted));
     current.last = result.catch(() => undefined);
     return result;
+  }
+
+  #requireRoom(sizes: ReadonlyMap<string, number>): void {
+    const key = [...sizes].join();
+    if (this.#roomy.has(key) || !isLifted(this.graph)) return;
+    requireRoom(this.graph, sizes);
+    this.#roomy.add(key);
   }
 
   #sessionFor(sizes: ReadonlyMap<string, number>, options: SessionOptions): Current {
@@ -201,10 +214,11 @@ export function unlift(model: Model): Model {
   return new Model({ ...source, initializers });
 }
 
+const isLifted = (graph: Graph): boolean => graph.nodes.some(({ domain }) => domain === LIFTED_DOMAIN);
+
 /** Plain ONNX for inference, at the given sizes of D, H and W where they are known. */
 function optimise(graph: Graph, sizes: ReadonlyMap<string, number>): Graph {
-  const lifted = graph.nodes.some(({ domain }) => domain === LIFTED_DOMAIN);
-  if (!lifted) return graph;
+  if (!isLifted(graph)) return graph;
   const inputs = graph.inputs.map((input) => ({
     ...input,
     ...(input.shape && { shape: input.shape.map((dim) => substituteDim(dim, sizes)) }),

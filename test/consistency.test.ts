@@ -35,7 +35,7 @@ async function runSaved(model: Model, x: Floats): Promise<Floats> {
 /** An image as the network was exported for; where it takes any, two of unequal sides. */
 function imageFor(model: Model, seed = 1): Floats {
   const sizes = model.inputs[0]!.shape!.map((dim, axis) =>
-    typeof dim === "number" ? dim : [2, 3, 24, 32][axis]!,
+    typeof dim === "number" ? dim : [2, 3, 32, 40][axis]!,
   );
   return random(sizes, seed);
 }
@@ -63,17 +63,20 @@ describe.each(NETWORKS)("%s", (name) => {
     for (const slice of found) expect(relativeDeviation(slice, flat)).toBeLessThan(CLOSE);
   });
 
-  // 37 and 40: depth, or what plays its part, is halved with remainders and without.
-  test.each(AXES.flatMap((axis, i) => [37, 40].map((n) => [axis, n, i] as const)))(
-    "one view, %s constant over %i voxels: every slice is the 2D network's",
-    async (_, n, axis) => {
+  test.each(AXES.map((axis, i) => [axis, i] as const))(
+    "one view, %s constant: every slice is the 2D network's",
+    async (_, axis) => {
       const model = await network(name);
       const image = imageFor(model);
       const flat = await runSaved(model, image);
-      for (const options of [oneView(axis), { kind: "2.5d", view: VIEWS[axis]! } as const]) {
-        for (const slice of slices(await runSaved(lift(model, options), repeated(image, axis, n)), axis)) {
-          expect(relativeDeviation(slice, flat)).toBeLessThan(CLOSE);
-        }
+      // 37 voxels are halved with remainders, 40 without.
+      const lifts = [
+        [37, oneView(axis)],
+        [40, { kind: "2.5d", view: VIEWS[axis]! }],
+      ] as const;
+      for (const [voxels, options] of lifts) {
+        const y = await runSaved(lift(model, options), repeated(image, axis, voxels));
+        for (const slice of slices(y, axis)) expect(relativeDeviation(slice, flat)).toBeLessThan(CLOSE);
       }
     },
   );
@@ -108,7 +111,7 @@ describe.each(NETWORKS)("%s", (name) => {
 
 /** A volume of unequal sides that every tiny network takes (batch 1). */
 const volumeFor = (model: Model, channels = model.inputs[0]!.shape![1] as number, batch = 1): Floats =>
-  random([batch, channels, 40, 24, 32], 3);
+  random([batch, channels, 36, 32, 40], 3);
 
 const PAIRS = NETWORKS.filter((name) => NETWORKS.includes(`${name}_dynamic`));
 
@@ -117,8 +120,8 @@ describe.each(PAIRS)("%s: the static and the dynamic export lift to one function
     const models = [await network(name), await network(`${name}_dynamic`)];
     const channels = models[0]!.inputs[0]!.shape![1] as number;
     for (const sizes of [
-      [40, 24, 32],
-      [35, 26, 45],
+      [36, 32, 40],
+      [35, 42, 37],
     ]) {
       const x = random([2, channels, ...sizes], 4);
       const [fixed, dynamic] = await Promise.all(models.map((model) => run(lift(model, { kind }), x)));

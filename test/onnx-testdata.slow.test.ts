@@ -1,7 +1,7 @@
 /**
  * @file ONNX's own conformance models (Debian: libonnx-testdata): each is read, written and read again,
  * and still gives its reference outputs in ONNX Runtime, as it is and upgraded to operator set 18,
- * wherever the original does. Set ONNX_TESTDATA to a folder of `<group>/<model>/model.onnx` elsewhere.
+ * wherever the original does; and what inference says of any value, inner ones too, is so. Set ONNX_TESTDATA to a folder of `<group>/<model>/model.onnx` elsewhere.
  */
 
 import { fork, type ChildProcess } from "node:child_process";
@@ -12,6 +12,7 @@ import { isDeepStrictEqual } from "node:util";
 import { fromBinary } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 import { AcsconvError, messageOf } from "../src/errors.ts";
+import { evaluateDim } from "../src/graph/dim.ts";
 import { opsetOf, type Graph } from "../src/graph/graph.ts";
 import { numbersOf, type Tensor } from "../src/graph/tensor.ts";
 import { decodeModel } from "../src/onnx/decode.ts";
@@ -19,6 +20,8 @@ import { decodeTensor } from "../src/onnx/decode-tensor.ts";
 import { encodeModel } from "../src/onnx/encode.ts";
 import { TensorProtoSchema } from "../src/onnx/onnx_pb.ts";
 import { upgradeGraph } from "../src/onnx/upgrade.ts";
+import { inferTypes } from "../src/ops/infer.ts";
+import type { Known } from "../src/ops/rule.ts";
 
 const FOLDER = process.env.ONNX_TESTDATA ?? "/usr/share/libonnx-testdata/data";
 /** Those of ONNX's own backend tests. */
@@ -33,6 +36,9 @@ interface Value {
   readonly dims: readonly number[];
 }
 type Answer = { readonly outputs: Value[] } | { readonly error: string };
+
+/** Larger graphs are run for their outputs only. */
+const TRANSPARENT_NODES = 120;
 
 /** A process that runs models, replaced when one of them crashes it. */
 class Runner {
@@ -115,13 +121,110 @@ class Counts {
   run = 0;
   upgraded = 0;
   rescued = 0;
+  /** Models whose outputs all have shapes known to the last size; values seen, and those of known shapes. */
+  readonly inferred = { complete: 0, values: 0, known: 0 };
+  /** Models with outputs whose sizes are not known, by their operators. */
+  readonly open = new Map<string, string[]>();
   readonly excluded = new Map<string, string[]>();
   readonly failures: string[] = [];
+
+  notInferred(model: string, { nodes }: Graph): void {
+    const ops = [...new Set(nodes.map(({ op }) => op))].slice(0, 4).join(" ");
+    this.open.set(ops, [...(this.open.get(ops) ?? []), model]);
+  }
 
   exclude(model: string, why: string): void {
     const reason = why.replaceAll(/\d+|'[^']*'|\([^)]*\)/g, "…").slice(0, 90);
     this.excluded.set(reason, [...(this.excluded.get(reason) ?? []), model]);
   }
+}
+
+/** Every tensor of the graph as an output; types are ONNX Runtime's to find. */
+function transparent(graph: Graph, types: ReadonlyMap<string, Known>): Graph {
+  const declared = new Set(graph.outputs.map(({ name }) => name));
+  const inner = graph.nodes.flatMap(({ outputs }) =>
+    outputs.filter((name) => name && !declared.has(name) && types.get(name)?.dtype !== undefined),
+  );
+  return { ...graph, outputs: [...graph.outputs, ...inner.map((name) => ({ name }))] };
+}
+
+/** What inference claims of values (with the input's sizes put in for symbols) and what is not so. */
+function falseClaims(
+  types: ReadonlyMap<string, Known>,
+  sizes: ReadonlyMap<string, number>,
+  values: readonly Value[],
+) {
+  const wrong: string[] = [];
+  let complete = 0;
+  for (const { name, type, dims, data } of values) {
+    const known = types.get(name);
+    const shape = known?.shape?.map((dim) => evaluateDim(dim, sizes));
+    if (shape?.every((n) => n !== undefined)) complete += 1;
+    if (known?.dtype !== undefined && known.dtype !== type)
+      wrong.push(`${name} is ${type}, not ${known.dtype}`);
+    const agrees =
+      !shape || (shape.length === dims.length && shape.every((n, i) => n === undefined || n === dims[i]));
+    if (!agrees) wrong.push(`${name} is of [${dims.join()}], not [${shape.join()}]`);
+    const elements = known?.value && Array.from(known.value.data, (dim) => evaluateDim(dim, sizes));
+    if (!elements?.every((e) => e !== undefined) || !(data instanceof Uint8Array)) continue;
+    const actual = numbersOf({ dtype: type as Tensor["dtype"], dims, bytes: data });
+    const off = elements.findIndex((e, at) => {
+      const a = actual[at]!;
+      return !(Object.is(a, e) || a === e || Math.abs(a - e) <= ATOL + RTOL * Math.abs(e));
+    });
+    if (off >= 0 || elements.length !== actual.length)
+      wrong.push(`${name} has other elements: ${actual[off]}, not ${elements[off]}`);
+  }
+  return { complete, wrong };
+}
+
+/** Integers and scalars that the tests feed (axes, sizes, pads …), as the constants that they are in networks. */
+function withSettings(graph: Graph, feeds: readonly Tensor[]): Graph {
+  const small = (tensor: Tensor | undefined): boolean =>
+    tensor !== undefined && tensor.dims.length <= 1 && tensor.bytes.length <= 512 && !tensor.strings;
+  const settings = graph.inputs.flatMap(({ name }, i) =>
+    small(feeds[i]) ? [[name, feeds[i]!] as const] : [],
+  );
+  const fed = new Set(settings.map(([name]) => name));
+  return {
+    ...graph,
+    inputs: graph.inputs.filter(({ name }) => !fed.has(name)),
+    initializers: new Map([...graph.initializers, ...settings]),
+  };
+}
+
+/** Holds inference to what ONNX Runtime computes. */
+async function checkInference(
+  name: string,
+  graph: Graph,
+  tensors: readonly Tensor[],
+  runner: Runner,
+  counts: Counts,
+): Promise<void> {
+  const feeds = tensors.map((tensor, i) => toValue(graph.inputs[i]!.name, tensor));
+  const sizes = new Map<string, number>();
+  graph.inputs.forEach(({ shape }, i) => {
+    shape?.forEach((dim, axis) => {
+      if (typeof dim !== "number" && tensors[i]) sizes.set(dim.key, tensors[i].dims[axis]!);
+    });
+  });
+  const types = inferTypes(graph);
+  const whole = graph.nodes.length <= TRANSPARENT_NODES ? transparent(graph, types) : graph;
+  let answer = await runner.run(concat(encodeModel(whole)), feeds);
+  if ("error" in answer) answer = await runner.run(concat(encodeModel(graph)), feeds);
+  if ("error" in answer) return;
+  const outputs = new Set(graph.outputs.map((output) => output.name));
+  const [own, all] = [answer.outputs.filter((value) => outputs.has(value.name)), answer.outputs];
+  const better = inferTypes(withSettings(graph, tensors));
+  for (const known of [types, better]) {
+    counts.failures.push(
+      ...falseClaims(known, sizes, all).wrong.map((claim) => `${name}: inferred: ${claim}`),
+    );
+  }
+  counts.inferred.values += all.length;
+  counts.inferred.known += falseClaims(better, sizes, all).complete;
+  if (falseClaims(better, sizes, own).complete === own.length) counts.inferred.complete += 1;
+  else counts.notInferred(name, graph);
 }
 
 async function check(path: string, runner: Runner, counts: Counts): Promise<void> {
@@ -147,10 +250,12 @@ async function check(path: string, runner: Runner, counts: Counts): Promise<void
     return counts.exclude(name, "inputs or outputs that are no tensors");
   }
   const expected = await readTensors(data, "output");
-  const feeds = (await readTensors(data, "input")).map((tensor, i) => toValue(graph.inputs[i]!.name, tensor));
+  const tensors = await readTensors(data, "input");
+  const feeds = tensors.map((tensor, i) => toValue(graph.inputs[i]!.name, tensor));
   const runs = async (model: Uint8Array): Promise<string | undefined> =>
     difference(await runner.run(model, feeds), expected);
   const newer = upgraded && (await runs(concat(encodeModel(upgraded))));
+  if (upgraded) await checkInference(name, upgraded, tensors, runner, counts);
 
   const original = await runs(bytes);
   if (original !== undefined) {
@@ -196,6 +301,11 @@ test(
     console.log(
       `${counts.parsed} parsed, ${counts.written} written, ${counts.run} run equal, ` +
         `${counts.upgraded} run equal after upgradeGraph (and ${counts.rescued} that do not run before), of ${total}`,
+    );
+    const { complete, values, known } = counts.inferred;
+    console.log(
+      `inferred: every output's shape of ${complete} models, ${known} of ${values} values; not: ` +
+        [...counts.open].map(([ops, models]) => `${ops} (${models.length}: ${models[0]})`).join(", "),
     );
     for (const [reason, models] of [...counts.excluded].sort(([, a], [, b]) => b.length - a.length)) {
       console.log(

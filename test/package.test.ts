@@ -78,7 +78,7 @@ export const picture: number = montage(scan).width + costsByKind(model, [8, 8, 8
 lift(model, { kind: "4d" });
 `,
   );
-  run(tsc, "-p", "tsconfig.json");
+  expect(run(tsc, "-p", "tsconfig.json")).toBe("");
 });
 
 test("a bundler makes a browser's script of it, without complaint and without Node's modules", async () => {
@@ -99,17 +99,18 @@ globalThis.entries = [${ENTRIES.map((_, i) => `entry${i}`).join()}];`,
       outDir: join(folder, "bundle"),
       target: "esnext",
       chunkSizeWarningLimit: 1000,
-      rollupOptions: { input: join(folder, "page.mjs") },
+      rolldownOptions: { input: join(folder, "page.mjs") },
     },
   });
   expect(complaints).toEqual([]);
   const scripts = filesUnder("bundle").filter((path) => path.endsWith(".js"));
   expect(scripts.length).toBeGreaterThan(0);
-  for (const script of scripts) {
-    const text = readFileSync(join(folder, "bundle", script), "utf8");
-    expect(text, script).not.toMatch(/(import|from)\s*\(?["'`]node:/);
-    expect(text, script).not.toContain('onnxruntime-node"');
-  }
+  const importing = scripts.filter((script) =>
+    /(import|from)\s*\(?["'`](node:|onnxruntime-node)/.test(
+      readFileSync(join(folder, "bundle", script), "utf8"),
+    ),
+  );
+  expect(importing).toEqual([]);
 });
 
 test("the command runs", () => {

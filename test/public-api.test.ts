@@ -100,8 +100,17 @@ const SURFACE: Readonly<Record<string, { values: string[]; types: string[] }>> =
     types: ["Attr", "Attrs", "DType", "Dim", "Graph", "Node", "Numbers", "Tensor", "ValueInfo", "ValueType"],
   },
   "./report": {
-    values: ["costsByKind", "encodePng", "grid", "montage", "sizesFor", "summarise"],
-    types: ["KindCost", "LayerSummary", "MontageOptions", "NetworkSummary", "Overlay", "RgbImage"],
+    values: ["costsByKind", "encodePng", "grid", "liftReport", "montage", "sizesFor", "summarise"],
+    types: [
+      "KindCost",
+      "LayerSummary",
+      "LiftReport",
+      "MontageOptions",
+      "NetworkSummary",
+      "NodeCost",
+      "Overlay",
+      "RgbImage",
+    ],
   },
   "./volume": {
     values: [
@@ -120,6 +129,7 @@ const SURFACE: Readonly<Record<string, { values: string[]; types: string[] }>> =
       "plainGrid",
       "pointOf",
       "rasAffine",
+      "readNpy",
       "readNpz",
       "readVolume",
       "reorient",

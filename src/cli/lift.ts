@@ -1,7 +1,7 @@
 /** @file `acsconv lift`: a 2D network in, a 3D network out, and a report of what became of it. */
 
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { checkWritable, writeFiles } from "../files.ts";
+import { checkApart, checkWritable, writeFiles } from "../files.ts";
 import { LIFT_KINDS, type LiftOptions, type Model, lift, load } from "../index.ts";
 import { bytes, compact } from "../report/figures.ts";
 import { liftReport } from "../report/lift-report.ts";
@@ -95,6 +95,7 @@ export function addLift(program: Command): void {
 }
 
 async function run(path: string, flags: LiftFlags): Promise<void> {
+  await checkApart([path, flags.out, ...(flags.report === undefined ? [] : [flags.report])]);
   await checkWritable(flags.out);
   if (flags.report !== undefined) await checkWritable(flags.report);
   const model2d = await load(path);

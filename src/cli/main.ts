@@ -7,16 +7,16 @@ import { exitCodeOf } from "./errors.ts";
 import { createProgram } from "./program.ts";
 
 // However the process ends, it leaves nothing half-written behind.
-process.on("exit", () => {
+const removeUnfinished = (): void => {
   for (const path of unfinishedFiles) rmSync(path, { force: true });
-});
-for (const [signal, code] of [
-  ["SIGINT", 130],
-  ["SIGTERM", 143],
-] as const) {
-  process.on(signal, () => {
+};
+process.on("exit", removeUnfinished);
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => {
+    removeUnfinished();
     if (process.stderr.isTTY) process.stderr.write("\n");
-    process.exit(code);
+    // Not exit(): that waits for the network at work in another thread, and tears it down with a crash.
+    process.kill(process.pid, signal);
   });
 }
 // `acsconv … | head` closes the pipe early: no reason to complain.

@@ -182,15 +182,18 @@ describe("acsconv predict", () => {
   });
 
   test.each([
-    [["predct"], /unknown command 'predct'\n\(Did you mean predict\?\)/],
-    [["predict", "m", "s", "-o", "x", "--pach", "4"], /unknown option '--pach'\n\(Did you mean --patch\?\)/],
+    [["predct"], /unknown command 'predct'; did you mean predict\? \(see "acsconv --help"\)\.$/m],
+    [
+      ["predict", "m", "s", "-o", "x", "--pach", "4"],
+      /unknown option '--pach'; did you mean --patch\? \(see "acsconv predict --help"\)\.$/m,
+    ],
     [
       ["predict", "m", "s", "-o", "x", "--patch", "4,x"],
-      /argument '4,x' is invalid\. Expected depth,height,width/,
+      /argument '4,x' is invalid: expected depth,height,width/,
     ],
-    [["predict", "m", "s", "-o", "x", "--overlap", "1"], /Expected a number from 0 to below 1/],
-    [["predict", "m", "s", "-o", "x", "--window", "5,1"], /Expected a lower and a higher intensity/],
-    [["predict", "m", "s", "-o", "x", "--device", "tpu"], /Allowed choices are cpu, cuda/],
+    [["predict", "m", "s", "-o", "x", "--overlap", "1"], /expected a number from 0 to below 1/],
+    [["predict", "m", "s", "-o", "x", "--window", "5,1"], /expected a lower and a higher intensity/],
+    [["predict", "m", "s", "-o", "x", "--device", "tpu"], /allowed choices are cpu, cuda/],
   ])("explains a wrong command line: %j", async (args, message) => {
     expect(await acsconv(...args)).toBe(2);
     expect(stderr).toMatch(/^acsconv: /);

@@ -2,7 +2,7 @@
 
 import { type Command, Option } from "commander";
 import { AcsconvError } from "../errors.ts";
-import { checkWritable, writeFiles } from "../files.ts";
+import { checkApart, checkWritable, writeFiles } from "../files.ts";
 import { type Device, type Model, load } from "../index.ts";
 import {
   type Normalization,
@@ -129,6 +129,7 @@ async function predict(modelPath: string, scans: readonly string[], flags: Predi
         "--preview names one picture, but there are several scans: leave it out.",
       );
     }
+    await checkApart([modelPath, ...jobs.flatMap(({ input, output }) => [input, output]), flags.preview]);
     await checkWritable(flags.preview);
   }
   const model = await load(modelPath);

@@ -32,15 +32,26 @@ export function createProgram(): Command {
     .helpCommand("help [command]", "show the help of a command")
     .addHelpText("after", EXAMPLES)
     .configureHelp({ showGlobalOptions: true })
-    .configureOutput({
-      outputError: (message, write) => write(message.replace(/^error: /, "acsconv: ")),
-    })
+    .configureOutput({ outputError: (message, write) => write(usageError(message, "acsconv")) })
     .exitOverride();
   addLift(program);
   addInspect(program);
   addPredict(program);
   for (const command of program.commands) {
-    command.showHelpAfterError(`"acsconv ${command.name()} --help" shows the options and examples.`);
+    command.configureOutput({
+      outputError: (message, write) => write(usageError(message, `acsconv ${command.name()}`)),
+    });
   }
   return program;
+}
+
+/** commander's words as one sentence: `error: argument '4,x' is invalid. Expected … \n(Did you mean …?)` */
+function usageError(message: string, command: string): string {
+  const said = message
+    .replace(/^error: /, "")
+    .replace(/\. (Expected|Allowed)/, (_, word: string) => `: ${word.toLowerCase()}`)
+    .replace(/\s+\(Did you mean (.*)\?\)/, "; did you mean $1?")
+    .trimEnd()
+    .replace(/\.$/, "");
+  return `acsconv: ${said} (see "${command} --help").\n`;
 }

@@ -203,13 +203,46 @@ const isNonNegative = (dim: Dim): boolean =>
       term.atoms.every((atom) => atom.kind === "symbol" || atom.args.every(isNonNegative)),
   );
 
-/** ⌊x⌋ of a polynomial with fractional coefficients (sizes computed in floating point, as by scale factors). */
+/** −1, 0 or 1 where it is the same for every input (all sizes at least 0), else undefined. */
+export function signOfDim(dim: Dim): number | undefined {
+  if (typeof dim === "number") return Math.sign(dim);
+  const surely = (d: Dim): boolean => isNonNegative(d) && termsOf(d).some(({ atoms }) => atoms.length === 0);
+  if (surely(dim)) return 1;
+  return surely(mulDims(dim, -1)) ? -1 : undefined;
+}
+
+/** Fractions that scale factors are: tenths, thirds … of any whole number up to this; beyond, powers of two. */
+const LARGEST_DENOMINATOR = 100;
+const DENOMINATORS = [
+  ...Array.from({ length: LARGEST_DENOMINATOR - 1 }, (_, i) => i + 2),
+  ...Array.from({ length: 24 }, (_, i) => 2 ** (i + 7)),
+];
+/** 0.7 in float32 is 7/10 to this precision, relatively. */
+const FLOAT32_EPSILON = 2 ** -24;
+
+/**
+ * ⌊x⌋ of a polynomial with fractional coefficients, which come from scale
+ * factors in float32: ⌊0.7·H⌋ is ⌊7·H / 10⌋, though 0.7 in float32 is a little less.
+ */
 export function floorDim(dim: Dim): Dim {
   if (typeof dim === "number") return Math.floor(dim);
   if (isIntegral(dim)) return dim;
-  const denominator = [2, 3, 4, 5, 6, 8, 10, 16, 32, 64].find((d) => isIntegral(mulDims(dim, d)));
-  if (denominator !== undefined) return floorDivDims(mulDims(dim, denominator), denominator);
+  for (const denominator of DENOMINATORS) {
+    const numerator = nearlyIntegral(mulDims(dim, denominator));
+    if (numerator !== undefined) return floorDivDims(numerator, denominator);
+  }
   return atomDim({ kind: "op", op: "floor", args: [dim, 1] });
+}
+
+/** With whole coefficients, if rounding to float32 explains why they are not. */
+function nearlyIntegral(dim: Dim): Dim | undefined {
+  const terms = termsOf(dim);
+  const near = terms.every(
+    ({ coefficient: c }) => Math.abs(c - Math.round(c)) <= Math.abs(c) * FLOAT32_EPSILON,
+  );
+  return near
+    ? normalise(terms.map((term) => ({ ...term, coefficient: Math.round(term.coefficient) })))
+    : undefined;
 }
 
 /** Puts sizes in for symbols; symbols that `sizes` does not name stay. */

@@ -5,6 +5,7 @@
 
 import { AcsconvError } from "../errors.ts";
 import type { Graph } from "../graph/graph.ts";
+import { requireRoom } from "../ops/infer.ts";
 import { dropUnused } from "../passes/tidy.ts";
 import type { LiftOptions } from "./options.ts";
 import { checkOptions } from "./options.ts";
@@ -29,7 +30,8 @@ export interface LiftedGraph {
  * Depth follows height: whatever treats height and width differently treats
  * depth as height.
  *
- * @throws {@link AcsconvError} ("lift") naming the node that has no 3D reading, and why
+ * @throws {@link AcsconvError} ("lift") naming the node that has no 3D reading, and why; ("input") if `size` is
+ *   too small for the network
  * @see Yang et al., "Reinventing 2D Convolutions for 3D Images", arXiv:1911.10477
  */
 export function liftGraph(graph: Graph, options: LiftOptions = {}): LiftedGraph {
@@ -39,7 +41,9 @@ export function liftGraph(graph: Graph, options: LiftOptions = {}): LiftedGraph 
   // Each round either ends or takes one more decision (once each; one cut per head).
   for (let round = 0; round < 16; round++) {
     try {
-      return finish(new Walk(source, options, decisions).run(), source);
+      const walked = new Walk(source, options, decisions).run();
+      if (options.size) requireRoom(walked.graph);
+      return finish(walked, source);
     } catch (error) {
       if (!(error instanceof Restart)) throw error;
       const { outputs, ...found } = error.change;

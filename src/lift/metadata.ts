@@ -10,6 +10,7 @@ import { decodeModel } from "../onnx/decode.ts";
 import { encodeModel } from "../onnx/encode.ts";
 import type { LoweredNode } from "../passes/lower.ts";
 import { lower, raise } from "../passes/lower.ts";
+import { dropUnused } from "../passes/tidy.ts";
 import type { LiftOptions } from "./options.ts";
 
 const KEY = "acsconv";
@@ -74,7 +75,7 @@ export function restore(graph: Graph): LiftedSource | undefined {
   });
   const metadata = new Map([...graph.metadata].filter(([key]) => key !== KEY));
   return {
-    graph: raise({ ...graph, metadata }, stored.lowered),
+    graph: dropUnused(raise({ ...graph, metadata }, stored.lowered)),
     source: { ...skeleton, inputs, initializers: own, metadata },
     options: stored.options,
   };

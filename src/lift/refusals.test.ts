@@ -39,7 +39,7 @@ function graph(
   ];
   const shape = size === "fixed" ? [1, 4, 8, 8] : [symbol("N"), 4, symbol("H"), symbol("W")];
   return graphOf([...taken, ...nodes], {
-    inputs: [{ name: "x", dtype: "float32", shape: shape as number[] }],
+    inputs: [{ name: "x", dtype: "float32", shape }],
     initializers: { one: int64Tensor([1]), ...initializers },
   });
 }
@@ -101,8 +101,11 @@ const CASES: readonly Case[] = [
   },
   {
     code: "E_CONST_CONCAT",
-    what: "a coordinate map",
-    graph: graph([named("Concat", ["x", "map"], ["y"], { axis: int(1) })], { map: weight(1, 2, 8, 8) }),
+    what: "features given per position",
+    graph: graph(
+      [named("Reshape", ["x", "s"], ["t"]), named("Concat", ["t", "map"], ["y"], { axis: int(1) })],
+      { s: int64Tensor([1, 4, 64]), map: weight(1, 2, 64) },
+    ),
   },
   {
     code: "E_CONST_TOKENS",
@@ -133,6 +136,24 @@ const CASES: readonly Case[] = [
   },
   {
     code: "E_EINSUM",
+    what: "positions against a constant",
+    graph: graph(
+      [
+        named("Reshape", ["x", "s"], ["t"]),
+        named("Einsum", ["t", "w"], ["y"], { equation: str("ncp,pk->nck") }),
+      ],
+      { s: int64Tensor([1, 4, 64]), w: weight(64, 3) },
+    ),
+  },
+  {
+    code: "E_EINSUM",
+    what: "an ellipsis",
+    graph: graph([named("Einsum", ["x", "w"], ["y"], { equation: str("nc...,dc->nd...") })], {
+      w: weight(5, 4),
+    }),
+  },
+  {
+    code: "E_EINSUM",
     what: "rows against a constant",
     graph: graph([named("Einsum", ["x", "w"], ["y"], { equation: str("nchw,hv->ncvw") })], {
       w: weight(8, 8),
@@ -151,7 +172,7 @@ const CASES: readonly Case[] = [
   },
   {
     code: "E_FC_SPATIAL",
-    what: "a head flattened as H·W·C",
+    what: "fc: acs on a head flattened as H·W·C",
     graph: graph(
       [
         named("Transpose", ["x"], ["t"], { perm: ints([0, 2, 3, 1]) }),
@@ -160,6 +181,7 @@ const CASES: readonly Case[] = [
       ],
       { w: weight(5, 256) },
     ),
+    options: { fc: "acs" },
   },
   {
     code: "E_FC_SPATIAL",

@@ -10,7 +10,18 @@
 
 import { AcsconvError } from "../errors.ts";
 import type { Dim } from "../graph/dim.ts";
-import { evaluateDim, substituteDim, symbol, symbolsOf } from "../graph/dim.ts";
+import {
+  addDims,
+  evaluateDim,
+  exactQuotient,
+  mulDims,
+  sameDim,
+  subDims,
+  substituteDim,
+  symbol,
+  SymbolicDim,
+  symbolsOf,
+} from "../graph/dim.ts";
 import type { Attrs, Graph, Node, ValueInfo } from "../graph/graph.ts";
 import { int, nodeLabel, opsetOf } from "../graph/graph.ts";
 import { literalNumbers } from "../graph/nd-array.ts";
@@ -118,11 +129,12 @@ export class Walk {
       const size = image.shape![axis]!;
       return typeof size === "number" ? size : otherwise;
     };
+    const [, height, width] = options.size ?? [0, PROBE.H, PROBE.W];
     this.#baked = typeof image.shape![h] === "number" || typeof image.shape![w] === "number";
     this.#probe = new Map<string, Dim>([
       ["N", at(0, PROBE.N)],
-      ["H", at(h, PROBE.H)],
-      ["W", at(w, PROBE.W)],
+      ["H", at(h, height)],
+      ["W", at(w, width)],
     ]);
     const channels = image.shape![channel]!;
     if (typeof channels !== "number") {
@@ -333,13 +345,15 @@ export class Walk {
     const dtype = value.known.dtype ?? "int64";
     const numbers = literalNumbers(elements);
     if (numbers) return this.#builder.initializer(value.name, tensorOf(dtype, elements.dims, numbers));
-    const data = Array.from(elements.data);
-    if (data.some((dim) => symbolsOf(dim).has("H"))) {
+    const twin = value.twin.value ?? elements;
+    const data = Array.from(elements.data, (dim, i) => {
+      const voxels = countVoxels(dim, twin.data[i] ?? dim);
+      if (voxels !== undefined) return voxels;
       throw new AcsconvError(
         "lift",
-        `E_SHAPE_VALUE: "${value.name}" computes with the image's height as a number (${data.join(", ")}), which does not say what depth means there.`,
+        `E_SHAPE_VALUE: "${value.name}" computes with the image's height as a number (${Array.from(elements.data).join(", ")}), which does not say what depth means there; export at a fixed size.`,
       );
-    }
+    });
     const flat = this.#builder.shape(this.#inLifted(data));
     const shaped = this.#builder.add("Reshape", [
       flat,
@@ -360,7 +374,15 @@ export class Walk {
           : [],
       );
       const input = roles.length > 0 ? ` (input ${sizes.join(", ")}, roles ${roles.join(", ")})` : "";
-      throw new AcsconvError("lift", `${code}: ${nodeLabel(node)} ${why}${input}.`);
+      // A remedy that always helps, where the reason names none.
+      const before = frame.inputs.find(
+        (input) => input && !input.constant && input.name !== this.#graph.inputs[0]!.name,
+      );
+      const remedy =
+        before && !why.includes(";")
+          ? `; to lift what comes before it, name "${before.name}" in \`outputs\``
+          : "";
+      throw new AcsconvError("lift", `${code}: ${nodeLabel(node)} ${why}${input}${remedy}.`);
     };
     const input = (i: number): Lifted => frame.inputs[i] ?? refuse("E_INPUT", `lacks input ${i}`);
     const name = (i: number): string => (node.inputs[i] ? this.#place(input(i)) : "");
@@ -521,6 +543,38 @@ export class Walk {
     }
     return [...this.#graph.outputs.map(({ name }) => name).filter((name) => !downstream.has(name)), map];
   }
+}
+
+/**
+ * A number that counts pixels, of volumes: what is a product of height and width
+ * gains depth. Undefined where height stands alone.
+ *
+ *   H·W − 1   seen along depth  D·W − 1   →   D·H·W − 1
+ */
+function countVoxels(pixels: Dim, twin: Dim): Dim | undefined {
+  if (typeof pixels === "number" || !symbolsOf(pixels).has("H")) return pixels;
+  const own = (dim: Dim, other: Dim): Dim => subDims(dim, sharedTerms(dim, other));
+  const [area, seen] = [own(pixels, twin), own(twin, pixels)];
+  if (typeof area === "number" || typeof seen === "number" || area.terms.length !== 1) return undefined;
+  const { coefficient, atoms } = area.terms[0]!;
+  const across = atoms.filter(
+    (atom) => !symbolsOf(new SymbolicDim([{ coefficient: 1, atoms: [atom] }])).has("H"),
+  );
+  const width = new SymbolicDim([{ coefficient, atoms: across }]);
+  if (!symbolsOf(width).has("W")) return undefined;
+  const depth = exactQuotient(seen, width);
+  return depth === undefined ? undefined : addDims(subDims(pixels, area), mulDims(area, depth));
+}
+
+function sharedTerms(a: Dim, b: Dim): Dim {
+  const termsOf = (dim: Dim): Dim[] =>
+    typeof dim === "number"
+      ? [dim]
+      : dim.terms.map((t) => (t.atoms.length === 0 ? t.coefficient : new SymbolicDim([t])));
+  const others = termsOf(b);
+  return termsOf(a)
+    .filter((term) => others.some((other) => sameDim(term, other)))
+    .reduce(addDims, 0);
 }
 
 const stepsOf = (inputs: readonly (Lifted | undefined)[]): readonly Step[] =>

@@ -2,7 +2,7 @@
 
 import { AcsconvError } from "../errors.ts";
 import type { Dim } from "../graph/dim.ts";
-import { maxDims, sameDim } from "../graph/dim.ts";
+import { maxDims, sameDim, symbolsOf } from "../graph/dim.ts";
 import { nodeLabel } from "../graph/graph.ts";
 import { literalNumbers } from "../graph/nd-array.ts";
 import type { DType } from "../graph/tensor.ts";
@@ -114,6 +114,34 @@ export function imageAxes(c: LiftContext, i = 0): Axes | undefined {
     );
   }
   return axes;
+}
+
+/**
+ * Sizes of a kernel that is constant: a weight of the file, or computed from
+ * such weights alone (spectral and weight normalisation).
+ */
+export function constantDims(c: LiftContext, i: number): number[] {
+  const { constant, known } = c.input(i);
+  const dims = known.shape?.filter((n) => typeof n === "number") ?? [];
+  if (constant && dims.length > 0 && dims.length === known.shape?.length) return dims;
+  return c.refuse(
+    "E_DYNAMIC_WEIGHT",
+    "computes its kernel from the image; only constant kernels can be lifted, so cut the graph before it with `outputs`",
+  );
+}
+
+/** What axis i of a tensor of computed sizes stands for: the input's symbols say it, or its number and place. */
+export function axisOfSize(c: LiftContext, size: Dim, twin: Dim, i: number, rank: number): Axis {
+  if (!sameDim(size, twin)) return [{ role: "H", size, depth: twin }];
+  if (typeof size !== "number") {
+    const symbols = symbolsOf(size);
+    return atom(symbols.has("W") ? "W" : symbols.has("N") ? "N" : "C", size);
+  }
+  const place = rank === 4 && i >= 2 ? (i === 2 ? "H" : "W") : undefined;
+  const bound = c.baked && place ? c.bind(size, place) : undefined;
+  if (bound && place)
+    return [{ role: place, size: bound.size, ...(bound.depth !== undefined && { depth: bound.depth }) }];
+  return atom("C", size);
 }
 
 /** Copies a node that has no height anywhere. */

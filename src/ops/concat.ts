@@ -11,9 +11,11 @@ import { addDims, ceilDivDims, subDims } from "../graph/dim.ts";
 import { int, intAttr } from "../graph/graph.ts";
 import { concatNd, sliceNd } from "../graph/nd-array.ts";
 import type { NdArray } from "../graph/nd-array.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import { elementCount, int64Tensor, numbersOf } from "../graph/tensor.ts";
 import { dtypeOf, fail, normAxis, numbersIn, shapeOf } from "./common.ts";
-import { atom, hasHeight, isSpatial, liftedAxis, showAxes } from "./roles.ts";
-import type { InferContext, OpRule } from "./rule.ts";
+import { atom, hasHeight, isHeight, isSpatial, liftedAxis, liftedShape, showAxes } from "./roles.ts";
+import type { InferContext, Lifted, LiftContext, OpRule } from "./rule.ts";
 
 export const Concat: OpRule = {
   infer(c) {
@@ -59,16 +61,71 @@ export const Concat: OpRule = {
           : `joins tensors along a spatial axis of ${showAxes(image.axes)}`,
       );
     }
-    if (hasHeight(image.axes) && operands.some(({ constant }) => constant)) {
-      return c.refuse("E_CONST_CONCAT", "joins a constant map to the image; it has no values for depth");
+    const flat = hasHeight(image.axes) && operands.find((o) => !o.constant && !hasHeight(o.axes));
+    if (flat) {
+      return c.refuse(
+        "E_CONST_CONCAT",
+        `joins "${flat.name}", a map of one size, to the image ${showAxes(image.axes)} of any size; export at a fixed size`,
+      );
     }
     c.meet(operands.map(({ axes }) => axes));
-    c.emit(c.names(), { attrs: { axis: int(liftedAxis(image.axes, axis)) } });
+    const names = operands.map(({ constant }, i) =>
+      constant && hasHeight(image.axes) ? alongImage(c, i, image, axis) : c.name(i),
+    );
+    c.emit(names, { attrs: { axis: int(liftedAxis(image.axes, axis)) } });
     const total = operands.reduce<Dim>((sum, { known }) => addDims(sum, known.shape![axis]!), 0);
     const role = image.axes[axis]![0]?.role === "N" ? "N" : "C";
     return [image.axes.map((a, i) => (i === axis ? atom(role, total) : a))];
   },
 };
+
+/**
+ * A constant map that is joined to the image's features, repeated along depth:
+ * one value for every pixel fits any size, others pin the exported one.
+ */
+function alongImage(
+  c: LiftContext,
+  i: number,
+  { name: imageName, axes: image }: Lifted,
+  joined: number,
+): string {
+  const { name, known } = c.input(i);
+  const dims = known.shape!.map((n) => c.probe(n));
+  const tensor = c.tensor(i);
+  const spatial = image.flatMap((axis, k) => (isSpatial(axis) && dims[k] !== 1 ? [k] : []));
+  if (spatial.some((k) => image[k]!.length > 1)) {
+    c.refuse(
+      "E_CONST_CONCAT",
+      `joins a constant per position to ${showAxes(image)}, which has no values for depth`,
+    );
+  }
+  let map = c.name(i);
+  if (spatial.length > 0 && tensor && isUniform(tensor, spatial)) {
+    const bounds = (at: number): string => c.constant(int64Tensor(spatial.map(() => at)));
+    map = c.add("Slice", [map, bounds(0), bounds(1), c.constant(int64Tensor(spatial))]);
+  } else if (spatial.length > 0) {
+    const sizes = c.liftedShape(imageName);
+    if (!c.baked && spatial.some((k) => sizes[liftedAxis(image, k)] !== dims[k])) {
+      c.refuse(
+        "E_CONST_CONCAT",
+        `joins a constant of ${spatial.map((k) => dims[k]).join("×")} pixels, so the network works at one image size only; say which with size: [depth, height, width]`,
+      );
+    }
+    c.warn(`joins the constant "${name}", which varies over the image plane; it is repeated along depth`);
+    c.pin(`joins ${name}, which is given per pixel`);
+  }
+  const depths = image.flatMap((axis, k) => (isHeight(axis) ? [liftedAxis(image, k) - 1] : []));
+  const sizes = liftedShape(image.map((axis, k) => (k === joined ? atom("C", dims[k]!) : axis)));
+  return c.add("Expand", [c.add("Unsqueeze", [map, c.constant(int64Tensor(depths))]), c.shape(sizes)]);
+}
+
+/** Whether the elements do not depend on the position along these axes, the last ones of the tensor. */
+function isUniform(tensor: Tensor, axes: readonly number[]): boolean {
+  const first = Math.min(...axes);
+  const values = numbersOf(tensor);
+  const block = elementCount(tensor.dims.slice(first));
+  return values.every((value, at) => value === values[at - (at % block)]);
+}
 
 /** Sizes of the parts: given, or equal with a smaller last one. */
 function partSizes(c: InferContext, axis: number): Dim[] | undefined {

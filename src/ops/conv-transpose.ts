@@ -10,7 +10,7 @@ import type { Dim } from "../graph/dim.ts";
 import { mulDims, subDims } from "../graph/dim.ts";
 import { int, ints, intsAttr, str } from "../graph/graph.ts";
 import type { Node } from "../graph/graph.ts";
-import { dtypeOf, fail, imageAxes, resize, shapeOf, verbatim } from "./common.ts";
+import { constantDims, dtypeOf, fail, imageAxes, resize, shapeOf, verbatim } from "./common.ts";
 import type { Taps } from "./geometry.ts";
 import { autoPad, convTransposeSize, groupsOf, reach, tapsAttrs, tapsOf } from "./geometry.ts";
 import { LIFTED_DOMAIN } from "./lifted.ts";
@@ -62,15 +62,9 @@ export const ConvTranspose: OpRule = {
     const axes = imageAxes(c);
     if (!axes) return verbatim(c);
     const shape = c.outputs[0]?.shape;
-    const weight = c.tensor(1);
-    if (!weight) {
-      return c.refuse(
-        "E_DYNAMIC_WEIGHT",
-        "its kernel is computed while running; only constant kernels can be lifted",
-      );
-    }
+    const weight = constantDims(c, 1);
     const sizes = [c.probe(axes[2]![0]!.size), c.probe(axes[3]![0]?.size ?? 1)];
-    const taps = transposeTaps(c.node, weight.dims.slice(2), sizes);
+    const taps = transposeTaps(c.node, weight.slice(2), sizes);
     if (!taps || !shape) return c.refuse("E_SHAPE", "its output size could not be inferred");
     const [height, width] = taps as [Taps, Taps];
     const depth = upsampledDepth(c, height);
@@ -87,7 +81,7 @@ export const ConvTranspose: OpRule = {
       taps3[omitted] = { kernel: stride, stride, dilation: 1, before: 0, after: 0 };
       padding[omitted] = 0;
     }
-    const channels = weight.dims[1]! * groupsOf(c.node);
+    const channels = weight[1]! * groupsOf(c.node);
     const kind = c.kind === "3d" ? "i3d" : c.kind;
     if (c.kind === "3d")
       c.warn("a transposed convolution is not initialised anew: it repeats its 2D kernel along depth");

@@ -12,11 +12,13 @@
 import type { Dim } from "../graph/dim.ts";
 import { int, ints, str } from "../graph/graph.ts";
 import { seedFor, uniform } from "../graph/random.ts";
-import { tensorOf } from "../graph/tensor.ts";
-import { dtypeOf, fail, imageAxes, resize, shapeOf, verbatim } from "./common.ts";
+import { int64Tensor, tensorOf } from "../graph/tensor.ts";
+import { constantDims, dtypeOf, fail, imageAxes, resize, shapeOf, verbatim } from "./common.ts";
 import type { Taps } from "./geometry.ts";
 import { convSize, groupsOf, reach, sameSizes, tapsAttrs, tapsOf } from "./geometry.ts";
 import { LIFTED_DOMAIN } from "./lifted.ts";
+import type { Axes, Axis } from "./roles.ts";
+import { atom, hasHeight, hasRole, isHeight, liftedAxis, showAxes } from "./roles.ts";
 import type { InferContext, LiftContext, OpRule } from "./rule.ts";
 import { dealChannels, omittedAxis } from "./views.ts";
 
@@ -41,18 +43,13 @@ export const Conv: OpRule = {
   infer: (c) => [{ dtype: dtypeOf(c, 0), ...inferConv(c) }],
 
   lift(c) {
+    if (c.input(0).axes.length === 3 && hasHeight(c.input(0).axes)) return convOverFeatures(c);
     const axes = imageAxes(c);
     if (!axes) return verbatim(c);
     const shape = c.outputs[0]?.shape;
     if (!shape) return c.refuse("E_SHAPE", "its output size could not be inferred");
-    const weight = c.tensor(1);
-    if (!weight) {
-      return c.refuse(
-        "E_DYNAMIC_WEIGHT",
-        "its kernel is computed while running; only constant kernels can be lifted",
-      );
-    }
-    const kernel = weight.dims.slice(2);
+    const weight = constantDims(c, 1);
+    const kernel = weight.slice(2);
     const taps = tapsOf(c.node, kernel, [c.probe(axes[2]![0]!.size), c.probe(axes[3]![0]?.size ?? 1)]);
     if (!taps) return c.refuse("E_AUTO_PAD", "auto_pad SAME needs a known input size");
     const [height, width] = taps as [Taps, Taps];
@@ -66,7 +63,7 @@ export const Conv: OpRule = {
 
     const out = [resize(axes, shape)];
     if (c.kind === "3d" && height.kernel * width.kernel > 1) {
-      const dense = denseKernel(c, weight.dims);
+      const dense = denseKernel(c, weight);
       c.emit([c.name(0), dense, ...c.names().slice(2)], {
         attrs: { ...tapsAttrs(taps3), group: int(groupsOf(c.node)) },
       });
@@ -74,7 +71,7 @@ export const Conv: OpRule = {
     }
     const kind = c.kind === "3d" ? "acs" : c.kind;
     const inputs = [c.name(0), c.name(1), c.node.inputs[2] ? c.name(2) : ""];
-    if (kind === "soft-acs" && height.kernel * width.kernel > 1) inputs.push(softLogits(c, weight.dims[0]!));
+    if (kind === "soft-acs" && height.kernel * width.kernel > 1) inputs.push(softLogits(c, weight[0]!));
     while (inputs.at(-1) === "") inputs.pop();
     c.emit(inputs, {
       op: "LiftedConv",
@@ -82,7 +79,7 @@ export const Conv: OpRule = {
       attrs: {
         kind: str(kind),
         view: str(c.view),
-        split: ints(dealChannels(weight.dims[0]!, groupsOf(c.node), c.split)),
+        split: ints(dealChannels(weight[0]!, groupsOf(c.node), c.split)),
         center: ints(taps3.map((t) => centre(c, t))),
         group: int(groupsOf(c.node)),
         ...tapsAttrs(taps3),
@@ -91,6 +88,34 @@ export const Conv: OpRule = {
     return out;
   },
 };
+
+/**
+ * A 1-D convolution over the features of a pooled map, as in efficient channel
+ * attention: [N][H = 1][C]. Height and depth are single pixels, so depth steps
+ * aside while the features are convolved.
+ */
+function convOverFeatures(c: LiftContext): readonly Axes[] {
+  const { axes } = c.input(0);
+  const pooled = axes.every((axis) => !hasRole(axis, "H") || (isHeight(axis) && isPixel(axis)));
+  const shape = c.outputs[0]?.shape;
+  if (!pooled || !shape) {
+    return c.refuse(
+      "E_LAYOUT",
+      `convolves along one axis of ${showAxes(axes)}, which leaves none for depth; it can be lifted where height is pooled to one pixel`,
+    );
+  }
+  const out = resize(axes, shape).map((axis) =>
+    isHeight(axis) && !isPixel(axis) ? atom("C", axis[0]!.size) : axis,
+  );
+  const depths = (of: Axes): string =>
+    c.constant(int64Tensor(of.flatMap((axis, i) => (isHeight(axis) ? [liftedAxis(of, i) - 1] : []))));
+  const flat = c.add("Squeeze", [c.name(0), depths(axes)]);
+  const y = c.add("Conv", [flat, ...c.names().slice(1)], c.node.attrs);
+  c.finish("Unsqueeze", [y, depths(out)]);
+  return [out];
+}
+
+const isPixel = (axis: Axis): boolean => axis.every(({ size, depth }) => size === 1 && (depth ?? 1) === 1);
 
 /** Depth follows height; where its stride is kept at 1, padding keeps its size too. */
 export function depthTaps(c: LiftContext, height: Taps): Taps {
@@ -117,13 +142,18 @@ function denseKernel(c: LiftContext, dims: readonly number[]): string {
   const [outputs, inputs, kh, kw] = dims as [number, number, number, number];
   const sizes = [outputs, inputs, kh, kh, kw];
   const count = sizes.reduce((a, b) => a * b, 1);
-  const next = uniform(seedFor(0, c.name(1)));
+  const name = c.tensor(1) ? c.node.inputs[1]! : `${c.node.inputs[1]!}.dense`;
+  const next = uniform(seedFor(0, name));
   const deviation = Math.sqrt((2 * outputs) / count);
   const values = new Float32Array(count);
-  for (let i = 0; i < count; i++) {
-    values[i] = deviation * Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next());
+  // Box and Muller: two normal numbers from two uniform ones.
+  for (let i = 0; i < count; i += 2) {
+    const radius = deviation * Math.sqrt(-2 * Math.log(1 - next()));
+    const angle = 2 * Math.PI * next();
+    values[i] = radius * Math.cos(angle);
+    if (i + 1 < count) values[i + 1] = radius * Math.sin(angle);
   }
-  return c.parameter(c.name(1), tensorOf(c.tensor(1)!.dtype, sizes, values));
+  return c.parameter(name, tensorOf(c.input(1).known.dtype ?? "float32", sizes, values));
 }
 
 /** One logit per output channel and view, uniform in [0, 1) as in the authors' package. */
@@ -132,7 +162,11 @@ function softLogits(c: LiftContext, channels: number): string {
   const next = uniform(seedFor(0, name));
   return c.parameter(
     name,
-    tensorOf(c.tensor(1)!.dtype, [channels, 3], Float32Array.from({ length: channels * 3 }, next)),
+    tensorOf(
+      c.input(1).known.dtype ?? "float32",
+      [channels, 3],
+      Float32Array.from({ length: channels * 3 }, next),
+    ),
   );
 }
 

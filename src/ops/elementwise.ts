@@ -6,7 +6,7 @@
  */
 
 import type { Dim } from "../graph/dim.ts";
-import { floorDim, modDims, mulDims, sameDim, subDims, truncDivDims } from "../graph/dim.ts";
+import { floorDim, modDims, mulDims, sameDim, signOfDim, subDims, truncDivDims } from "../graph/dim.ts";
 import { intAttr } from "../graph/graph.ts";
 import { mapNd, type NdArray, zipNd } from "../graph/nd-array.ts";
 import type { DType } from "../graph/tensor.ts";
@@ -80,6 +80,17 @@ export const Where: OpRule = {
   lift: liftBroadcast,
 };
 
+export const IsInf: OpRule = {
+  ...unary(undefined, "bool"),
+  value(c) {
+    const x = c.inputs[0]?.value;
+    const detected = (e: number): boolean =>
+      (e === Infinity && intAttr(c.node, "detect_positive", 1) === 1) ||
+      (e === -Infinity && intAttr(c.node, "detect_negative", 1) === 1);
+    return x && [mapNd(x, (e) => (typeof e === "number" ? Number(detected(e)) : undefined))];
+  },
+};
+
 export const Mod: OpRule = broadcast((a, b, c) => {
   if (intAttr(c.node, "fmod", 0) === 0) return modDims(a, b);
   return typeof a === "number" && typeof b === "number" ? a % b : undefined;
@@ -101,10 +112,10 @@ export const power: OnDims = (a, b) => {
 
 /** Comparisons of sizes have an answer only where it is the same for every input. */
 export const compare =
-  (test: (difference: number) => boolean): OnDims =>
+  (test: (sign: number) => boolean): OnDims =>
   (a, b) => {
-    const difference = subDims(a, b);
-    return typeof difference === "number" ? Number(test(difference)) : undefined;
+    const sign = signOfDim(subDims(a, b));
+    return sign === undefined ? undefined : Number(test(sign));
   };
 
 export const logical =
@@ -114,14 +125,22 @@ export const logical =
 
 export const Cast: OpRule = {
   infer: (c) => [{ ...sameAsInput(c)[0], dtype: dtypeFromOnnx(intAttr(c.node, "to", 1)) }],
-  value(c) {
-    const x = c.inputs[0]?.value;
-    const to = dtypeFromOnnx(intAttr(c.node, "to", 1)) ?? "float32";
-    if (!x) return undefined;
-    if (to === "bool") return [mapNd(x, (e) => (typeof e === "number" ? Number(e !== 0) : undefined))];
-    if (!INTEGER.test(to)) return [x];
-    return [mapNd(x, (e) => (typeof e === "number" ? Math.trunc(e) : floorDim(e)))];
-  },
+  value: (c) => castTo(c, dtypeFromOnnx(intAttr(c.node, "to", 1))),
+  lift: liftSame,
+};
+
+function castTo(c: InferContext, to: DType | undefined): (NdArray | undefined)[] | undefined {
+  const x = c.inputs[0]?.value;
+  if (!x || !to) return undefined;
+  if (to === "bool") return [mapNd(x, (e) => (typeof e === "number" ? Number(e !== 0) : undefined))];
+  if (!INTEGER.test(to)) return [x];
+  return [mapNd(x, (e) => (typeof e === "number" ? Math.trunc(e) : floorDim(e)))];
+}
+
+/** The type is that of the second operand. */
+export const CastLike: OpRule = {
+  infer: (c) => [{ ...sameAsInput(c)[0], dtype: dtypeOf(c, 1) }],
+  value: (c) => castTo(c, dtypeOf(c, 1)),
   lift: liftSame,
 };
 

@@ -4,14 +4,13 @@
  * @see https://onnx.ai/onnx/operators/onnx__Expand.html
  */
 
-import type { Dim } from "../graph/dim.ts";
-import { mulDims, sameDim, symbolsOf } from "../graph/dim.ts";
+import { mulDims } from "../graph/dim.ts";
 import { expandNd, literalNumbers } from "../graph/nd-array.ts";
 import { int64Tensor } from "../graph/tensor.ts";
-import { broadcastShapes, dtypeOf, numbersIn, shapeOf } from "./common.ts";
+import { axisOfSize, broadcastShapes, dtypeOf, numbersIn, shapeOf } from "./common.ts";
 import type { Axis } from "./roles.ts";
 import { atom, isHeight, isSpatial, liftedShape, showAxes } from "./roles.ts";
-import type { LiftContext, OpRule } from "./rule.ts";
+import type { OpRule } from "./rule.ts";
 
 export const Expand: OpRule = {
   infer(c) {
@@ -36,12 +35,12 @@ export const Expand: OpRule = {
     const shape = c.outputs[0]?.shape;
     if (!target || !twin || !shape) return c.refuse("E_EXPAND", "takes its sizes from the data");
     const rank = shape.length;
-    const out = shape.map((size, i): Axis => {
+    const out = shape.map((_, i): Axis => {
       const own = axes[i - (rank - axes.length)];
       const at = i - (rank - target.data.length);
       if (own && own.length > 0 && !own.every((a) => a.size === 1)) return own;
       if (at < 0 || target.data[at] === 1) return own ?? [];
-      return expandedAxis(c, target.data[at]!, twin.data[at]!, i, rank, size);
+      return axisOfSize(c, target.data[at]!, twin.data[at]!, i, rank);
     });
     const missing = out.flatMap((axis, i) => {
       const at = i - (rank - axes.length);
@@ -53,20 +52,6 @@ export const Expand: OpRule = {
     return [out];
   },
 };
-
-/** What a target size stands for: the input's symbols say it, or its number and place. */
-function expandedAxis(c: LiftContext, target: Dim, twin: Dim, i: number, rank: number, size: Dim): Axis {
-  if (!sameDim(target, twin)) return [{ role: "H", size: target, depth: twin }];
-  if (typeof target !== "number") {
-    const symbols = symbolsOf(target);
-    return atom(symbols.has("W") ? "W" : symbols.has("N") ? "N" : "C", target);
-  }
-  const place = rank === 4 && i >= 2 ? (i === 2 ? "H" : "W") : undefined;
-  const bound = c.baked && place ? c.bind(target, place) : undefined;
-  if (bound && place)
-    return [{ role: place, size: bound.size, ...(bound.depth !== undefined && { depth: bound.depth }) }];
-  return atom("C", size);
-}
 
 export const Tile: OpRule = {
   infer(c) {

@@ -13,8 +13,10 @@ import { Conv } from "./conv.ts";
 import {
   broadcast,
   Cast,
+  CastLike,
   compare,
   divide,
+  IsInf,
   logical,
   Mod,
   power,
@@ -120,6 +122,7 @@ export const onnxOps = {
   Acosh: unary(Math.acosh),
   Atanh: unary(Math.atanh),
   Cast,
+  CastLike,
   // logic
   Equal: broadcast(
     compare((d) => d === 0),
@@ -155,7 +158,7 @@ export const onnxOps = {
   ),
   Not: unary((x) => Number(!x), "bool"),
   IsNaN: unary((x) => Number(Number.isNaN(x)), "bool"),
-  IsInf: unary((x) => Number(Math.abs(x) === Infinity), "bool"),
+  IsInf,
   Where,
   // reduction
   ReduceMean: reduce(),

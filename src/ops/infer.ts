@@ -4,9 +4,12 @@
  */
 
 import { AcsconvError } from "../errors.ts";
-import { symbol } from "../graph/dim.ts";
+import { substituteDim, symbol } from "../graph/dim.ts";
 import type { Graph, Node, ValueInfo } from "../graph/graph.ts";
-import { opsetOf } from "../graph/graph.ts";
+import { nodeLabel, opsetOf } from "../graph/graph.ts";
+import type { NdArray } from "../graph/nd-array.ts";
+import { ndArray } from "../graph/nd-array.ts";
+import type { DType } from "../graph/tensor.ts";
 import { ruleFor } from "./index.ts";
 import type { InferContext, Known, OpRule } from "./rule.ts";
 import { knownOf, VALUE_LIMIT } from "./source.ts";
@@ -42,9 +45,18 @@ export function inferNode(
     const value = values?.[i];
     const known = outputs[i] ?? {};
     if (!value || value.data.length > VALUE_LIMIT) return { dtype: known.dtype, shape: known.shape };
-    return { dtype: known.dtype, shape: value.dims, value };
+    return { dtype: known.dtype, shape: value.dims, value: rounded(value, known.dtype) };
   });
 }
+
+/** Numbers as precise as their type: ⌊10·0.7⌋ is 7 in float32, 6 in double. */
+const rounded = (value: NdArray, dtype: DType | undefined): NdArray =>
+  dtype === "float32"
+    ? ndArray(
+        value.dims,
+        Array.from(value.data, (e) => (typeof e === "number" ? Math.fround(e) : e)),
+      )
+    : value;
 
 function valuesOf(rule: OpRule, context: InferContext, outputs: readonly Known[]) {
   // Elements are followed only where the result is small.
@@ -87,6 +99,46 @@ const declared = ({ dtype, shape }: ValueInfo): Known => ({
 /** The file's own word, where we know nothing. */
 const withDeclared = (known: Known, info: ValueInfo | undefined): Known =>
   known.shape || !info?.shape ? known : { ...known, dtype: known.dtype ?? info.dtype, shape: info.shape };
+
+/**
+ * Refuses a volume of which some operator leaves nothing; ONNX Runtime would go
+ * on with empty tensors and return numbers that mean nothing.
+ *
+ * @param sizes - numbers for the symbols of the input's sizes
+ * @throws {@link AcsconvError} ("input") naming the first operator that has no output
+ */
+export function requireRoom(graph: Graph, sizes: ReadonlyMap<string, number> = new Map()): void {
+  const given = graph.inputs.map((input): ValueInfo => ({
+    ...input,
+    ...(input.shape && { shape: input.shape.map((dim) => substituteDim(dim, sizes)) }),
+  }));
+  const input = given.map(({ shape }) => `[${shape?.join(", ") ?? ""}]`).join(", ");
+  const types = typesAt({ ...graph, inputs: given }, input);
+  const empty = (name: string): boolean => {
+    const shape = types.get(name)?.shape;
+    return shape?.length === 5 && shape.some((n) => typeof n === "number" && n < 1);
+  };
+  const node = graph.nodes.find(({ outputs }) => outputs.some(empty));
+  if (!node) return;
+  throw new AcsconvError(
+    "input",
+    `The volume ${input} is too small for the network: nothing is left of it after ${nodeLabel(node)}; give a larger one, or lift with depth kept.`,
+  );
+}
+
+/** Branches of a network meet only at sizes that its strides divide. */
+function typesAt(graph: Graph, input: string): ReadonlyMap<string, Known> {
+  try {
+    return inferTypes(graph);
+  } catch (error) {
+    if (!(error instanceof AcsconvError)) throw error;
+    throw new AcsconvError(
+      "input",
+      `The network does not take a volume ${input}: ${error.message.replace(/\.$/, "")}; choose sizes that its strides divide, such as multiples of 32.`,
+      { cause: error },
+    );
+  }
+}
 
 /** Refuses a graph that holds an operator without a rule, by name. */
 export function requireRule(node: Node, purpose: string): OpRule {

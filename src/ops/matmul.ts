@@ -7,7 +7,7 @@
 
 import type { Dim } from "../graph/dim.ts";
 import { int, intAttr } from "../graph/graph.ts";
-import { int64Tensor } from "../graph/tensor.ts";
+import { elementCount, int64Tensor } from "../graph/tensor.ts";
 import { broadcastShapes, dtypeOf, fail, shapeOf } from "./common.ts";
 import { sameDim } from "../graph/dim.ts";
 import type { Axes, Axis } from "./roles.ts";
@@ -51,43 +51,56 @@ export const Gemm: OpRule = {
 
 /**
  * A fully connected layer that reads a flattened map, C·H·W features tied to
- * their pixels (VGG, AlexNet). In 3D the features are C·D·H·W:
+ * their pixels (VGG, AlexNet; H·W·C in networks from Keras). In 3D the features
+ * are C·D·H·W:
  *
  *   mean  the mean over depth, then the layer as it is: any D, every weight kept
  *   acs   thirds of the outputs read (H,W), (D,W), (D,H), the mean over the axis they omit
  */
 function flattenedHead(c: LiftContext, features: Axis, output: Dim): readonly Axes[] {
-  const channels = features.filter((a) => a.role === "C");
-  const height = features.find((a) => a.role === "H")!;
-  const width = features.find((a) => a.role === "W");
-  const inOrder = features.map((a) => a.role).join("") === "CHW" && channels.length === 1 && width;
-  if (!inOrder) {
+  const order = features.map((a) => a.role).join("");
+  const at = order.indexOf("H");
+  const sizes = features.map((a) => c.probe(a.size));
+  const total = elementCount(sizes);
+  const weight = c.input(1).known.shape?.[transposed(c, "transB") ? 1 : 0];
+  if (typeof weight === "number" && weight !== total) {
     return c.refuse(
       "E_FC_SPATIAL",
-      `reads a flattened map in the order ${showAxes([features])}; only C·H·W can be lifted`,
+      `takes ${weight} inputs, one per position of a flattened map, so the network works at one image size only; say which with size: [depth, height, width]`,
     );
   }
-  const [C, h, w] = [c.probe(channels[0]!.size), c.probe(height.size), c.probe(width.size)];
-  const what = `reads a flattened ${C}×${h}×${w} map; its ${C * h * w} inputs are tied to ${h}×${w} positions`;
+  const what = `reads a flattened ${sizes.join("×")} map; its ${total} inputs are tied to positions in the image`;
   if (c.fc === "error") return c.refuse("E_FC_SPATIAL", `${what}; choose fc: "mean", "acs" or "cut"`);
   if (c.fc === "cut") {
     c.cut(0);
     return [[]];
   }
   c.pin(what);
-  const batch = c.input(0).axes[0]!;
-  const d = height.depth ?? 1;
-  const out: Axes = [batch, atom("C", output)];
+  const out: Axes = [c.input(0).axes[0]!, atom("C", output)];
+  if (at < 0) {
+    c.emit(c.names());
+    return [out];
+  }
   const unflatten = (sizes: readonly number[]): string =>
     c.add("Reshape", [c.name(0), c.constant(int64Tensor(sizes))]);
   const meanOver = (x: string, axis: number): string => {
     const mean = c.add("ReduceMean", [x, c.constant(int64Tensor([axis]))], { keepdims: int(0) });
-    return c.add("Reshape", [mean, c.constant(int64Tensor([0, C * h * w]))]);
+    return c.add("Reshape", [mean, c.constant(int64Tensor([0, total]))]);
   };
-  if (c.fc === "mean" || (h === 1 && w === 1)) {
+  const before = elementCount(sizes.slice(0, at));
+  const pixel = features.every(({ role, size }) => role === "C" || c.probe(size) === 1);
+  if (c.fc === "mean" || pixel) {
     c.warn(`${what}; it reads the mean over depth (fc: "mean")`);
-    c.emit([meanOver(unflatten([0, C, -1, h * w]), 2), ...c.names().slice(1)]);
+    c.emit([meanOver(unflatten([0, before, -1, total / before]), 2), ...c.names().slice(1)]);
     return [out];
+  }
+  const d = features[at]!.depth ?? 1;
+  const [C, h, w] = sizes as [number, number, number];
+  if (order !== "CHW") {
+    return c.refuse(
+      "E_FC_SPATIAL",
+      `${what}, in the order ${showAxes([features])}; fc: "acs" needs C·H·W, so choose fc: "mean"`,
+    );
   }
   if (!sameDim(d, h) || h !== w) {
     return c.refuse(
@@ -97,8 +110,7 @@ function flattenedHead(c: LiftContext, features: Axis, output: Dim): readonly Ax
   }
   if (!transposed(c, "transB"))
     return c.refuse("E_FC_SPATIAL", `${what}; fc: "acs" needs a weight of [outputs, inputs]`);
-  const total = c.probe(output);
-  const rows = dealChannels(total, 1, c.split);
+  const rows = dealChannels(c.probe(output), 1, c.split);
   const volume = unflatten([0, C, h, h, w]);
   const parts: string[] = [];
   let start = 0;
@@ -145,8 +157,7 @@ export const MatMul: OpRule = {
       );
     }
     if (b.constant && isSpatial(contracted)) {
-      const [h, w] = [contracted.find((x) => x.role === "H"), contracted.find((x) => x.role === "W")];
-      if (contracted[0]?.role === "C" && h && w && a.axes.length === 2) return liftHeadAsGemm(c, contracted);
+      if (a.axes.length === 2 && contracted.length > 1) return liftHeadAsGemm(c, contracted);
       return c.refuse(
         "E_MATMUL_PLANE",
         `contracts ${showAxes([contracted])} with a constant, which has no values for depth`,
@@ -209,6 +220,8 @@ export const Einsum: OpRule = {
   },
   lift(c) {
     const { terms, output } = equation(c);
+    if (terms.join("").includes("."))
+      return c.refuse("E_EINSUM", "leaves axes to an ellipsis, which does not say what they are");
     const roles = new Map<string, Axis>();
     terms.forEach((term, i) => {
       const { axes, constant } = c.input(i);
@@ -220,11 +233,10 @@ export const Einsum: OpRule = {
     const heights = [...roles].filter(([, axis]) => isHeight(axis)).map(([letter]) => letter);
     if (heights.length > 1) return c.refuse("E_EINSUM", "names height twice");
     const rewrite = (term: string): string => term.replaceAll(heights[0] ?? "\0", (letter) => depth + letter);
-    const constantHeight = terms.some(
-      (term, i) => c.input(i).constant && heights[0] && term.includes(heights[0]),
-    );
-    if (constantHeight)
-      return c.refuse("E_EINSUM", "contracts height with a constant, which has no values for depth");
+    const spatial = [...roles].filter(([, axis]) => isSpatial(axis)).map(([letter]) => letter);
+    if (terms.some((term, i) => c.input(i).constant && spatial.some((letter) => term.includes(letter)))) {
+      return c.refuse("E_EINSUM", "contracts a spatial axis with a constant, which has no values for depth");
+    }
     const attrs = {
       equation: { kind: "string" as const, value: `${terms.map(rewrite).join(",")}->${rewrite(output)}` },
     };

@@ -8,11 +8,12 @@
 
 import type { Dim } from "../graph/dim.ts";
 import { intAttr, intsAttr } from "../graph/graph.ts";
+import { int64Tensor } from "../graph/tensor.ts";
 import { dtypeOf, fail, imageAxes, resize, shapeOf, verbatim } from "./common.ts";
 import type { Taps } from "./geometry.ts";
 import { poolSize, reach, sameSizes, tapsAttrs, tapsOf } from "./geometry.ts";
 import type { Axes } from "./roles.ts";
-import { hasHeight, isHeight, showAxes } from "./roles.ts";
+import { hasHeight, isHeight, liftedAxis, showAxes } from "./roles.ts";
 import type { InferContext, LiftContext, OpRule } from "./rule.ts";
 
 function poolShape(c: InferContext): readonly Dim[] | undefined {
@@ -41,13 +42,44 @@ function liftPool(c: LiftContext): readonly Axes[] {
   if (height.kernel !== width.kernel || height.stride !== width.stride) {
     c.warn("window or stride differ between height and width; depth takes height's");
   }
-  const taps3 = [depthTaps(c, height), height, width];
+  const tall = takesAll(c, height, 2);
+  if (tall && takesAll(c, width, 3)) return poolAll(c, axes, shape);
+  // Where only the height is pooled whole, depth goes with it.
+  const whole = tall ? reductionOf(c) : undefined;
+  const taps3 = [whole ? ALONE : depthTaps(c, height), height, width];
   const { auto_pad: _auto, dilations: _two, ...attrs } = c.node.attrs;
   const { dilations, ...geometry } = tapsAttrs(taps3);
   // AveragePool has known dilations only since opset 19.
   const dilated = taps3.some((t) => t.dilation > 1);
-  c.emit(c.names(), { attrs: { ...attrs, ...geometry, ...(dilated && { dilations: dilations! }) } });
+  const x = whole ? c.add(whole, [c.name(0), c.constant(int64Tensor([2]))]) : c.name(0);
+  c.emit([x], { attrs: { ...attrs, ...geometry, ...(dilated && { dilations: dilations! }) } });
   return c.outputs.map(() => resize(axes, shape));
+}
+
+/** Smaller windows also fill a map by accident: the last level of a U-Net exported at a small size. */
+const SMALLEST_WHOLE_MAP = 4;
+
+/**
+ * Whether a window takes a whole side of the map: exports spell adaptive pooling
+ * to one pixel so. Depth has another size, and is pooled to one voxel all the same.
+ */
+function takesAll(c: LiftContext, t: Taps, axis: number): boolean {
+  if (t.kernel < SMALLEST_WHOLE_MAP || t.dilation > 1 || t.before + t.after !== 0) return false;
+  const { axes } = c.input(0);
+  const exported = c.baked ? c.probe(axes[axis]![0]?.size ?? 1) : undefined;
+  return t.kernel === (exported ?? c.liftedShape(c.name(0))[liftedAxis(axes, axis)]);
+}
+
+function poolAll(c: LiftContext, axes: Axes, shape: readonly Dim[]): readonly Axes[] {
+  const { p } = c.node.attrs;
+  c.emit([c.name(0)], { op: `Global${c.node.op}`, attrs: p ? { p } : {} });
+  return [resize(axes, shape.with(2, 1).with(3, 1))];
+}
+
+/** What pools a whole axis as the window does: of LpPool only its usual norm. */
+function reductionOf(c: LiftContext): string | undefined {
+  if (c.node.op === "LpPool") return intAttr(c.node, "p", 2) === 2 ? "ReduceL2" : undefined;
+  return c.node.op === "MaxPool" ? "ReduceMax" : "ReduceMean";
 }
 
 /**
@@ -72,11 +104,12 @@ function liftFeaturePool(c: LiftContext): readonly Axes[] {
   return [out];
 }
 
+const ALONE: Taps = { kernel: 1, stride: 1, dilation: 1, before: 0, after: 0 };
+
 /** Depth follows height, or is left alone. */
 function depthTaps(c: LiftContext, height: Taps): Taps {
-  const alone = { kernel: 1, stride: 1, dilation: 1, before: 0, after: 0 };
   const kept = height.stride === 1 ? !c.poolsDepth : c.depthFactor("pool", height.stride) === 1;
-  if (kept) return alone;
+  if (kept) return ALONE;
   if (!c.strideOnlyPools) return height;
   // ⌊(n − 1)/s⌋ + 1 values, as a 2.5d convolution has.
   const before = Math.floor(reach(height) / 2);

@@ -6,6 +6,7 @@
 import type { Dim } from "../graph/dim.ts";
 import { floorDivDims, mulDims } from "../graph/dim.ts";
 import type { DType } from "../graph/tensor.ts";
+import { dtypeFromOnnx } from "../graph/tensor.ts";
 import { intAttr } from "../graph/graph.ts";
 import { dtypeOf, normAxis, numbersIn, sameAsInput, shapeOf } from "./common.ts";
 import type { InferContext, Known, OpRule } from "./rule.ts";
@@ -96,6 +97,6 @@ export const If = refused("branches on data", (c) =>
   c.subgraph("then_branch").map(({ dtype }) => ({ dtype })),
 );
 export const EyeLike = refused("makes a diagonal of a plane", (c) => {
-  const [x] = sameAsInput(c);
-  return [x!];
+  const dtype = dtypeFromOnnx(intAttr(c.node, "dtype", 0)) ?? dtypeOf(c, 0);
+  return [{ dtype, shape: shapeOf(c, 0) }];
 });

@@ -37,7 +37,7 @@ function reshapeSizes(c: InferContext): readonly Dim[] | undefined {
   const rest = productOfDims(sizes.filter((_, i) => i !== open));
   const total = x && productOfDims(x);
   const left = total === undefined ? undefined : rest === 0 ? 0 : exactQuotient(total, rest);
-  if (left !== undefined && typeof left === "number" && !Number.isInteger(left)) {
+  if (left === undefined && typeof total === "number" && typeof rest === "number") {
     fail(c, `cannot regroup ${String(total)} elements into [${Array.from(target.data).join(", ")}]`);
   }
   sizes[open] = left ?? c.fresh();
@@ -83,7 +83,7 @@ function matchAxes(c: LiftContext, from: Axes, sizes: readonly number[]): Axes {
   const stuck = (): never =>
     c.refuse(
       "E_SPATIAL_SPLIT",
-      `regroups ${showAxes(from)} of ${from.map((axis) => c.probe(productOfDims(axis.map((a) => a.size)))).join("×")} into ${sizes.join("×")}, which parts or mixes spatial axes`,
+      `regroups ${showAxes(from)} of ${from.map((axis) => c.probe(productOfDims(axis.map((a) => a.size)))).join("×")} into ${sizes.join("×")}, which parts or mixes spatial axes${c.baked ? "" : "; if the network takes one image size only, say which with size: [depth, height, width]"}`,
     );
   const axes: Axis[] = sizes.map((size) => {
     let left = size;

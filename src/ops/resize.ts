@@ -39,7 +39,8 @@ function resizeSizes(c: InferContext): readonly Dim[] | undefined {
     if (sizes && policy === "stretch") return sizes.data[at] ?? c.fresh();
     const scale = scales?.[at];
     if (scale === undefined || (crop && scale !== 1)) return c.fresh();
-    return floorDim(mulDims(n, Math.fround(scale)));
+    // As runtimes do, in float32.
+    return floorDim(typeof n === "number" ? Math.fround(n * scale) : mulDims(n, scale));
   });
 }
 

@@ -10,7 +10,8 @@ import { intAttr } from "../graph/graph.ts";
 import { mapNd, ndArray, vector } from "../graph/nd-array.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { DTYPES, elementCount, floatTensor, int64Tensor, numbersOf } from "../graph/tensor.ts";
-import { dtypeOf, liftSame, numbersIn, sameAsInput, shapeOf, unknown } from "./common.ts";
+import { axisOfSize, dtypeOf, liftSame, numbersIn, sameAsInput, shapeOf, unknown } from "./common.ts";
+import { liftedShape } from "./roles.ts";
 import type { Known, OpRule } from "./rule.ts";
 
 /** Arrays up to this many elements are followed element by element; shape arithmetic is far smaller. */
@@ -69,7 +70,15 @@ export const ConstantOfShape: OpRule = {
     const fill = value?.kind === "tensor" ? numbersOf(value.value)[0]! : 0;
     return [ndArray(sizes, new Array<number>(elementCount(sizes)).fill(fill))];
   },
-  lift: { refuse: "makes a map of a size that depends on the input; it has no values for depth" },
+  lift(c) {
+    const [sizes, twin] = [c.input(0).known.value, c.input(0).twin.value];
+    if (!sizes || !twin) return c.refuse("E_SHAPE", "takes its sizes from the data");
+    const axes = Array.from(sizes.data, (size, i) =>
+      axisOfSize(c, size, twin.data[i]!, i, sizes.data.length),
+    );
+    c.emit([c.shape(liftedShape(axes))]);
+    return [axes];
+  },
 };
 
 export const Range: OpRule = {

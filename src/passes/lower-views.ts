@@ -94,13 +94,22 @@ class Emitter {
     const cut = taps.flatMap((t, i) => (t.before < 0 || t.after < 0 ? [i] : []));
     const left = taps.map((t) => ({ ...t, before: Math.max(0, t.before), after: Math.max(0, t.after) }));
     if (cut.length === 0) return { x, taps: left };
+    // A crop of more than one voxel may take more than there is: what is padded on the other side comes first.
+    const far = left.map((_, i) => taps[i]!.before < -1 || taps[i]!.after < -1);
+    const borders = [
+      ...left.map((t, i) => (far[i] ? t.before : 0)),
+      ...left.map((t, i) => (far[i] ? t.after : 0)),
+    ];
+    const wide = borders.some((n) => n > 0)
+      ? this.add("Pad", [x, this.ints([0, 0, ...borders.slice(0, 3), 0, 0, ...borders.slice(3)])])
+      : x;
     const cropped = this.add("Slice", [
-      x,
+      wide,
       this.ints(cut.map((i) => Math.max(0, -taps[i]!.before))),
       this.ints(cut.map((i) => (taps[i]!.after < 0 ? taps[i]!.after : MAX))),
       this.ints(cut.map((i) => i + 2)),
     ]);
-    return { x: cropped, taps: left };
+    return { x: cropped, taps: left.map((t, i) => (far[i] ? { ...t, before: 0, after: 0 } : t)) };
   }
 
   /** Input channels of the groups that make output channels [start, end). */
@@ -350,11 +359,28 @@ function transposedView(
     input = e.add("Pad", [x, e.ints(pads)], { mode: { kind: "string", value: "edge" } });
   }
   const box = e.add("Expand", [e.unsqueeze(w, 2 + axis), e.ints([1, 1, 1, 1, 1].with(2 + axis, s))]);
-  const attrs = { ...tapsAttrs(own), output_padding: ints(padding), group: int(group) };
-  const operands = present([input, box, bias]);
+  const fitted = withoutCrops(e, box, own);
+  const attrs = { ...tapsAttrs(fitted.taps), output_padding: ints(padding), group: int(group) };
+  const operands = present([input, fitted.kernel, bias]);
   if (!last) return e.add("ConvTranspose", operands, attrs);
   e.finish("ConvTranspose", operands, attrs);
   return node.outputs[0]!;
+}
+
+/** Negative padding of a transposed convolution enlarges its output: so do taps of zero, which runtimes accept. */
+function withoutCrops(e: Emitter, kernel: string, taps: readonly Taps[]): { kernel: string; taps: Taps[] } {
+  const more = taps.map((t) => [t.before, t.after].map((p) => Math.max(0, Math.ceil(-p / t.dilation))));
+  const [front, back] = [more.map((m) => m[0]!), more.map((m) => m[1]!)];
+  if (![...front, ...back].some((n) => n > 0)) return { kernel, taps: [...taps] };
+  return {
+    kernel: e.add("Pad", [kernel, e.ints([0, 0, ...front, 0, 0, ...back])]),
+    taps: taps.map((t, i) => ({
+      ...t,
+      kernel: t.kernel + front[i]! + back[i]!,
+      before: t.before + front[i]! * t.dilation,
+      after: t.after + back[i]! * t.dilation,
+    })),
+  };
 }
 
 /** In-plane taps; a kernel side that differs from the axis's own is centred on it. */

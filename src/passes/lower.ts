@@ -53,7 +53,12 @@ export function lower(graph: Graph): Lowered {
       continue;
     }
     const next = readers.get(node.outputs[0]!) === 1 ? reader.get(node.outputs[0]!) : undefined;
-    const fusable = next && next.domain === "" && FUSABLE.has(next.op) && next.inputs[0] === node.outputs[0];
+    const fusable =
+      next?.domain === "" &&
+      FUSABLE.has(next.op) &&
+      next.inputs[0] === node.outputs[0] &&
+      // Limits that are computed may not be there yet.
+      next.inputs.slice(1).every((name) => name === "" || graph.initializers.has(name));
     const activation = fusable && node.op === "LiftedConv" ? next : undefined;
     const first = builder.nodes.length;
     const took =

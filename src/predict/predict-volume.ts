@@ -196,12 +196,24 @@ function withoutNonFinite(volume: Volume, onWarning: PredictOptions["onWarning"]
   );
 }
 
+/** Voxels a scan may be resampled to: 25 times a CT of the whole body. Windows over it are counted in thousands. */
+const MAX_VOXELS = 2 ** 32;
+
 function checkedGrid(scan: Grid, spacing: Vec3): Grid {
-  if (spacing.every((mm) => Number.isFinite(mm) && mm > 0)) return gridWithSpacing(scan, spacing);
-  throw new AcsconvError(
-    "input",
-    `Spacing is three positive numbers of millimetres, not [${spacing.join(", ")}].`,
-  );
+  if (!spacing.every((mm) => Number.isFinite(mm) && mm > 0)) {
+    throw new AcsconvError(
+      "input",
+      `Spacing is three positive numbers of millimetres, not [${spacing.join(", ")}].`,
+    );
+  }
+  const grid = gridWithSpacing(scan, spacing);
+  if (voxelCount(grid) > MAX_VOXELS) {
+    throw new AcsconvError(
+      "input",
+      `At a spacing of [${spacing.join(", ")}] mm the scan has [${grid.shape.join(", ")}] voxels, more than can be worked on: choose a coarser one.`,
+    );
+  }
+  return grid;
 }
 
 function chooseBatch(fixed: number | undefined, wanted: number | undefined): number {

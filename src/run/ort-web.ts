@@ -4,14 +4,27 @@
  * Always through `onnxruntime-web/webgpu`: the package's default entry is
  * another WebGPU build, which computes grouped 3D convolutions and slices with
  * negative steps wrongly without saying so (seen in 1.30.0). It is imported
- * when the first model is opened, so that bundlers give it a file of its own:
- * its threads start from that file.
+ * when the first model is opened, so that bundlers give it a file of its own.
  */
 
 import type { InferenceSession } from "onnxruntime-web/webgpu";
 import { AcsconvError, messageOf } from "../errors.ts";
 import { readable, runTensor, valueSpec, type EngineOptions, type OpenEngine } from "./engine.ts";
 import type { RunTensor, RunTensors } from "./tensor.ts";
+
+const PACKAGE = "onnxruntime-web";
+
+/**
+ * ONNX Runtime's loader and its WebAssembly, where a bundler put them. Threads start from the file that holds the
+ * loader. Left to itself that is a bundler's chunk, whose imports then run in every thread: with Vite 8 the page's
+ * own script may be among them, fail there for want of a `document`, and the threads never start.
+ */
+const FILES = {
+  mjs: new URL("onnxruntime-web/ort-wasm-simd-threaded.asyncify.mjs", import.meta.url).href,
+  wasm: new URL("onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm", import.meta.url).href,
+};
+/** Whether a bundler has put addresses there: unbundled, a package's name resolves to a folder beside this file. */
+const isBundled = !FILES.mjs.startsWith(`${import.meta.url.replace(/[^/]*$/, "")}${PACKAGE}/`);
 
 export const openEngine: OpenEngine = async (model, options) => {
   const { device } = options;
@@ -24,6 +37,7 @@ export const openEngine: OpenEngine = async (model, options) => {
   ort.env.logLevel = "fatal";
   if (options.threads !== undefined) ort.env.wasm.numThreads = options.threads;
   if (options.wasmPaths !== undefined) ort.env.wasm.wasmPaths = options.wasmPaths;
+  else if (isBundled) ort.env.wasm.wasmPaths ??= FILES;
 
   const session = await exclusively(() => load(ort.InferenceSession, model, sessionOptions(options))).catch(
     (error: unknown) => {

@@ -57,8 +57,16 @@ export interface SlidingWindowOptions<T> {
  */
 export async function slidingWindow<T>(options: SlidingWindowOptions<T>): Promise<T> {
   const { shape, channels, patch, sink, signal, batch = 1, overlap = 0.5, blending = "gaussian" } = options;
-  check({ shape, patch, batch, overlap });
-  const windows = gridOf(shape.map((size, axis) => axisWindows(size, patch[axis]!, overlap, blending)));
+  check({ shape, channels, patch, batch, overlap });
+  const along = shape.map((size, axis) => axisWindows(size, patch[axis]!, overlap, blending));
+  const count = along.reduce((product, { length }) => product * length, 1);
+  if (count > MAX_WINDOWS) {
+    throw new AcsconvError(
+      "input",
+      `A volume [${shape.join(", ")}] takes ${count} windows of [${patch.join(", ")}] voxels, more than can be worked on: choose a larger patch or a smaller overlap.`,
+    );
+  }
+  const windows = gridOf(along);
   const blend = new Blend(shape, patch, sink);
   const inputLength = channels * voxels(patch);
 
@@ -86,12 +94,29 @@ type Window = readonly [AxisWindow, AxisWindow, AxisWindow];
 
 const voxels = ([d, h, w]: Size3): number => d * h * w;
 
-function check(given: { shape: Size3; patch: Size3; batch: number; overlap: number }): void {
-  const { shape, patch, batch, overlap } = given;
+/** The list of windows alone would take gigabytes; scans take thousands. */
+const MAX_WINDOWS = 2 ** 22;
+/** Elements of one call's input: 2 GB, of which the network's own maps take many times as much. */
+const MAX_INPUT = 2 ** 29;
+
+function check(given: {
+  shape: Size3;
+  channels: number;
+  patch: Size3;
+  batch: number;
+  overlap: number;
+}): void {
+  const { shape, channels, patch, batch, overlap } = given;
   if (![...shape, ...patch, batch].every((size) => Number.isInteger(size) && size > 0)) {
     throw new AcsconvError(
       "input",
       `Sliding windows need sizes of whole voxels: got a volume [${shape.join(", ")}], a patch [${patch.join(", ")}] and batches of ${batch}.`,
+    );
+  }
+  if (batch * channels * voxels(patch) > MAX_INPUT) {
+    throw new AcsconvError(
+      "input",
+      `${batch} windows of [${patch.join(", ")}] voxels at once do not fit into memory: choose a smaller patch or batch.`,
     );
   }
   if (!(overlap >= 0 && overlap < 1)) {

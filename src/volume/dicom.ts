@@ -19,7 +19,7 @@ import type { Vec3 } from "./vec3.ts";
 import { type Grid, type Volume, type Voxels, allocate, voxelCount, withData } from "./volume.ts";
 
 const { open, readFile, readdir } = builtin("node:fs/promises");
-const { join, resolve } = builtin("node:path");
+const paths = builtin("node:path");
 
 export interface DicomOptions {
   /** Which series, where there are several: its UID, or its place (from 0) in the list that the error prints. */
@@ -45,12 +45,17 @@ const MAX_LISTED = 20;
 export async function readDicom(path: string, { series, onWarning }: DicomOptions): Promise<Volume> {
   const files = await listFiles(path);
   const slices: Slice[] = [];
+  const others: string[] = [];
   for (let i = 0; i < files.length; i += BATCH) {
-    const batch = await Promise.all(files.slice(i, i + BATCH).map(readSlice));
-    slices.push(...batch.filter((slice) => slice !== undefined));
+    const names = files.slice(i, i + BATCH);
+    const batch = await Promise.all(names.map(readSlice));
+    batch.forEach((slice, k) => (slice ? slices.push(slice) : others.push(names[k]!)));
   }
   if (slices.length === 0)
     throw new AcsconvError("format", `"${path}" holds no DICOM images, only ${files.length} other files.`);
+  const misnamed = others.filter((name) => /\.(dcm|ima)$/i.test(name));
+  if (misnamed.length > 0)
+    onWarning(`Files without a DICOM image are left out: ${misnamed.length}, such as "${misnamed[0]!}".`);
   const chosen = chooseSeries(slices, path, series);
   const what = `DICOM series "${chosen[0]!.description || chosen[0]!.series}" in "${path}"`;
   if (chosen.some((slice) => slice.frames > 1)) {
@@ -118,12 +123,12 @@ async function decodeWithItk(slices: readonly Slice[], what: string): Promise<Vo
 
 /** ITK wants absolute paths. */
 async function listFiles(path: string): Promise<string[]> {
-  const root = resolve(path);
+  const root = paths.resolve(path);
   const files: string[] = [];
   const walk = async (folder: string): Promise<void> => {
     const entries: Dirent[] = await ioErrors("read", folder, () => readdir(folder, { withFileTypes: true }));
     for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-      const inner = join(folder, entry.name);
+      const inner = paths.join(folder, entry.name);
       if (entry.isDirectory()) await walk(inner);
       else if (entry.isFile()) files.push(inner);
       if (files.length > MAX_FILES)

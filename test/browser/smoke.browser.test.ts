@@ -1,19 +1,18 @@
 /**
  * @file The library in a real browser, as an application's bundler delivers it:
  * vite builds the page, Chromium runs it.
- *
- * Needs Chromium at /usr/bin/chromium, or where CHROMIUM points.
  */
 
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { chromium, type Browser, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { build, defaultClientConditions, preview, type InlineConfig, type PreviewServer } from "vite";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { encodePng, montage } from "../../src/report/index.ts";
 import { readVolume } from "../../src/volume/index.ts";
+import { launchChromium } from "../helpers/chromium.ts";
 import type { Checks } from "./page/main.ts";
 
 declare const checks: Checks;
@@ -45,10 +44,7 @@ beforeAll(async () => {
   };
   await build(config);
   server = await preview(config);
-  browser = await chromium.launch({
-    executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium",
-    args: ["--no-sandbox", "--disable-quic", "--no-first-run", "--enable-unsafe-webgpu"],
-  });
+  browser = await launchChromium();
   page = await browser.newPage();
   page.on("console", (message) => {
     if (message.type() === "error") complaints.push(message.text());
@@ -79,20 +75,24 @@ test.each([
 });
 
 test.each([
-  { name: "unet", expected: "y3_acs", lifting: {} },
-  { name: "deeplab_dynamic", expected: "y3_acs", lifting: {} },
-  { name: "shufflenet", expected: "y3_acs", lifting: {} },
-  { name: "convnext", expected: "y3_acs", lifting: {} },
-  { name: "resnext", expected: "y3_mean", lifting: { kind: "mean-acs" } },
-  { name: "mobilenet_v2", expected: "y3_i3d", lifting: { kind: "i3d" } },
-] as const)("$name, lifted here, gives PyTorch's $expected", async ({ name, expected, lifting }) => {
-  const apart = await page.evaluate(([model, key, how]) => checks.lift(model, key, how, { device: "wasm" }), [
-    name,
-    expected,
-    lifting,
-  ] as const);
-  expect(apart).toBeLessThanOrEqual(1e-4);
-});
+  { name: "unet", expected: "y3_acs", lifting: {}, device: "wasm" },
+  { name: "deeplab_dynamic", expected: "y3_acs", lifting: {}, device: "wasm" },
+  { name: "shufflenet", expected: "y3_acs", lifting: {}, device: "wasm" },
+  { name: "convnext", expected: "y3_acs", lifting: {}, device: "wasm" },
+  { name: "resnext", expected: "y3_mean", lifting: { kind: "mean-acs" }, device: "wasm" },
+  { name: "mobilenet_v2", expected: "y3_i3d", lifting: { kind: "i3d" }, device: "wasm" },
+  { name: "unet", expected: "y3_acs", lifting: {}, device: "webgpu" },
+  { name: "resnext", expected: "y3_acs", lifting: {}, device: "webgpu" },
+] as const)(
+  "$name, lifted here, gives PyTorch's $expected on $device",
+  async ({ name, expected, lifting, device }) => {
+    const apart = await page.evaluate(
+      ([model, key, how, on]) => checks.lift(model, key, how, { device: on }),
+      [name, expected, lifting, device] as const,
+    );
+    expect(apart).toBeLessThanOrEqual(1e-4);
+  },
+);
 
 test("a scan is read and drawn as in Node", async () => {
   const path = "t1-kmeans/KmeansTest_T1UCharRaw.nii.gz";
@@ -100,7 +100,7 @@ test("a scan is read and drawn as in Node", async () => {
   const volume = await readVolume(here(`../fixtures/${path}`));
   expect(volume).toMatchObject(grid);
   expect(channels).toBe(1);
-  expect(sum).toBe(volume.data.reduce((total, value) => total + value, 0));
+  expect(sum).toBe(Array.from(volume.data).reduce((total, value) => total + value));
   expect(Uint8Array.from(png)).toEqual(encodePng(montage(volume)));
 });
 

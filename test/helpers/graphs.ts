@@ -45,17 +45,22 @@ interface GraphParts {
 
 export const concat = (chunks: readonly Uint8Array[]): Uint8Array => new Uint8Array(Buffer.concat(chunks));
 
-/** float32 values with their sizes. */
+/** Numbers with their sizes; float32 where they are fed. */
 export interface Floats {
   readonly dims: readonly number[];
   readonly data: Float32Array;
+}
+
+/** What ONNX Runtime computed, widened to float32, and its element type. */
+export interface Computed extends Floats {
+  readonly type: string;
 }
 
 /** Runs a graph, or the bytes or the file of one, on float32 inputs, on one thread. */
 export async function evaluate(
   model: Graph | Uint8Array | string,
   feeds: Record<string, Floats>,
-): Promise<Record<string, Floats>> {
+): Promise<Record<string, Computed>> {
   const source =
     typeof model === "string" || model instanceof Uint8Array ? model : concat(encodeModel(model));
   const options = { logSeverityLevel: 4, intraOpNumThreads: 1 } as const;
@@ -69,9 +74,9 @@ export async function evaluate(
       ),
     );
     return Object.fromEntries(
-      Object.entries(results).map(([name, { dims, data }]) => [
+      Object.entries(results).map(([name, { dims, data, type }]) => [
         name,
-        { dims, data: Float32Array.from(data as Float32Array, Number) },
+        { type, dims, data: Float32Array.from(data as Float32Array, Number) },
       ]),
     );
   } finally {

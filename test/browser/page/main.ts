@@ -48,7 +48,7 @@ export const checks = {
   async draw(path: string) {
     const volume = await readVolume(new File([await download(path)], path));
     const { shape, spacing, origin, direction, channels, data } = volume;
-    const sum = data.reduce((total, value) => total + value, 0);
+    const sum = Array.from(data).reduce((total, value) => total + value);
     const png = Array.from(encodePng(montage(volume)));
     return { grid: { shape, spacing, origin, direction }, channels, sum, png };
   },
