@@ -115,6 +115,7 @@ test("trained weights of a lifted model are those of its unlifted one", async ()
     { ...lifted.graph, initializers: new Map([...lifted.graph.initializers, [name, trained]]) },
     lifted.lifted,
   );
+  expect(unlift(model).graph.initializers.get(name)).toEqual(trained);
   const loaded = await load(model.toBytes());
   expect(unlift(loaded).graph.initializers.get(name)).toEqual(trained);
   expect(lift(loaded, { kind: "i3d" }).graph.initializers.get(name)).toEqual(trained);

@@ -5,7 +5,7 @@ import { type Model, load } from "../index.ts";
 import { upgradeGraph } from "../onnx/upgrade.ts";
 import { foldConstants } from "../passes/fold-constants.ts";
 import { dropIdentities, dropUnused } from "../passes/tidy.ts";
-import { bytes, compact } from "../report/figures.ts";
+import { bytes, compact, shapeText } from "../report/figures.ts";
 import { costsByKind, sizesFor, usualSize } from "../report/lift-report.ts";
 import { type NetworkSummary, summarise } from "../report/summary.ts";
 import { opsetOf } from "../graph/graph.ts";
@@ -62,15 +62,16 @@ async function run(path: string, flags: InspectFlags): Promise<void> {
 }
 
 function heading(model: Model, path: string, size: readonly number[]): string {
-  const shape = (dims: readonly unknown[] | undefined): string => `[${dims?.join(", ") ?? "?"}]`;
   const what = model.lifted
     ? `lifted (${model.lifted.options.kind ?? "acs"})`
     : `ONNX opset ${opsetOf(model.graph)}`;
   const rank = model.inputs[0]?.shape?.length ?? 5;
   return [
     `${path}: ${what}`,
-    ...model.inputs.map((input) => `input   ${input.name} ${shape(input.shape)} ${input.dtype ?? ""}`),
-    ...model.outputs.map((output) => `output  ${output.name} ${shape(output.shape)} ${output.dtype ?? ""}`),
+    ...model.inputs.map((input) => `input   ${input.name} ${shapeText(input.shape)} ${input.dtype ?? ""}`),
+    ...model.outputs.map(
+      (output) => `output  ${output.name} ${shapeText(output.shape)} ${output.dtype ?? ""}`,
+    ),
     `figures for an input of ${(rank === 4 ? size.slice(1) : size).join("×")}`,
   ].join("\n");
 }

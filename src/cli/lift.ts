@@ -3,7 +3,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { checkApart, checkWritable, writeFiles } from "../files.ts";
 import { LIFT_KINDS, type LiftOptions, type Model, lift, load } from "../index.ts";
-import { bytes, compact } from "../report/figures.ts";
+import { bytes, compact, shapeText } from "../report/figures.ts";
 import { liftReport } from "../report/lift-report.ts";
 import { parseCount, parseSizes } from "./arguments.ts";
 import { warn } from "./errors.ts";
@@ -148,7 +148,6 @@ function describe(model: Model, from: string, to: string): string {
     ]),
   );
   const [input] = model.inputs;
-  const sizes = (dims: readonly unknown[] | undefined): string => `[${dims?.join(", ") ?? "?"}]`;
   const costs = formatTable(
     ["", "2D", "3D"],
     [
@@ -166,8 +165,8 @@ function describe(model: Model, from: string, to: string): string {
     `Cost at ${size.slice(1).join("×")} pixels and ${size.join("×")} voxels:`,
     costs,
     "",
-    `input   ${input!.name} ${sizes(input!.shape)}`,
-    ...model.outputs.map(({ name, shape }) => `output  ${name} ${sizes(shape)}`),
+    `input   ${input!.name} ${shapeText(input!.shape)}`,
+    ...model.outputs.map(({ name, shape }) => `output  ${name} ${shapeText(shape)}`),
   ].join("\n");
 }
 

@@ -143,7 +143,7 @@ export class Walk {
         `The input "${image.name}" [${image.shape!.join(", ")}] does not say how many channels it has (axis ${channel}); export it with that number fixed.`,
       );
     }
-    this.#fixSizes();
+    this.#fixSizes({ H: image.shape![h]!, W: image.shape![w]! });
     const dim = (name: string): Dim => this.#fixed.get(name) ?? symbol(name);
     const byRole: Record<string, Axis> = {
       N: [{ role: "N", size: symbol("N") }],
@@ -156,24 +156,26 @@ export class Walk {
     this.#values.set(image.name, this.#value(image.name, { dtype: image.dtype }, axes, []));
   }
 
-  #fixSizes(): void {
+  /** @param exported - the 2D image's size, where the export fixes it */
+  #fixSizes(exported: { readonly H: Dim; readonly W: Dim }): void {
     const { size } = this.#options;
     if (size) {
       (["D", "H", "W"] as const).forEach((name, i) => this.#fixed.set(name, size[i]!));
     }
     const { pinned } = this.#decisions;
-    if (pinned === undefined || !this.#baked) return;
-    for (const name of ["H", "W"]) {
-      const exported = this.#probe.get(name)!;
+    if (pinned === undefined) return;
+    const { H, W } = exported;
+    for (const [name, only] of Object.entries(exported)) {
+      if (typeof only !== "number") continue;
       const asked = this.#fixed.get(name);
-      if (asked !== undefined && asked !== exported) {
-        const [H, W] = [this.#probe.get("H"), this.#probe.get("W")];
+      if (asked !== undefined && asked !== only) {
+        const [height, width] = [H, W].map((n) => (typeof n === "number" ? String(n) : "any"));
         throw new AcsconvError(
           "lift",
-          `${pinned}, so the network only works at the exported size, got size ${this.#options.size!.join("×")}: use height ${String(H)} and width ${String(W)} (any depth).`,
+          `${pinned}, so the network only works at the exported size, got size ${this.#options.size!.join("×")}: use height ${height!} and width ${width!} (any depth).`,
         );
       }
-      this.#fixed.set(name, exported);
+      this.#fixed.set(name, only);
     }
   }
 

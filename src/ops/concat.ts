@@ -53,7 +53,7 @@ export const Concat: OpRule = {
     const image = operands.find(({ axes }) => hasHeight(axes)) ?? operands[0]!;
     const axis = normAxis(c, intAttr(c.node, "axis", 1), image.axes.length);
     if (operands.some(({ axes }) => isSpatial(axes[axis]))) {
-      const constant = operands.some((operand) => operand.constant);
+      const constant = operands.some((operand) => operand.constant || !hasHeight(operand.axes));
       return c.refuse(
         constant ? "E_CONST_CONCAT" : "E_CONCAT_SPATIAL",
         constant

@@ -7,7 +7,7 @@
 import { mulDims } from "../graph/dim.ts";
 import { expandNd, literalNumbers } from "../graph/nd-array.ts";
 import { int64Tensor } from "../graph/tensor.ts";
-import { axisOfSize, broadcastShapes, dtypeOf, numbersIn, shapeOf } from "./common.ts";
+import { axisOfSize, broadcastShapes, dtypeOf, numbersIn, plainAxes, shapeOf } from "./common.ts";
 import type { Axis } from "./roles.ts";
 import { atom, isHeight, isSpatial, liftedShape, showAxes } from "./roles.ts";
 import type { OpRule } from "./rule.ts";
@@ -35,11 +35,11 @@ export const Expand: OpRule = {
     const shape = c.outputs[0]?.shape;
     if (!target || !twin || !shape) return c.refuse("E_EXPAND", "takes its sizes from the data");
     const rank = shape.length;
-    const out = shape.map((_, i): Axis => {
+    const out = shape.map((size, i): Axis => {
       const own = axes[i - (rank - axes.length)];
       const at = i - (rank - target.data.length);
       if (own && own.length > 0 && !own.every((a) => a.size === 1)) return own;
-      if (at < 0 || target.data[at] === 1) return own ?? [];
+      if (at < 0 || target.data[at] === 1) return own && own.length > 0 ? own : plainAxes([size])[0]!;
       return axisOfSize(c, target.data[at]!, twin.data[at]!, i, rank);
     });
     const missing = out.flatMap((axis, i) => {

@@ -100,3 +100,18 @@ export const EyeLike = refused("makes a diagonal of a plane", (c) => {
   const dtype = dtypeFromOnnx(intAttr(c.node, "dtype", 0)) ?? dtypeOf(c, 0);
   return [{ dtype, shape: shapeOf(c, 0) }];
 });
+
+const quantised = (infer: (c: InferContext) => readonly Known[] = typed()): OpRule =>
+  refused("computes with quantised numbers; lift the floating-point network that it was made from", infer);
+
+export const ConvInteger = quantised(typed("int32"));
+export const MatMulInteger = quantised(typed("int32"));
+export const QLinearConv = quantised();
+export const QLinearMatMul = quantised();
+export const QuantizeLinear = quantised((c) => [{ dtype: dtypeOf(c, 2) ?? "uint8", shape: shapeOf(c, 0) }]);
+export const DequantizeLinear = quantised((c) => [{ dtype: dtypeOf(c, 1), shape: shapeOf(c, 0) }]);
+export const DynamicQuantizeLinear = quantised((c) => [
+  { dtype: "uint8", shape: shapeOf(c, 0) },
+  { dtype: "float32", shape: [] },
+  { dtype: "uint8", shape: [] },
+]);

@@ -307,21 +307,19 @@ describe("If", () => {
   );
 
   test("two of them with the same names inside do not meet", async () => {
-    const attrs = branches(
-      branch([node("Mul", ["x", "half"], ["z"])], "z", half),
-      branch([node("Neg", ["x"], ["z"])], "z"),
-    );
+    const scaled = (op: string, factor: number): Attrs[string] =>
+      branch([node("Mul", ["x", "half"], ["m"]), node(op, ["m"], ["z"])], "z", {
+        half: floatTensor([1], [factor]),
+      });
+    const attrs = branches(scaled("Neg", 0.5), scaled("Abs", 3));
     const nodes = [
       node("If", ["c"], ["a"], attrs),
       node("If", ["d"], ["b"], attrs),
       node("Add", ["a", "b"], ["y"]),
     ];
     const initializers = { c: tensorOf("bool", [], [1]), d: tensorOf("bool", [], [0]) };
-    await expectTaken(graphOf(nodes, { inputs: [value("x", [1, 2, 4, 6])], initializers }), [
-      "Mul",
-      "Neg",
-      "Add",
-    ]);
+    const graph = graphOf(nodes, { inputs: [value("x", [1, 2, 4, 6])], initializers });
+    await expectTaken(graph, ["Mul", "Neg", "Mul", "Abs", "Add"]);
   });
 
   test("a branch that hands a captured value on", () => {

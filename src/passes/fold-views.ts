@@ -31,11 +31,7 @@ export function foldViews(graph: Graph): Graph {
 }
 
 /** Where the bytes begin that a Slice of whole rows takes; undefined for any other node. */
-function firstRow(
-  node: Node,
-  tensor: Tensor,
-  initializers: ReadonlyMap<string, Tensor>,
-): number | undefined {
+function firstRow(node: Node, tensor: Tensor, initializers: ReadonlyMap<string, Tensor>): number | undefined {
   if (node.op !== "Slice") return undefined;
   const [starts, , axes, steps] = node.inputs.slice(1).map((name) => {
     const operand = initializers.get(name);

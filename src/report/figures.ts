@@ -1,4 +1,6 @@
-/** @file Numbers as people read them. */
+/** @file Numbers and shapes as people read them. */
+
+import type { Dim } from "../graph/dim.ts";
 
 /** 11.7 M, 4.66 k, 389 */
 export function compact(value: number | undefined): string {
@@ -19,3 +21,10 @@ export const bytes = (value: number | undefined): string =>
 
 const significant = (value: number): string =>
   value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
+
+/** A size longer than this says less than it takes to read. */
+const READABLE_SIZE = 24;
+
+/** `[N, 3, D, H, W]`; sizes that are long expressions become `…`. */
+export const shapeText = (shape: readonly Dim[] | undefined): string =>
+  `[${shape?.map((dim) => (String(dim).length > READABLE_SIZE ? "…" : String(dim))).join(", ") ?? "?"}]`;
