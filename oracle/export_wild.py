@@ -2,7 +2,8 @@
 
     /usr/bin/python3 oracle/export_wild.py --out test/fixtures/wild
 
-Writes NAME_static.onnx and NAME_dynamic.onnx (in batch, height and width) where PyTorch can export them. The test
+Writes NAME_static.onnx and NAME_dynamic.onnx (in batch, height and width) where PyTorch can export them, and one
+NAME_wide.onnx whose width alone is open. The test
 (test/wild.test.ts) needs no outputs of PyTorch's: a network lifted in one plane has to repeat what its 2D original
 gives, slice by slice.
 """
@@ -183,6 +184,7 @@ NETS = {
     "lstm": lambda: nn.Sequential(conv(3, C), Call(lambda x: x.mean(2).permute(2, 0, 1)), nn.LSTM(C, 2)),
 }
 OPSETS = {"normalize": 9}
+FORMS = {"static": {}, "dynamic": {0: "n", 2: "h", 3: "w"}, "wide": {0: "n", 3: "w"}}
 
 
 def export(name, out):
@@ -190,9 +192,11 @@ def export(name, out):
     model = NETS[name]().eval()
     randomise(model, torch.Generator().manual_seed(seed_of(name)))
     x = torch.randn(1, 3, SIZE, SIZE)
-    for form in ("static", "dynamic"):
+    for form, sizes in FORMS.items():
+        if form == "wide" and name != "head_strip":
+            continue
         path = out / f"{name}_{form}.onnx"
-        axes = {"image": {0: "n", 2: "h", 3: "w"}} if form == "dynamic" else None
+        axes = {"image": sizes} if sizes else None
         try:
             torch.onnx.export(model, x, str(path), opset_version=OPSETS.get(name, 13), input_names=["image"],
                               output_names=["y"] if name != "lstm" else None, dynamic_axes=axes)

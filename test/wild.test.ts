@@ -165,6 +165,13 @@ describe("heads that work at one size", () => {
   });
 });
 
+test("an export whose width alone is open stays open there", async () => {
+  const model = lift(await open("head_strip", "wide"));
+  expect(model.inputs[0]!.shape!.map(String)).toEqual(["N", "3", "D", "16", "W"]);
+  const y = await run(model, noise([1, 3, 8, SIZE, 20]));
+  expect(y.dims).toEqual([5, 1, 4]);
+});
+
 test.each([
   ["mixer", "static", /E_MATMUL_PLANE: MatMul ".*" contracts \[H·W\] with a constant/],
   ["circular", "static", /E_CONCAT_SPATIAL: Concat ".*" joins tensors along a spatial axis/],

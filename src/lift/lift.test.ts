@@ -81,6 +81,24 @@ describe("depth", () => {
     expect(strides).toEqual(["2,2,2", "1,1,1", "1,1,1", "1,2,2", "1,1,1", "1,2,2"]);
   });
 
+  test("convolutions that halve the same map count once, whatever comes after", () => {
+    const nodes = [
+      conv("x", "w", "a", 2),
+      conv("a", "w", "b", 2),
+      conv("a", "v", "s", 2, 1),
+      node("Add", ["b", "s"], ["c"]),
+      conv("c", "w", "y", 2),
+    ];
+    const initializers = { w: weight([2, 2, 3, 3]), v: weight([2, 2, 1, 1], 2) };
+    const graph = { ...graphOf(nodes, { initializers }), ...image(...dynamic) };
+    const lifted = liftGraph(graph, {
+      depth: { stride: ["height", 1, 1, "height"] },
+      size: [16, 16, 16],
+    }).graph;
+    const types = inferTypes(lifted);
+    expect(["a", "c", "y"].map((name) => types.get(name)!.shape![2])).toEqual([8, 8, 8]);
+  });
+
   test("what was kept on the way down is kept on the way up", async () => {
     const model = await network("unet");
     const x = random([1, 1, 5, 16, 16]);

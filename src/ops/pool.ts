@@ -42,8 +42,9 @@ function liftPool(c: LiftContext): readonly Axes[] {
   if (height.kernel !== width.kernel || height.stride !== width.stride) {
     c.warn("window or stride differ between height and width; depth takes height's");
   }
-  const tall = takesAll(c, height, 2);
-  if (tall && takesAll(c, width, 3)) return poolAll(c, axes, shape);
+  const square = height.kernel === width.kernel;
+  const tall = takesAll(c, height, 2, square);
+  if (tall && takesAll(c, width, 3, square)) return poolAll(c, axes, shape);
   // Where only the height is pooled whole, depth goes with it.
   const whole = tall ? reductionOf(c) : undefined;
   const taps3 = [whole ? ALONE : depthTaps(c, height), height, width];
@@ -56,15 +57,16 @@ function liftPool(c: LiftContext): readonly Axes[] {
   return c.outputs.map(() => resize(axes, shape));
 }
 
-/** Smaller windows also fill a map by accident: the last level of a U-Net exported at a small size. */
+/** Smaller square windows also fill a map by accident: the last level of a U-Net exported at a small size. */
 const SMALLEST_WHOLE_MAP = 4;
 
 /**
  * Whether a window takes a whole side of the map: exports spell adaptive pooling
  * to one pixel so. Depth has another size, and is pooled to one voxel all the same.
  */
-function takesAll(c: LiftContext, t: Taps, axis: number): boolean {
-  if (t.kernel < SMALLEST_WHOLE_MAP || t.dilation > 1 || t.before + t.after !== 0) return false;
+function takesAll(c: LiftContext, t: Taps, axis: number, square: boolean): boolean {
+  const smallest = square ? SMALLEST_WHOLE_MAP : 2;
+  if (t.kernel < smallest || t.dilation > 1 || t.before + t.after !== 0) return false;
   const { axes } = c.input(0);
   const exported = c.baked ? c.probe(axes[axis]![0]?.size ?? 1) : undefined;
   return t.kernel === (exported ?? c.liftedShape(c.name(0))[liftedAxis(axes, axis)]);

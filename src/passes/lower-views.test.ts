@@ -198,6 +198,29 @@ describe("a lifted convolution is a dense Conv with the kernel in the centre pla
   });
 });
 
+test("a crop larger than the map: what the other side is padded with comes first", async () => {
+  for (const [dilation, before, after] of [
+    [2, 0, 2],
+    [4, 2, 2],
+    [4, 1, 3],
+  ] as const) {
+    const c: ConvStage = {
+      op: "Conv",
+      kernel: [2, 2],
+      stride: [1, 1],
+      dilation: [dilation, dilation],
+      before: [before, before],
+      after: [after, after],
+      channels: 6,
+      groups: "one",
+    };
+    const taps = [0, 1, 2].map((view) => tapsOf(c, axesOf(c), view));
+    const expected = dense(networkOf([c]), axesOf(c), taps, dealt(6, 1));
+    for (const depth of [1, 2, 3])
+      await expectSameFunction(lifted(networkOf([c]), {}), expected, [depth, 6, 7]);
+  }
+});
+
 test("mean-acs is the mean of the three one-view lifts, of convolutions and transposed ones", async () => {
   await fc.assert(
     fc.asyncProperty(fc.oneof(anyConv(false), anyConvTranspose(false)), anySizes, async (stage, sizes) => {
@@ -282,6 +305,34 @@ describe("transposed convolutions", () => {
       }
     },
   );
+
+  test("a kernel side shorter than the axis's sits at its centre", async () => {
+    // Sagittal: two rows on depth, one column on height, where the operator has two taps and its centre at 1.
+    const stage: Stage = {
+      op: "ConvTranspose",
+      kernel: [2, 1],
+      stride: [1, 1],
+      dilation: [1, 1],
+      before: [0, 0],
+      after: [0, 0],
+      channels: 2,
+      groups: "one",
+      extra: [0, 0],
+    };
+    const graph = networkOf([stage]);
+    const data = new Float32Array(4 * 27);
+    data[13] = 1; // the middle of the first channel's 3×3×3
+    const y = (await evaluate(lifted(graph, oneView("sagittal")), { x: { dims: [1, 4, 3, 3, 3], data } })).y!;
+    expect(y.dims).toEqual([1, 2, 4, 4, 3]);
+    const [w, b] = [numbersOf(graph.initializers.get("w0")!), numbersOf(graph.initializers.get("b0")!)];
+    const at = (d: number, h: number, v: number): number => y.data[(d * 4 + h) * 3 + v]! - b[0]!;
+    for (let d = 0; d < 4; d++) {
+      for (let h = 0; h < 4; h++) {
+        const hit = (d === 1 || d === 2) && h === 2;
+        expect(at(d, h, 1)).toBeCloseTo(hit ? w[d - 1]! : 0, 5);
+      }
+    }
+  });
 });
 
 /** What a lowered graph computes: operators that read the image or what comes of it, and those over weights. */
