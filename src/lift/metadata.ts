@@ -16,6 +16,13 @@ import type { LiftOptions } from "./options.ts";
 const KEY = "acsconv";
 const FORMAT = 1;
 
+/**
+ * A 2D graph without its weights takes kilobytes. Only `3d`, whose kernels are
+ * new, has the 2D ones beside them; from this size on they are left out, and the
+ * file is a plain 3D network.
+ */
+const SKELETON_LIMIT = 2 ** 27;
+
 /** A lifted network and where it came from. */
 export interface LiftedSource {
   readonly graph: Graph;
@@ -49,11 +56,14 @@ export function lowerForSaving({ graph, source, options }: LiftedSource): Graph 
       ),
     ],
   };
+  const chunks = encodeModel(skeleton);
+  const size = chunks.reduce((sum, { length }) => sum + length, 0);
+  if (size > SKELETON_LIMIT) return lowered.graph;
   const stored: Stored = {
     format: FORMAT,
     options,
     lowered: lowered.nodes,
-    source: toBase64(encodeModel(skeleton)),
+    source: toBase64(chunks),
   };
   return { ...lowered.graph, metadata: new Map([...graph.metadata, [KEY, JSON.stringify(stored)]]) };
 }

@@ -12,7 +12,7 @@
 import type { Dim } from "../graph/dim.ts";
 import { int, ints, str } from "../graph/graph.ts";
 import { seedFor, uniform } from "../graph/random.ts";
-import { int64Tensor, tensorOf } from "../graph/tensor.ts";
+import { elementCount, int64Tensor, tensorOf } from "../graph/tensor.ts";
 import { constantDims, dtypeOf, fail, imageAxes, resize, shapeOf, verbatim } from "./common.ts";
 import type { Taps } from "./geometry.ts";
 import { convSize, groupsOf, reach, sameSizes, tapsAttrs, tapsOf } from "./geometry.ts";
@@ -137,22 +137,16 @@ function centre(c: LiftContext, t: Taps): number {
   return t.dilation * (early ? half - 1 : half);
 }
 
-/** He-initialised K³ kernel (Kaiming normal over fan-in), under the 2D kernel's name. */
+/** He-initialised K³ kernel (Kaiming uniform over fan-in, ±√(6 / fan-in)), under the 2D kernel's name. */
 function denseKernel(c: LiftContext, dims: readonly number[]): string {
   const [outputs, inputs, kh, kw] = dims as [number, number, number, number];
   const sizes = [outputs, inputs, kh, kh, kw];
-  const count = sizes.reduce((a, b) => a * b, 1);
+  const count = elementCount(sizes);
   const name = c.tensor(1) ? c.node.inputs[1]! : `${c.node.inputs[1]!}.dense`;
   const next = uniform(seedFor(0, name));
-  const deviation = Math.sqrt((2 * outputs) / count);
+  const bound = Math.sqrt((6 * outputs) / count);
   const values = new Float32Array(count);
-  // Box and Muller: two normal numbers from two uniform ones.
-  for (let i = 0; i < count; i += 2) {
-    const radius = deviation * Math.sqrt(-2 * Math.log(1 - next()));
-    const angle = 2 * Math.PI * next();
-    values[i] = radius * Math.cos(angle);
-    if (i + 1 < count) values[i + 1] = radius * Math.sin(angle);
-  }
+  for (let i = 0; i < count; i++) values[i] = bound * (2 * next() - 1);
   return c.parameter(name, tensorOf(c.input(1).known.dtype ?? "float32", sizes, values));
 }
 
