@@ -139,14 +139,3 @@ function typesAt(graph: Graph, input: string): ReadonlyMap<string, Known> {
     );
   }
 }
-
-/** Refuses a graph that holds an operator without a rule, by name. */
-export function requireRule(node: Node, purpose: string): OpRule {
-  const rule = ruleFor(node);
-  if (rule) return rule;
-  const name = node.domain ? `${node.domain}.${node.op}` : node.op;
-  throw new AcsconvError(
-    "graph",
-    `No rule for operator ${name} (node "${node.name || node.outputs[0]}"), which ${purpose} needs.`,
-  );
-}
