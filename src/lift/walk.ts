@@ -10,18 +10,7 @@
 
 import { AcsconvError } from "../errors.ts";
 import type { Dim } from "../graph/dim.ts";
-import {
-  addDims,
-  evaluateDim,
-  exactQuotient,
-  mulDims,
-  sameDim,
-  subDims,
-  substituteDim,
-  symbol,
-  SymbolicDim,
-  symbolsOf,
-} from "../graph/dim.ts";
+import { evaluateDim, substituteDim, symbol } from "../graph/dim.ts";
 import type { Attrs, Graph, Node, ValueInfo } from "../graph/graph.ts";
 import { int, nodeLabel, opsetOf } from "../graph/graph.ts";
 import { literalNumbers } from "../graph/nd-array.ts";
@@ -44,11 +33,14 @@ import {
 } from "../ops/roles.ts";
 import type { Known, Lifted, LiftContext } from "../ops/rule.ts";
 import { knownOf } from "../ops/source.ts";
+import { type Decisions, Restart } from "./decisions.ts";
 import type { Step } from "./depth.ts";
 import { DepthPolicy, undoSteps } from "./depth.ts";
 import type { LiftOptions } from "./options.ts";
 import { guessLayout } from "./options.ts";
+import { outputsCutAt, siblingsOf } from "./neighbours.ts";
 import { imageInput } from "./prepare.ts";
+import { countVoxels } from "./voxels.ts";
 
 /** What became of one node of the 2D network. */
 export interface NodeReport {
@@ -67,23 +59,6 @@ export interface Walked {
   readonly warnings: readonly string[];
 }
 
-/** What the walk found out on the way and must know from the start. */
-export interface Decisions {
-  /** Why the network works at its exported height and width only. */
-  readonly pinned?: string;
-  /** Why pools must shrink depth exactly as 2.5d convolutions do: by their stride alone. */
-  readonly strideOnlyPools?: string;
-}
-
-/** A decision that only holds from the start: the walk is taken again with it. */
-export class Restart extends Error {
-  readonly change: Decisions & { readonly outputs?: readonly string[] };
-  constructor(change: Restart["change"]) {
-    super("restart");
-    this.change = change;
-  }
-}
-
 /** Sizes at which a dynamic export is looked at: unequal, and divisible by usual total strides. */
 const PROBE = { N: 3, H: 320, W: 448 };
 
@@ -95,7 +70,6 @@ interface Frame {
   readonly outputs: readonly Known[];
   readonly warnings: string[];
   steps: readonly Step[];
-  cutTo?: string;
 }
 
 export class Walk {
@@ -437,7 +411,7 @@ export class Walk {
           throw new Restart({ pinned: `${nodeLabel(node)} ${why}` });
       },
       cut: (i) => {
-        throw new Restart({ outputs: this.#outputsCutAt(node, node.inputs[i]!) });
+        throw new Restart({ outputs: outputsCutAt(this.#graph, node, node.inputs[i]!) });
       },
       warn: (text) => void frame.warnings.push(`${nodeLabel(node)} ${text}.`),
       refuse,
@@ -501,7 +475,10 @@ export class Walk {
    * (ii) the input's, (iii) that of any tensor so far.
    */
   #bind(node: Node, size: number, role: "H" | "W"): { size: Dim; depth?: Dim } | undefined {
-    const candidates = [this.#siblings(node.outputs[0]!), [...this.#values.values()]].flat();
+    const candidates = [
+      siblingsOf(node.outputs[0]!, this.#readers, this.#values),
+      [...this.#values.values()],
+    ].flat();
     for (const value of candidates) {
       if (value.constant) continue;
       const found = value.axes.find(
@@ -511,72 +488,6 @@ export class Walk {
     }
     return undefined;
   }
-
-  /** Other operands of the first operator that combines this value with another one. */
-  #siblings(name: string): Lifted[] {
-    let current = name;
-    for (let hops = 0; hops < 16; hops++) {
-      const reader = this.#readers.get(current);
-      if (!reader) return [];
-      const others = reader.inputs.filter((other) => other !== current && other !== "");
-      const lifted = others.flatMap((other) => {
-        const value = this.#values.get(other);
-        return value && !value.constant && hasHeight(value.axes) ? [value] : [];
-      });
-      if (lifted.length > 0) return lifted;
-      current = reader.outputs[0]!;
-    }
-    return [];
-  }
-
-  /** Outputs that do not need `node`, and the map that it would have read. */
-  #outputsCutAt(node: Node, at: string): string[] {
-    const passing = new Set(["Flatten", "Reshape", "Dropout", "Identity", "Squeeze"]);
-    let map = at;
-    for (;;) {
-      const producer = this.#graph.nodes.find(({ outputs }) => outputs.includes(map));
-      if (!producer || !passing.has(producer.op)) break;
-      map = producer.inputs[0]!;
-    }
-    const downstream = new Set(node.outputs);
-    for (const other of this.#graph.nodes) {
-      if (other.inputs.some((name) => downstream.has(name)))
-        other.outputs.forEach((name) => downstream.add(name));
-    }
-    return [...this.#graph.outputs.map(({ name }) => name).filter((name) => !downstream.has(name)), map];
-  }
-}
-
-/**
- * A number that counts pixels, of volumes: what is a product of height and width
- * gains depth. Undefined where height stands alone.
- *
- *   H·W − 1   seen along depth  D·W − 1   →   D·H·W − 1
- */
-function countVoxels(pixels: Dim, twin: Dim): Dim | undefined {
-  if (typeof pixels === "number" || !symbolsOf(pixels).has("H")) return pixels;
-  const own = (dim: Dim, other: Dim): Dim => subDims(dim, sharedTerms(dim, other));
-  const [area, seen] = [own(pixels, twin), own(twin, pixels)];
-  if (typeof area === "number" || typeof seen === "number" || area.terms.length !== 1) return undefined;
-  const { coefficient, atoms } = area.terms[0]!;
-  const across = atoms.filter(
-    (atom) => !symbolsOf(new SymbolicDim([{ coefficient: 1, atoms: [atom] }])).has("H"),
-  );
-  const width = new SymbolicDim([{ coefficient, atoms: across }]);
-  if (!symbolsOf(width).has("W")) return undefined;
-  const depth = exactQuotient(seen, width);
-  return depth === undefined ? undefined : addDims(subDims(pixels, area), mulDims(area, depth));
-}
-
-function sharedTerms(a: Dim, b: Dim): Dim {
-  const termsOf = (dim: Dim): Dim[] =>
-    typeof dim === "number"
-      ? [dim]
-      : dim.terms.map((t) => (t.atoms.length === 0 ? t.coefficient : new SymbolicDim([t])));
-  const others = termsOf(b);
-  return termsOf(a)
-    .filter((term) => others.some((other) => sameDim(term, other)))
-    .reduce(addDims, 0);
 }
 
 const stepsOf = (inputs: readonly (Lifted | undefined)[]): readonly Step[] =>
