@@ -383,8 +383,6 @@ export class Walk {
       names: () => node.inputs.map((_, i) => name(i)),
       emit: (inputs, change = {}) => builder.push({ ...node, inputs, ...change }),
       add,
-      addMany: (op, inputs, attrs, outputs) =>
-        builder.add(op, inputs, attrs, `${node.outputs[0]!}/${op}`, outputs),
       finish: (op, inputs, attrs = {}) => builder.push({ ...node, op, domain: "", inputs, attrs }),
       constant: (tensor, hint) => builder.constant(tensor, hint),
       parameter: (parameter, tensor) => builder.initializer(parameter, tensor),

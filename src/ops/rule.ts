@@ -65,9 +65,8 @@ export interface LiftContext {
   names(): string[];
   /** Adds the lifted node: same operator, name and outputs unless said otherwise. */
   emit(inputs: readonly string[], change?: { op?: string; domain?: string; attrs?: Attrs }): void;
-  /** Adds a helper node with one output (or several) and returns the names. */
+  /** Adds a helper node with one output and returns its name. */
   add(op: string, inputs: readonly string[], attrs?: Attrs): string;
-  addMany(op: string, inputs: readonly string[], attrs: Attrs, outputs: number): string[];
   /** Adds a helper whose output replaces output 0 of the node. */
   finish(op: string, inputs: readonly string[], attrs?: Attrs): void;
   /** Places a constant. */

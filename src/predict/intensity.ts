@@ -9,6 +9,7 @@
  */
 
 import { AcsconvError } from "../errors.ts";
+import { moments } from "../volume/moments.ts";
 import { type Volume, voxelCount } from "../volume/volume.ts";
 
 /**
@@ -54,7 +55,7 @@ export function intensityLines(
   }
   const own = Array.from({ length: volume.channels }, (_, c): Line => {
     if (normalize === "zscore") {
-      const { mean, deviation } = moments(volume, c, low, high);
+      const { mean, deviation } = moments(channelOf(volume, c), (x) => Math.min(Math.max(x, low), high));
       return { low, high, offset: mean, scale: 1 / deviation };
     }
     if (normalize === "none" && !window) return { low, high, offset: 0, scale: 1 };
@@ -88,15 +89,4 @@ function extremes(volume: Volume, c: number): readonly [least: number, largest: 
     if (value > largest) largest = value;
   }
   return [least, largest];
-}
-
-/** In two passes: the difference of large squares would lose the deviation of Hounsfield units. */
-function moments(volume: Volume, c: number, low: number, high: number): { mean: number; deviation: number } {
-  const values = channelOf(volume, c);
-  let sum = 0;
-  for (const value of values) sum += Math.min(Math.max(value, low), high);
-  const mean = sum / values.length;
-  let squares = 0;
-  for (const value of values) squares += (Math.min(Math.max(value, low), high) - mean) ** 2;
-  return { mean, deviation: Math.sqrt(squares / values.length) || 1 };
 }

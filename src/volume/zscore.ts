@@ -1,5 +1,6 @@
 /** @file Standardising: zero mean and unit variance, each channel by itself. */
 
+import { moments } from "./moments.ts";
 import { type Volume, allocate, voxelCount, withData } from "./volume.ts";
 
 /** How to standardise. */
@@ -21,18 +22,7 @@ export function zscore(volume: Volume, { nonzero = false }: ZScoreOptions = {}):
     const start = c * voxelCount(volume);
     const end = start + voxelCount(volume);
     const counts = (x: number): boolean => Number.isFinite(x) && !(nonzero && x === 0);
-    let count = 0;
-    let sum = 0;
-    for (let i = start; i < end; i++) {
-      if (!counts(data[i]!)) continue;
-      count++;
-      sum += data[i]!;
-    }
-    const mean = count > 0 ? sum / count : 0;
-    // A second pass: the difference of large squares would lose the deviation of HU-like values.
-    let squares = 0;
-    for (let i = start; i < end; i++) if (counts(data[i]!)) squares += (data[i]! - mean) ** 2;
-    const deviation = count > 0 && squares > 0 ? Math.sqrt(squares / count) : 1;
+    const { mean, deviation } = moments(data.subarray(start, end), (x) => (counts(x) ? x : undefined));
     for (let i = start; i < end; i++) {
       const x = data[i]!;
       result[i] = nonzero && x === 0 ? 0 : (x - mean) / deviation;
