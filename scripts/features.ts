@@ -46,6 +46,11 @@ const LIFT_NOTES: Partial<Record<Op, string>> = {
   SpaceToDepth: "as the convolution it equals",
 };
 
+/** What a gradient does where mathematics leaves it open, or covers in part. */
+const GRADIENT_NOTES: Partial<Record<Op, string>> = {
+  Dropout: "by a mask that the training step feeds",
+};
+
 const KINDS: Record<LiftKind, { kernel: string; parameters: string; run: string }> = {
   acs: {
     kernel: "thirds of the output channels read H×W, D×W and D×H",
@@ -106,11 +111,12 @@ written as they are, and refused by name where lifting meets one.
 - **shape**: sizes and types of the outputs are inferred, with symbolic sizes.
 - **value**: elements are computed where the inputs' are known; this folds the shape arithmetic of exports.
 - **lift**: "yes" means that depth comes along. "no" says why; such an operator is copied where no image reaches it.
-- **gradient**: for training, which is not there yet.
+- **gradient**: "yes" means that what lies before it can be trained. "–" means that its result is no
+  real number, or that we know no rule: refused by name where a parameter is behind it.
 
 ${table(
   ["operator", "shape", "value", "lift", "gradient"],
-  rules.map(([op, rule]) => [op, "yes", rule.value ? "yes" : "–", liftOf(op, rule), "not yet"]),
+  rules.map(([op, rule]) => [op, "yes", rule.value ? "yes" : "–", liftOf(op, rule), gradientOf(op, rule)]),
 )}
 
 ONNX operator sets 7 to 22 are read; forms before set 18 are brought to that of set 18 first. Operators of other
@@ -198,6 +204,10 @@ function liftOf(op: Op, { lift }: OpRule): string {
   const note = LIFT_NOTES[op];
   if (note !== undefined) return note;
   return typeof lift === "function" ? "yes" : `no: ${lift.refuse}`;
+}
+
+function gradientOf(op: Op, { gradient }: OpRule): string {
+  return gradient ? (GRADIENT_NOTES[op] ?? "yes") : "–";
 }
 
 function table(header: readonly string[], rows: readonly (readonly string[])[]): string {

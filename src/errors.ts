@@ -8,11 +8,12 @@
  * - `format`: bytes that are not the file they claim to be
  * - `graph`: a model that breaks ONNX's own rules
  * - `lift`: a 2D network that has no (safe) 3D reading
+ * - `train`: a network, a loss or a state that cannot be trained with
  * - `input`: an argument or a tensor that does not fit
  * - `io`: a file that cannot be read or written
  * - `runtime`: a device or a session that cannot do the work
  */
-export type ErrorKind = "format" | "graph" | "lift" | "input" | "io" | "runtime";
+export type ErrorKind = "format" | "graph" | "lift" | "train" | "input" | "io" | "runtime";
 
 /** Every error that acsconv raises on purpose. Anything else is a bug of ours. */
 export class AcsconvError extends Error {

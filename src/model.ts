@@ -5,11 +5,12 @@
 import { AcsconvError } from "./errors.ts";
 import { substituteDim } from "./graph/dim.ts";
 import type { Graph, ValueInfo } from "./graph/graph.ts";
+import type { Tensor } from "./graph/tensor.ts";
 import type { LiftedGraph } from "./lift/index.ts";
 import { liftGraph } from "./lift/index.ts";
 import { lowerForSaving, restore } from "./lift/metadata.ts";
 import type { LiftOptions } from "./lift/options.ts";
-import { encodeModel } from "./onnx/encode.ts";
+import { encodeBytes } from "./onnx/encode.ts";
 import type { ModelSource } from "./onnx/files.ts";
 import { readModel, writeModel } from "./onnx/files.ts";
 import { upgradeGraph } from "./onnx/upgrade.ts";
@@ -21,6 +22,7 @@ import { foldBatchNorm } from "./passes/fold-batch-norm.ts";
 import { foldConstants } from "./passes/fold-constants.ts";
 import { foldViews } from "./passes/fold-views.ts";
 import { lower } from "./passes/lower.ts";
+import { mergeAxes } from "./passes/merge-axes.ts";
 import { dropIdentities, dropUnused } from "./passes/tidy.ts";
 import type { RunOptions, Session, SessionOptions } from "./run/session.ts";
 import { createSession } from "./run/session.ts";
@@ -61,9 +63,30 @@ export class Model {
     return this.graph.outputs;
   }
 
+  /**
+   * The same network with other weights, by name; those not given stay.
+   *
+   * @throws {@link AcsconvError} ("input") for a name the network has not, or another shape
+   */
+  withWeights(weights: ReadonlyMap<string, Tensor>): Model {
+    const initializers = new Map(this.graph.initializers);
+    for (const [name, tensor] of weights) {
+      const now = initializers.get(name);
+      if (!now || now.dtype !== tensor.dtype || now.dims.join() !== tensor.dims.join()) {
+        const found = now ? `${now.dtype} [${now.dims.join(", ")}]` : "no such weight";
+        throw new AcsconvError(
+          "input",
+          `Cannot set "${name}" to ${tensor.dtype} [${tensor.dims.join(", ")}]: the network has ${found} there.`,
+        );
+      }
+      initializers.set(name, tensor);
+    }
+    return new Model({ ...this.graph, initializers }, this.lifted, this.report);
+  }
+
   /** The bytes of a plain `.onnx` file that any runtime executes. */
   toBytes(): Uint8Array {
-    return concatBytes(encodeModel(this.#plain()));
+    return encodeBytes(this.#plain());
   }
 
   /**
@@ -92,7 +115,7 @@ export class Model {
     const graph = optimise(this.graph, sizes);
     const cpuNodes =
       options.device === "webgpu" ? (options.cpuNodes ?? notOnWebGpu(graph)) : options.cpuNodes;
-    const bytes = concatBytes(encodeModel(graph));
+    const bytes = encodeBytes(graph);
     return createSession(bytes, { ...options, transfer: true, ...(cpuNodes && { cpuNodes }) });
   }
 
@@ -225,7 +248,7 @@ function optimise(graph: Graph, sizes: ReadonlyMap<string, number>): Graph {
   }));
   const current = dropUnused(dropIdentities(foldConstants(upgradeGraph({ ...graph, inputs }))));
   const plain = lower(convolveBeforeResize(foldBatchNorm(current))).graph;
-  return foldViews(plain);
+  return foldViews(mergeAxes(plain));
 }
 
 /** Nodes that ONNX Runtime's WebGPU provider cannot run in 3D (measured with 1.30: grouped Conv, ConvTranspose). */
@@ -255,14 +278,4 @@ function sizesOf(
 
 function tensorOfVolume({ data, channels, shape }: Volume): RunTensor {
   return { dtype: "float32", dims: [1, channels, ...shape], data: Float32Array.from(data) };
-}
-
-function concatBytes(chunks: readonly Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const chunk of chunks) {
-    out.set(chunk, at);
-    at += chunk.length;
-  }
-  return out;
 }

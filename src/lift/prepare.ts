@@ -1,7 +1,7 @@
 /**
  * @file Brings a 2D graph into the form that lifting reads: current operators,
- * constants folded, aliases resolved, one image input, and only what the wanted
- * outputs need.
+ * constants folded, aliases resolved, every weight its own, one image input, and
+ * only what the wanted outputs need.
  */
 
 import { AcsconvError } from "../errors.ts";
@@ -13,6 +13,7 @@ import { inferTypes } from "../ops/infer.ts";
 import { blocksToConvolutions } from "../passes/blocks-to-convolutions.ts";
 import { foldConstants } from "../passes/fold-constants.ts";
 import { dropIdentities, dropUnused } from "../passes/tidy.ts";
+import { untie } from "../passes/untie.ts";
 import type { LiftOptions } from "./options.ts";
 
 export function prepare(graph: Graph, options: LiftOptions): Graph {
@@ -21,7 +22,7 @@ export function prepare(graph: Graph, options: LiftOptions): Graph {
   const tidy = dropUnused(dropIdentities(foldConstants(current)));
   const image = imageInput(tidy);
   const folded = options.channels === undefined ? tidy : withChannels(tidy, image, options.channels);
-  return blocksToConvolutions(folded);
+  return blocksToConvolutions(untie(folded));
 }
 
 /** The graph that computes these values instead of its own outputs. */

@@ -62,6 +62,18 @@ export function encodeModel(graph: Graph): Uint8Array[] {
   return chunks;
 }
 
+/** Encodes a model as one array, as {@link encodeModel} does in chunks. */
+export function encodeBytes(graph: Graph): Uint8Array {
+  const chunks = encodeModel(graph);
+  const out = new Uint8Array(lengthOf(chunks));
+  let at = 0;
+  for (const chunk of chunks) {
+    out.set(chunk, at);
+    at += chunk.length;
+  }
+  return out;
+}
+
 /**
  * Encodes a model as two files: initialisers of 1 kB and more go to the second.
  *

@@ -12,6 +12,9 @@ import { inferNode } from "./infer.ts";
 import type { Known } from "./rule.ts";
 import { knownOf } from "./source.ts";
 
+/** Constants up to this size are shared: pads of a tensor of eight axes. */
+const SHARED_BYTES = 128;
+
 export class GraphBuilder {
   readonly nodes: Node[] = [];
   readonly initializers = new Map<string, Tensor>();
@@ -52,10 +55,10 @@ export class GraphBuilder {
   /** A small constant; equal ones are shared. */
   constant(tensor: Tensor, hint = "const"): string {
     const key = `${tensor.dtype}[${tensor.dims.join()}]${tensor.bytes.join()}`;
-    const shared = tensor.bytes.length <= 64 ? this.#sizes.get(key) : undefined;
+    const shared = tensor.bytes.length <= SHARED_BYTES ? this.#sizes.get(key) : undefined;
     if (shared) return shared;
     const name = this.initializer(this.unique(hint), tensor);
-    if (tensor.bytes.length <= 64) this.#sizes.set(key, name);
+    if (tensor.bytes.length <= SHARED_BYTES) this.#sizes.set(key, name);
     return name;
   }
 

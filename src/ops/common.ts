@@ -3,21 +3,23 @@
 import { AcsconvError } from "../errors.ts";
 import type { Dim } from "../graph/dim.ts";
 import { maxDims, sameDim, symbolsOf } from "../graph/dim.ts";
+import type { Node } from "../graph/graph.ts";
 import { nodeLabel } from "../graph/graph.ts";
-import { literalNumbers } from "../graph/nd-array.ts";
+import { literalNumbers, vector } from "../graph/nd-array.ts";
 import type { DType } from "../graph/tensor.ts";
+import type { GradientContext } from "./gradient.ts";
 import type { InferContext, Known, LiftContext, LiftRule } from "./rule.ts";
 import type { Axes, Axis } from "./roles.ts";
 import { atom, hasHeight, isHeight, liftedAxis, showAxes } from "./roles.ts";
 
 export const unknown: Known = {};
 
-export function fail(c: { readonly node: InferContext["node"] }, problem: string): never {
+export function fail(c: { readonly node: Node }, problem: string): never {
   throw new AcsconvError("graph", `${nodeLabel(c.node)}: ${problem}`);
 }
 
 /** A non-negative axis. */
-export function normAxis(c: InferContext | LiftContext, axis: number, rank: number): number {
+export function normAxis(c: { readonly node: Node }, axis: number, rank: number): number {
   if (axis < -rank || axis >= rank) fail(c, `axis ${axis} is outside a tensor of rank ${rank}`);
   return axis < 0 ? axis + rank : axis;
 }
@@ -31,6 +33,18 @@ export const numbersIn = (c: InferContext, i: number): number[] | undefined =>
 export const sameAsInput = (c: InferContext): readonly Known[] => [
   { dtype: dtypeOf(c, 0), shape: shapeOf(c, 0) },
 ];
+
+/** Elements of a vector of sizes. */
+export const listOf = (known: Known | undefined): Dim[] | undefined =>
+  known?.value && Array.from(known.value.data);
+
+/** What inference would know of input i, for rules that gradients share with it. */
+export const knownIn =
+  (c: GradientContext) =>
+  (i: number): Known | undefined => {
+    const numbers = c.x(i) ? c.numbers(c.x(i)) : undefined;
+    return numbers && { value: vector(numbers) };
+  };
 
 /** Sizes after broadcasting. A size that is not known to be 1 wins over 1. */
 export function broadcastShapes(

@@ -77,6 +77,17 @@ export const Concat: OpRule = {
     const role = image.axes[axis]![0]?.role === "N" ? "N" : "C";
     return [image.axes.map((a, i) => (i === axis ? atom(role, total) : a))];
   },
+
+  gradient(c) {
+    const axis = normAxis(c, intAttr(c.node, "axis", 1), c.shape(c.y()).length);
+    let start = 0;
+    return c.node.inputs.map((name, i) => {
+      const end = start + c.shape(name)[axis]!;
+      const part = c.needs(i) ? c.slice(c.dy(), [axis], [start], [end]) : undefined;
+      start = end;
+      return part;
+    });
+  },
 };
 
 /**
@@ -176,5 +187,15 @@ export const Split: OpRule = {
       return c.refuse("E_SPLIT_SPATIAL", `parts ${showAxes(axes)} along a spatial axis`);
     c.emit(c.names(), { attrs: { ...c.node.attrs, axis: int(liftedAxis(axes, axis)) } });
     return c.outputs.map((output) => axes.map((a, i) => (i === axis ? atom("C", output.shape![axis]!) : a)));
+  },
+
+  gradient(c) {
+    const axis = normAxis(c, intAttr(c.node, "axis", 0), c.shape(c.x()).length);
+    return [
+      c.concat(
+        c.node.outputs.map((_, i) => c.dy(i)),
+        axis,
+      ),
+    ];
   },
 };

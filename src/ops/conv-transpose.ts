@@ -11,6 +11,7 @@ import { mulDims, subDims } from "../graph/dim.ts";
 import { int, ints, intsAttr, str } from "../graph/graph.ts";
 import type { Node } from "../graph/graph.ts";
 import { constantDims, dtypeOf, fail, imageAxes, resize, shapeOf, verbatim } from "./common.ts";
+import { convTransposeGradient } from "./conv-transpose-gradient.ts";
 import type { Taps } from "./geometry.ts";
 import { autoPad, convTransposeSize, groupsOf, reach, tapsAttrs, tapsOf } from "./geometry.ts";
 import { LIFTED_DOMAIN } from "./lifted.ts";
@@ -100,6 +101,11 @@ export const ConvTranspose: OpRule = {
       },
     });
     return [resize(axes, shape)];
+  },
+
+  gradient(c) {
+    const taps = transposeTaps(c.node, c.shape(c.x(1)).slice(2), c.shape(c.x()).slice(2))!;
+    return convTransposeGradient(c, taps);
   },
 };
 

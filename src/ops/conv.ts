@@ -13,6 +13,7 @@ import type { Dim } from "../graph/dim.ts";
 import { int, ints, str } from "../graph/graph.ts";
 import { seedFor, uniform } from "../graph/random.ts";
 import { elementCount, int64Tensor, tensorOf } from "../graph/tensor.ts";
+import { inputGradient, kernelGradient } from "./conv-gradient.ts";
 import { constantDims, dtypeOf, fail, imageAxes, resize, shapeOf, verbatim } from "./common.ts";
 import type { Taps } from "./geometry.ts";
 import { convSize, groupsOf, reach, sameSizes, tapsAttrs, tapsOf } from "./geometry.ts";
@@ -86,6 +87,18 @@ export const Conv: OpRule = {
       },
     });
     return out;
+  },
+
+  gradient(c) {
+    const [sizes, kernel] = [c.shape(c.x(0)), c.shape(c.x(1))];
+    const taps = tapsOf(c.node, kernel.slice(2), sizes.slice(2))!;
+    const groups = groupsOf(c.node);
+    const dy = c.dy();
+    return [
+      c.needs(0) ? inputGradient(c, dy, c.x(1), taps, groups, sizes) : undefined,
+      c.needs(1) ? kernelGradient(c, c.x(0), dy, taps, groups, kernel) : undefined,
+      c.needs(2) ? c.sum(dy, [0, ...taps.map((_, i) => i + 2)]) : undefined,
+    ];
   },
 };
 

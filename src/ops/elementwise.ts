@@ -12,6 +12,8 @@ import { mapNd, type NdArray, zipNd } from "../graph/nd-array.ts";
 import type { DType } from "../graph/tensor.ts";
 import { dtypeFromOnnx, int64Tensor } from "../graph/tensor.ts";
 import { broadcastShapes, dtypeOf, liftSame, sameAsInput } from "./common.ts";
+import { castGradient, whereGradient } from "./elementwise-gradient.ts";
+import type { GradientRule } from "./gradient.ts";
 import type { Axes, Axis } from "./roles.ts";
 import { atom, hasRole, isHeight, isSpatial, showAxes } from "./roles.ts";
 import type { InferContext, LiftContext, LiftRule, OpRule } from "./rule.ts";
@@ -20,10 +22,11 @@ type OnNumber = (x: number) => number;
 type OnDims = (x: Dim, y: Dim, c: InferContext) => Dim | undefined;
 
 /** y = f(x), element by element. */
-export const unary = (f?: OnNumber, dtype?: DType): OpRule => ({
+export const unary = (gradient: GradientRule | null, f?: OnNumber, dtype?: DType): OpRule => ({
   infer: (c) => [{ ...sameAsInput(c)[0], ...(dtype && { dtype }) }],
   ...(f && { value: valueOf((element) => (typeof element === "number" ? f(element) : undefined)) }),
   lift: liftSame,
+  gradient,
 });
 
 const valueOf =
@@ -34,13 +37,13 @@ const valueOf =
   };
 
 /** Like {@link unary}, for rules that also work on symbolic sizes. */
-export const unaryOnDims = (f: (x: Dim) => Dim | undefined): OpRule => ({
-  ...unary(),
+export const unaryOnDims = (gradient: GradientRule, f: (x: Dim) => Dim | undefined): OpRule => ({
+  ...unary(gradient),
   value: valueOf(f),
 });
 
 /** y = f(a, b, …) over broadcast operands. */
-export const broadcast = (f?: OnDims, dtype?: DType): OpRule => ({
+export const broadcast = (gradient: GradientRule | null, f?: OnDims, dtype?: DType): OpRule => ({
   infer: (c) => [
     {
       dtype: dtype ?? dtypeOf(c, 0),
@@ -52,6 +55,7 @@ export const broadcast = (f?: OnDims, dtype?: DType): OpRule => ({
   ],
   ...(f && { value: (c) => broadcastValue(c, f) }),
   lift: liftBroadcast,
+  gradient,
 });
 
 function broadcastValue(c: InferContext, f: OnDims): [NdArray] | undefined {
@@ -65,7 +69,7 @@ function broadcastValue(c: InferContext, f: OnDims): [NdArray] | undefined {
 
 /** Where(condition, x, y): the type is x's. */
 export const Where: OpRule = {
-  infer: (c) => [{ dtype: dtypeOf(c, 1), shape: broadcast().infer(c)[0]!.shape }],
+  infer: (c) => [{ dtype: dtypeOf(c, 1), shape: broadcast(null).infer(c)[0]!.shape }],
   value(c) {
     const [condition, x, y] = c.inputs.map((input) => input?.value);
     if (!condition || !x || !y) return undefined;
@@ -78,10 +82,11 @@ export const Where: OpRule = {
     );
   },
   lift: liftBroadcast,
+  gradient: whereGradient,
 };
 
 export const IsInf: OpRule = {
-  ...unary(undefined, "bool"),
+  ...unary(null, undefined, "bool"),
   value(c) {
     const x = c.inputs[0]?.value;
     const detected = (e: number): boolean =>
@@ -91,7 +96,7 @@ export const IsInf: OpRule = {
   },
 };
 
-export const Mod: OpRule = broadcast((a, b, c) => {
+export const Mod: OpRule = broadcast(null, (a, b, c) => {
   if (intAttr(c.node, "fmod", 0) === 0) return modDims(a, b);
   return typeof a === "number" && typeof b === "number" ? a % b : undefined;
 });
@@ -111,22 +116,28 @@ export const power: OnDims = (a, b) => {
 };
 
 /** Comparisons of sizes have an answer only where it is the same for every input. */
-export const compare =
-  (test: (sign: number) => boolean): OnDims =>
-  (a, b) => {
-    const sign = signOfDim(subDims(a, b));
-    return sign === undefined ? undefined : Number(test(sign));
-  };
+export const comparison = (test: (sign: number) => boolean): OpRule =>
+  broadcast(
+    null,
+    (a, b) => {
+      const sign = signOfDim(subDims(a, b));
+      return sign === undefined ? undefined : Number(test(sign));
+    },
+    "bool",
+  );
 
-export const logical =
-  (f: (a: boolean, b: boolean) => boolean): OnDims =>
-  (a, b) =>
-    typeof a === "number" && typeof b === "number" ? Number(f(a !== 0, b !== 0)) : undefined;
+export const logical = (f: (a: boolean, b: boolean) => boolean): OpRule =>
+  broadcast(
+    null,
+    (a, b) => (typeof a === "number" && typeof b === "number" ? Number(f(a !== 0, b !== 0)) : undefined),
+    "bool",
+  );
 
 export const Cast: OpRule = {
   infer: (c) => [{ ...sameAsInput(c)[0], dtype: dtypeFromOnnx(intAttr(c.node, "to", 1)) }],
   value: (c) => castTo(c, dtypeFromOnnx(intAttr(c.node, "to", 1))),
   lift: liftSame,
+  gradient: castGradient,
 };
 
 function castTo(c: InferContext, to: DType | undefined): (NdArray | undefined)[] | undefined {
@@ -142,6 +153,7 @@ export const CastLike: OpRule = {
   infer: (c) => [{ ...sameAsInput(c)[0], dtype: dtypeOf(c, 1) }],
   value: (c) => castTo(c, dtypeOf(c, 1)),
   lift: liftSame,
+  gradient: castGradient,
 };
 
 /**

@@ -51,6 +51,9 @@ export const Expand: OpRule = {
     c.emit([x, c.shape(liftedShape(out))]);
     return [out];
   },
+
+  // The engine sums over what was broadcast.
+  gradient: (c) => [c.dy()],
 };
 
 export const Tile: OpRule = {
@@ -77,5 +80,17 @@ export const Tile: OpRule = {
     return [
       axes.map((axis, i) => (repeats[i] === 1 ? axis : atom(axis[0]?.role === "N" ? "N" : "C", shape[i]!))),
     ];
+  },
+
+  /** [...rᵢ·nᵢ] → [...rᵢ, nᵢ], summed over every rᵢ */
+  gradient(c) {
+    const sizes = c.shape(c.x());
+    const grown = c.shape(c.y());
+    const parts = sizes.flatMap((n, i) => (grown[i] === n ? [n] : [grown[i]! / n, n]));
+    const copies: number[] = [];
+    sizes.forEach((n, i) => {
+      if (grown[i] !== n) copies.push(i + copies.length);
+    });
+    return [c.sum(c.reshape(c.dy(), parts), copies)];
   },
 };

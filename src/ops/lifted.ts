@@ -15,7 +15,8 @@
  * LiftedConvTranspose: the same for transposed convolutions, with
  * `output_padding`; along the omitted axis the kernel is a box of one stride.
  *
- * Both are acsconv's own (domain `ai.acsconv`).
+ * Both are acsconv's own (domain `ai.acsconv`). They have no gradient: training
+ * lowers them first and differentiates what they become.
  */
 
 import type { Dim } from "../graph/dim.ts";
@@ -26,6 +27,12 @@ import { convSize, convTransposeSize, groupsOf, tapsOf } from "./geometry.ts";
 import type { InferContext, OpRule } from "./rule.ts";
 
 export const LIFTED_DOMAIN = "ai.acsconv";
+
+/**
+ * ONNX Runtime's own operators, of which gradients use FusedMatMul: the opsets
+ * of a graph that holds a gradient need `[MICROSOFT_DOMAIN, 1]`.
+ */
+export const MICROSOFT_DOMAIN = "com.microsoft";
 
 const refuse = { refuse: "the network is 3D already" };
 
@@ -40,6 +47,7 @@ function sizes(c: InferContext, channels: Dim | undefined, size: typeof convSize
 export const LiftedConv: OpRule = {
   infer: (c) => [{ dtype: dtypeOf(c, 0), shape: sizes(c, shapeOf(c, 1)?.[0], convSize) }],
   lift: refuse,
+  gradient: null,
 };
 
 export const LiftedConvTranspose: OpRule = {
@@ -56,4 +64,5 @@ export const LiftedConvTranspose: OpRule = {
     ];
   },
   lift: refuse,
+  gradient: null,
 };

@@ -12,7 +12,8 @@ import { broadcastShapes, dtypeOf, fail, shapeOf } from "./common.ts";
 import { sameDim } from "../graph/dim.ts";
 import type { Axes, Axis } from "./roles.ts";
 import { atom, hasHeight, isHeight, isSpatial, showAxes } from "./roles.ts";
-import type { LiftContext, OpRule } from "./rule.ts";
+import { gemm, matMul } from "./matmul-gradient.ts";
+import type { InferContext, LiftContext, OpRule } from "./rule.ts";
 import { dealChannels } from "./views.ts";
 
 const transposed = (c: { readonly node: LiftContext["node"] }, name: string): boolean =>
@@ -47,6 +48,8 @@ export const Gemm: OpRule = {
     }
     return flattenedHead(c, features, output);
   },
+
+  gradient: gemm,
 };
 
 /**
@@ -132,18 +135,7 @@ function flattenedHead(c: LiftContext, features: Axis, output: Dim): readonly Ax
 }
 
 export const MatMul: OpRule = {
-  infer(c) {
-    const [a, b] = [shapeOf(c, 0), shapeOf(c, 1)];
-    if (!a || !b) return [{ dtype: dtypeOf(c, 0) }];
-    const [x, y] = [a.length === 1 ? [1, ...a] : a, b.length === 1 ? [...b, 1] : b];
-    const [k, l] = [x.at(-1)!, y.at(-2)!];
-    if (typeof k === "number" && typeof l === "number" && k !== l)
-      fail(c, `contracts ${k} elements with ${l}`);
-    const lead = broadcastShapes(c, [x.slice(0, -2), y.slice(0, -2)])!;
-    const rows = a.length === 1 ? [] : [x.at(-2)!];
-    const columns = b.length === 1 ? [] : [y.at(-1)!];
-    return [{ dtype: dtypeOf(c, 0), shape: [...lead, ...rows, ...columns] }];
-  },
+  infer: (c) => [{ dtype: dtypeOf(c, 0), shape: productShape(c, shapeOf(c, 0), shapeOf(c, 1)) }],
 
   lift(c) {
     const [a, b] = [c.input(0), c.input(1)];
@@ -179,6 +171,35 @@ export const MatMul: OpRule = {
     const longer = b.axes.length > a.axes.length ? b.axes.slice(0, b.axes.length - a.axes.length) : [];
     return [[...longer, ...lead, last]];
   },
+
+  gradient: matMul,
+};
+
+/** Sizes of a·b, stacks of matrices or vectors. */
+function productShape(c: InferContext, a?: readonly Dim[], b?: readonly Dim[]): readonly Dim[] | undefined {
+  if (!a || !b) return undefined;
+  const [x, y] = [a.length === 1 ? [1, ...a] : a, b.length === 1 ? [...b, 1] : b];
+  const [k, l] = [x.at(-1)!, y.at(-2)!];
+  if (typeof k === "number" && typeof l === "number" && k !== l) {
+    fail(c, `contracts ${k} elements with ${l}`);
+  }
+  const lead = broadcastShapes(c, [x.slice(0, -2), y.slice(0, -2)])!;
+  const rows = a.length === 1 ? [] : [x.at(-2)!];
+  const columns = b.length === 1 ? [] : [y.at(-1)!];
+  return [...lead, ...rows, ...columns];
+}
+
+/** α·A′·B′: ONNX Runtime's own MatMul, of operands that are read transposed where `transA`, `transB` say so. */
+export const FusedMatMul: OpRule = {
+  infer(c) {
+    const side = (i: number, attr: string): readonly Dim[] | undefined => {
+      const shape = shapeOf(c, i);
+      return shape && transposed(c, attr) ? [...shape.slice(0, -2), shape.at(-1)!, shape.at(-2)!] : shape;
+    };
+    return [{ dtype: dtypeOf(c, 0), shape: productShape(c, side(0, "transA"), side(1, "transB")) }];
+  },
+  lift: { refuse: "is written by gradients, which are taken of networks that are 3D already" },
+  gradient: null,
 };
 
 const spatialKey = (axis: Axis): string =>
@@ -199,58 +220,4 @@ function rowsStandAlone(a: Axes, b: Axes): boolean {
 function liftHeadAsGemm(c: LiftContext, features: Axis): readonly Axes[] {
   if (c.fc === "acs") return c.refuse("E_FC_SPATIAL", 'fc: "acs" needs a Gemm head; choose fc: "mean"');
   return flattenedHead(c, features, c.outputs[0]!.shape![1]!);
-}
-
-/**
- * Einsum: letters of the equation are axes; wherever the letter of height
- * occurs, a letter for depth goes before it.
- */
-export const Einsum: OpRule = {
-  infer(c) {
-    const { terms, output } = equation(c);
-    const sizes = new Map<string, Dim>();
-    for (const [i, term] of terms.entries()) {
-      const shape = shapeOf(c, i);
-      if (!shape || term.includes(".")) return [{ dtype: dtypeOf(c, 0) }];
-      [...term].forEach((letter, axis) => {
-        if (sizes.get(letter) === undefined || sizes.get(letter) === 1) sizes.set(letter, shape[axis]!);
-      });
-    }
-    return [{ dtype: dtypeOf(c, 0), shape: [...output].map((letter) => sizes.get(letter)!) }];
-  },
-  lift(c) {
-    const { terms, output } = equation(c);
-    if (terms.join("").includes("."))
-      return c.refuse("E_EINSUM", "leaves axes to an ellipsis, which does not say what they are");
-    const roles = new Map<string, Axis>();
-    terms.forEach((term, i) => {
-      const { axes, constant } = c.input(i);
-      [...term].forEach((letter, axis) => {
-        if (!constant && axes[axis]) roles.set(letter, axes[axis]);
-      });
-    });
-    const depth = [..."abcdefghijklmnopqrstuvwxyz"].find((letter) => !terms.join("").includes(letter))!;
-    const heights = [...roles].filter(([, axis]) => isHeight(axis)).map(([letter]) => letter);
-    if (heights.length > 1) return c.refuse("E_EINSUM", "names height twice");
-    const rewrite = (term: string): string => term.replaceAll(heights[0] ?? "\0", (letter) => depth + letter);
-    const spatial = [...roles].filter(([, axis]) => isSpatial(axis)).map(([letter]) => letter);
-    if (terms.some((term, i) => c.input(i).constant && spatial.some((letter) => term.includes(letter)))) {
-      return c.refuse("E_EINSUM", "contracts a spatial axis with a constant, which has no values for depth");
-    }
-    const attrs = {
-      equation: { kind: "string" as const, value: `${terms.map(rewrite).join(",")}->${rewrite(output)}` },
-    };
-    c.emit(c.names(), { attrs });
-    const shape = c.outputs[0]!.shape!;
-    return [[...output].map((letter, i) => roles.get(letter) ?? atom("C", shape[i] ?? 1))];
-  },
-};
-
-function equation(c: { readonly node: LiftContext["node"] }): { terms: string[]; output: string } {
-  const attr = c.node.attrs["equation"];
-  const text = attr?.kind === "string" ? attr.value.replaceAll(" ", "") : "";
-  const [left = "", right] = text.split("->");
-  const letters = [...left.replaceAll(",", "")];
-  const once = letters.filter((letter) => letters.indexOf(letter) === letters.lastIndexOf(letter));
-  return { terms: left.split(","), output: right ?? once.sort().join("") };
 }

@@ -9,6 +9,8 @@ import type { Dim } from "../graph/dim.ts";
 import { floatAttr, int, intAttr } from "../graph/graph.ts";
 import { int64Tensor, tensorOf } from "../graph/tensor.ts";
 import { dtypeOf, liftSame, normAxis, sameAsInput, shapeOf } from "./common.ts";
+import type { GradientRule } from "./gradient.ts";
+import * as gradients from "./normalization-gradient.ts";
 import { hasHeight, isHeight, isSpatial, liftedAxes, liftedAxis, showAxes } from "./roles.ts";
 import type { Lifted, LiftContext, LiftRule, OpRule } from "./rule.ts";
 
@@ -33,9 +35,33 @@ export const BatchNormalization: OpRule = {
     intAttr(c.node, "training_mode", 0) === 1
       ? c.refuse("E_TRAINING", "was exported in training mode; export the network with eval()")
       : liftImage(c),
+  gradient: gradients.batchNormalization,
 };
 
-export const imageNormalization: OpRule = { infer: sameAsInput, lift: liftImage };
+/**
+ * BatchNormalization with the statistics of the batch (`ai.acsconv`; written for
+ * training and lowered to plain ONNX after differentiation):
+ *
+ *   x [N, C, …], scale [C], bias [C]  →  y, mean [C], variance [C], x − mean [N, C, …]
+ *   y = scale · (x − mean) / √(variance + epsilon) + bias
+ *
+ * over the batch and its pixels. The variance is counted with n, not n − 1.
+ */
+export const TrainingBatchNorm: OpRule = {
+  infer(c) {
+    const [x] = sameAsInput(c);
+    const statistic = { dtype: dtypeOf(c, 1), shape: shapeOf(c, 1) };
+    return [x!, statistic, statistic, x!];
+  },
+  lift: { refuse: "is written for training, of a network that is 3D already" },
+  gradient: gradients.trainingBatchNorm,
+};
+
+export const imageNormalization = (gradient: GradientRule | null): OpRule => ({
+  infer: sameAsInput,
+  lift: liftImage,
+  gradient,
+});
 
 /**
  * LayerNormalization over the axes from `axis` on.
@@ -87,6 +113,7 @@ export const LayerNormalization: OpRule = {
     else c.finish("Add", [c.add("Mul", [normal, affine(1)]), bias]);
     return [axes];
   },
+  gradient: gradients.layerNormalization,
 };
 
 /** A per-pixel parameter, given an axis of size 1 where depth goes. */
@@ -109,6 +136,7 @@ export const LpNormalization: OpRule = {
     c.emit(c.names(), { attrs: { p: int(intAttr(c.node, "p", 2)), axis: int(liftedAxis(axes, axis)) } });
     return [axes];
   },
+  gradient: gradients.lpNormalization,
 };
 
 /** (x − mean) / (deviation + 1e-9) over `axes`, by default batch and pixels. */
@@ -125,4 +153,5 @@ export const MeanVarianceNormalization: OpRule = {
     });
     return [axes];
   },
+  gradient: gradients.meanVarianceNormalization,
 };

@@ -12,6 +12,8 @@ import { int64Tensor } from "../graph/tensor.ts";
 import { dtypeOf, fail, imageAxes, resize, shapeOf, verbatim } from "./common.ts";
 import type { Taps } from "./geometry.ts";
 import { poolSize, reach, sameSizes, tapsAttrs, tapsOf } from "./geometry.ts";
+import type { GradientRule } from "./gradient.ts";
+import * as gradients from "./pool-gradient.ts";
 import type { Axes } from "./roles.ts";
 import { hasHeight, isHeight, liftedAxis, showAxes } from "./roles.ts";
 import type { InferContext, LiftContext, OpRule } from "./rule.ts";
@@ -118,12 +120,14 @@ function depthTaps(c: LiftContext, height: Taps): Taps {
   return { ...height, before, after: reach(height) - before };
 }
 
-const lift: OpRule["lift"] = liftPool;
-
-export const pool: OpRule = {
+const pool = (gradient: GradientRule): OpRule => ({
   infer: (c) => [{ dtype: dtypeOf(c, 0), shape: poolShape(c) }],
-  lift,
-};
+  lift: liftPool,
+  gradient,
+});
+
+export const AveragePool = pool(gradients.averagePool);
+export const LpPool = pool(gradients.lpPool);
 
 /** The second output numbers the winners in row-major order of the whole tensor. */
 export const MaxPool: OpRule = {
@@ -141,9 +145,10 @@ export const MaxPool: OpRule = {
           "its indices number the pixels of a slice; MaxUnpool has no 3D reading here",
         )
       : liftPool(c),
+  gradient: gradients.maxPool,
 };
 
-export const globalPool: OpRule = {
+const globalPool = (gradient: GradientRule): OpRule => ({
   infer(c) {
     const x = shapeOf(c, 0);
     return [{ dtype: dtypeOf(c, 0), shape: x?.map((n, axis) => (axis < 2 ? n : 1)) }];
@@ -154,4 +159,9 @@ export const globalPool: OpRule = {
     c.emit(c.names());
     return [resize(axes, c.outputs[0]!.shape!)];
   },
-};
+  gradient,
+});
+
+export const GlobalAveragePool = globalPool(gradients.globalAveragePool);
+export const GlobalMaxPool = globalPool(gradients.globalMaxPool);
+export const GlobalLpPool = globalPool(gradients.globalLpPool);

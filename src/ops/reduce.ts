@@ -12,6 +12,7 @@ import type { NdArray } from "../graph/nd-array.ts";
 import { addDims, maxDims, minDims, mulDims } from "../graph/dim.ts";
 import { int64Tensor } from "../graph/tensor.ts";
 import { dtypeOf, normAxis, numbersIn, shapeOf } from "./common.ts";
+import type { GradientRule } from "./gradient.ts";
 import type { Axis } from "./roles.ts";
 import { hasRole, isHeight, isSpatial, liftedAxes, liftedAxis, showAxes } from "./roles.ts";
 import type { InferContext, LiftContext, OpRule } from "./rule.ts";
@@ -37,7 +38,7 @@ function reduceValue(c: InferContext, join: (a: Dim, b: Dim) => Dim): readonly N
 
 const JOINS = { sum: addDims, product: mulDims, max: maxDims, min: minDims };
 
-export const reduce = (join?: keyof typeof JOINS): OpRule => ({
+export const reduce = (gradient: GradientRule | null, join?: keyof typeof JOINS): OpRule => ({
   infer(c) {
     const x = shapeOf(c, 0);
     const axes = x && axesIn(c, x.length);
@@ -73,6 +74,8 @@ export const reduce = (join?: keyof typeof JOINS): OpRule => ({
     if (!keepsDims(c)) return [axes.filter((_, axis) => !over.includes(axis))];
     return [axes.map((axis, i): Axis => (over.includes(i) ? shrink(axis) : axis))];
   },
+
+  gradient,
 });
 
 /** A reduced height stays an axis of height, of size 1, and so depth does. */
@@ -96,4 +99,5 @@ export const argExtreme: OpRule = {
     c.emit(c.names(), { attrs: { ...c.node.attrs, axis: int(liftedAxis(axes, axis)) } });
     return [keepsDims(c) ? axes.map((a, i) => (i === axis ? [] : a)) : axes.filter((_, i) => i !== axis)];
   },
+  gradient: null,
 };

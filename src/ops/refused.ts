@@ -8,13 +8,16 @@ import { floorDivDims, mulDims } from "../graph/dim.ts";
 import type { DType } from "../graph/tensor.ts";
 import { dtypeFromOnnx } from "../graph/tensor.ts";
 import { intAttr } from "../graph/graph.ts";
+import { depthToSpace, spaceToDepth } from "./blocks-gradient.ts";
 import { dtypeOf, normAxis, numbersIn, sameAsInput, shapeOf } from "./common.ts";
+import type { GradientRule } from "./gradient.ts";
 import type { InferContext, Known, OpRule } from "./rule.ts";
 
-const refused = (why: string, infer: (c: InferContext) => readonly Known[]): OpRule => ({
-  infer,
-  lift: { refuse: why },
-});
+const refused = (
+  why: string,
+  infer: (c: InferContext) => readonly Known[],
+  gradient: GradientRule | null = null,
+): OpRule => ({ infer, lift: { refuse: why }, gradient });
 
 const typed =
   (dtype?: DType) =>
@@ -75,22 +78,32 @@ export const DeformConv = refused(
   "moves its taps by offsets in the image plane, which have no third component",
   typed(),
 );
-export const MaxUnpool = refused("unpools by indices into a slice", typed());
+export const MaxUnpool = refused("unpools by indices into a slice", (c) => [
+  { dtype: dtypeOf(c, 0), shape: numbersIn(c, 2) },
+]);
 
 /** Features move into b×b pixels; rewritten as a transposed convolution before lifting. */
-export const DepthToSpace = refused("moves features into blocks of pixels", (c) => {
-  const x = shapeOf(c, 0);
-  const b = intAttr(c.node, "blocksize", 1);
-  const shape = x && [x[0]!, floorDivDims(x[1]!, b * b), mulDims(x[2]!, b), mulDims(x[3]!, b)];
-  return [{ dtype: dtypeOf(c, 0), shape }];
-});
+export const DepthToSpace = refused(
+  "moves features into blocks of pixels",
+  (c) => {
+    const x = shapeOf(c, 0);
+    const b = intAttr(c.node, "blocksize", 1);
+    const shape = x && [x[0]!, floorDivDims(x[1]!, b * b), mulDims(x[2]!, b), mulDims(x[3]!, b)];
+    return [{ dtype: dtypeOf(c, 0), shape }];
+  },
+  depthToSpace,
+);
 /** The inverse; rewritten as a convolution with stride b. */
-export const SpaceToDepth = refused("moves blocks of pixels into features", (c) => {
-  const x = shapeOf(c, 0);
-  const b = intAttr(c.node, "blocksize", 1);
-  const shape = x && [x[0]!, mulDims(x[1]!, b * b), floorDivDims(x[2]!, b), floorDivDims(x[3]!, b)];
-  return [{ dtype: dtypeOf(c, 0), shape }];
-});
+export const SpaceToDepth = refused(
+  "moves blocks of pixels into features",
+  (c) => {
+    const x = shapeOf(c, 0);
+    const b = intAttr(c.node, "blocksize", 1);
+    const shape = x && [x[0]!, mulDims(x[1]!, b * b), floorDivDims(x[2]!, b), floorDivDims(x[3]!, b)];
+    return [{ dtype: dtypeOf(c, 0), shape }];
+  },
+  spaceToDepth,
+);
 
 /** Loops and branches that survive folding: types of what they yield, nothing more. */
 export const If = refused("branches on data", (c) =>

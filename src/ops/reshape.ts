@@ -14,10 +14,12 @@
 
 import type { Dim } from "../graph/dim.ts";
 import { exactQuotient, productOfDims, sameDim } from "../graph/dim.ts";
+import type { Node } from "../graph/graph.ts";
 import { int, intAttr, ints, intsAttr } from "../graph/graph.ts";
 import { ndArray, transposeNd } from "../graph/nd-array.ts";
 import { elementCount, int64Tensor } from "../graph/tensor.ts";
 import { dtypeOf, fail, normAxis, numbersIn, shapeOf } from "./common.ts";
+import type { GradientRule } from "./gradient.ts";
 import type { Atom, Axes, Axis } from "./roles.ts";
 import { isHeight, liftedAxes, liftedAxis, liftedShape, showAxes } from "./roles.ts";
 import type { InferContext, Known, LiftContext, OpRule } from "./rule.ts";
@@ -44,6 +46,9 @@ function reshapeSizes(c: InferContext): readonly Dim[] | undefined {
   return sizes;
 }
 
+/** The same elements under the input's sizes. */
+const ungroup: GradientRule = (c) => [c.reshape(c.dy(), c.shape(c.x()))];
+
 const regroup = (c: InferContext, shape: readonly Dim[] | undefined): Known[] => [
   { dtype: dtypeOf(c, 0), shape },
 ];
@@ -65,6 +70,7 @@ export const Reshape: OpRule = {
     c.reshape(c.name(0), axes, true);
     return [axes];
   },
+  gradient: ungroup,
 };
 
 /** The target's sizes in the exported network, with 0 and −1 resolved. */
@@ -135,6 +141,7 @@ export const Flatten: OpRule = {
     c.emit([c.name(0)], { attrs: { axis: int(at) } });
     return [out];
   },
+  gradient: ungroup,
 };
 
 function flattenAxis(c: InferContext | LiftContext, rank: number): number {
@@ -180,6 +187,7 @@ export const Squeeze: OpRule = {
     c.emit([c.name(0), c.constant(int64Tensor(drop.flatMap((axis) => liftedAxes(axes, axis))))]);
     return [axes.filter((_, axis) => !drop.includes(axis))];
   },
+  gradient: ungroup,
 };
 
 function unsqueezed(c: InferContext | LiftContext, given: readonly number[], rank: number): number[] {
@@ -210,9 +218,10 @@ export const Unsqueeze: OpRule = {
     c.emit([c.name(0), c.constant(int64Tensor(at.map((axis) => liftedAxis(out, axis))))]);
     return [out];
   },
+  gradient: ungroup,
 };
 
-const permutation = (c: InferContext | LiftContext, rank: number): readonly number[] =>
+const permutation = (c: { readonly node: Node }, rank: number): readonly number[] =>
   intsAttr(c.node, "perm") ?? Array.from({ length: rank }, (_, i) => rank - 1 - i);
 
 export const Transpose: OpRule = {
@@ -232,5 +241,14 @@ export const Transpose: OpRule = {
     const perm = permutation(c, axes.length);
     c.emit([c.name(0)], { attrs: { perm: ints(perm.flatMap((axis) => liftedAxes(axes, axis))) } });
     return [perm.map((axis) => axes[axis]!)];
+  },
+  gradient(c) {
+    const perm = permutation(c, c.shape(c.x()).length);
+    return [
+      c.transpose(
+        c.dy(),
+        perm.map((_, axis) => perm.indexOf(axis)),
+      ),
+    ];
   },
 };

@@ -16,6 +16,7 @@ import { intsAttr, stringAttr } from "../graph/graph.ts";
 import { literalNumbers } from "../graph/nd-array.ts";
 import { floatTensor } from "../graph/tensor.ts";
 import { dtypeOf, normAxis, numbersIn, shapeOf } from "./common.ts";
+import { resize as gradient } from "./resize-gradient.ts";
 import type { Axes, Axis, Role } from "./roles.ts";
 import { hasHeight, isHeight, isSpatial, liftedShape, showAxes } from "./roles.ts";
 import type { InferContext, LiftContext, OpRule } from "./rule.ts";
@@ -70,6 +71,8 @@ export const Resize: OpRule = {
       ? byScales(c, axes, over, scales, cubic)
       : bySizes(c, axes, over, cubic);
   },
+
+  gradient,
 };
 
 const attrsWithoutAxes = (c: LiftContext): Attrs => {

@@ -1,12 +1,13 @@
 /**
  * @file What there is to know about an operator, as one record: its shape, its
- * value on known inputs, and how it lifts to 3D.
+ * value on known inputs, how it lifts to 3D, and its gradient.
  */
 
 import type { Dim } from "../graph/dim.ts";
 import type { Attrs, Node, ValueType } from "../graph/graph.ts";
 import type { NdArray } from "../graph/nd-array.ts";
 import type { Tensor } from "../graph/tensor.ts";
+import type { GradientRule } from "./gradient.ts";
 import type { Axes, Axis } from "./roles.ts";
 
 /** What inference knows of a value: its type and, for constants and shape arithmetic, its elements. */
@@ -119,6 +120,11 @@ export interface OpRule {
    * reading: why; it is copied where no image reaches it, and refused elsewhere.
    */
   readonly lift: LiftRule | { readonly refuse: string };
+  /**
+   * Its gradient, or null where it has none (its output is no real number, or we
+   * know no rule): refused by name where a parameter is behind it.
+   */
+  readonly gradient: GradientRule | null;
 }
 
 export type LiftRule = (c: LiftContext) => readonly (readonly Axis[])[];

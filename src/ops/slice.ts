@@ -1,16 +1,16 @@
 /**
- * @file Slice, Gather and Pad: parts of a tensor, and borders around it.
+ * @file Slice: a part of a tensor.
  *
  * @see https://onnx.ai/onnx/operators/onnx__Slice.html
  */
 
 import type { Dim } from "../graph/dim.ts";
 import { addDims, ceilDivDims, minDims, subDims } from "../graph/dim.ts";
-import { int, intAttr, stringAttr } from "../graph/graph.ts";
-import { gatherNd, literalNumbers, sliceNd } from "../graph/nd-array.ts";
-import { dtypeOf, fail, normAxis, numbersIn, shapeOf } from "./common.ts";
+import { literalNumbers, sliceNd } from "../graph/nd-array.ts";
+import { dtypeOf, knownIn, listOf, normAxis, numbersIn, shapeOf } from "./common.ts";
+import type { Algebra, GradientContext, GradientRule } from "./gradient.ts";
 import type { Axis } from "./roles.ts";
-import { atom, hasHeight, isHeight, isSpatial, liftedAxis, showAxes } from "./roles.ts";
+import { isHeight, isSpatial, liftedAxis, showAxes } from "./roles.ts";
 import type { InferContext, Known, LiftContext, OpRule } from "./rule.ts";
 import { omittedAxis } from "./views.ts";
 
@@ -21,16 +21,14 @@ interface Cut {
   readonly step: number;
 }
 
-const list = (known: Known | undefined): Dim[] | undefined => known?.value && Array.from(known.value.data);
-
 /** The cuts of a Slice, or undefined if they depend on the data. */
 function cutsOf(
-  c: InferContext | LiftContext,
+  c: InferContext | LiftContext | GradientContext,
   at: (i: number) => Known | undefined,
   rank: number,
 ): Cut[] | undefined {
-  const starts = list(at(1));
-  const ends = list(at(2));
+  const starts = listOf(at(1));
+  const ends = listOf(at(2));
   const axes = c.node.inputs[3] ? literalNumbers(at(3)?.value) : starts?.map((_, i) => i);
   const steps = c.node.inputs[4] ? literalNumbers(at(4)?.value) : starts?.map(() => 1);
   if (!starts || !ends || !axes || !steps) return undefined;
@@ -71,6 +69,40 @@ function clampIndex(index: Dim, n: Dim, step: number): Dim {
     return Math.min(Math.max(absolute, low), n + high);
   if (index < 0) return absolute;
   return index === 0 ? 0 : minDims(absolute, addDims(n, high));
+}
+
+/** dy at the places that were read, zeros between and around them. */
+const uncut: GradientRule = (c) => {
+  const sizes = c.shape(c.x());
+  const cuts = cutsOf(c, knownIn(c), sizes.length);
+  if (!cuts) return c.refuse("it takes its range from the data");
+  const before = sizes.map(() => 0);
+  const after = sizes.map(() => 0);
+  const spread = cuts.reduce((g, cut) => {
+    const { axis } = cut;
+    const { first, size } = cutRange(sizes[axis]!, cut) as { first: number; size: number };
+    const step = Math.abs(cut.step);
+    before[axis] = cut.step > 0 ? first : first - (size - 1) * step;
+    // Negative where the zeros after the last one reach beyond the end.
+    after[axis] = sizes[axis]! - before[axis] - size * step;
+    const forwards = cut.step > 0 ? g : c.slice(g, [axis], [-1], [-FAR], [-1]);
+    return spaced(c, forwards, axis, step);
+  }, c.dy());
+  return [c.pad(spread, before, after)];
+};
+
+/** Puts step − 1 zeros behind every element along an axis. */
+function spaced(c: Algebra, g: string, axis: number, step: number): string {
+  if (step === 1) return g;
+  const sizes = c.shape(g);
+  const apart = sizes.toSpliced(axis + 1, 0, 1);
+  const zeros = apart.map((_, i) => (i === axis + 1 ? step - 1 : 0));
+  const padded = c.pad(
+    c.reshape(g, apart),
+    apart.map(() => 0),
+    zeros,
+  );
+  return c.reshape(padded, sizes.with(axis, sizes[axis]! * step));
 }
 
 export const Slice: OpRule = {
@@ -133,6 +165,8 @@ export const Slice: OpRule = {
     ]);
     return [out];
   },
+
+  gradient: uncut,
 };
 
 /** A crop of a fixed-size export, counted from the end, so that other sizes crop alike on both sides. */
@@ -150,113 +184,3 @@ const isUncutDepth = (c: LiftContext, cut: Cut, twin: Cut): boolean =>
   typeof cut.end === "number" &&
   cut.start === twin.start &&
   cut.end === twin.end;
-
-export const Gather: OpRule = {
-  infer(c) {
-    const [x, indices] = [shapeOf(c, 0), shapeOf(c, 1)];
-    if (!x || !indices) return [{ dtype: dtypeOf(c, 0) }];
-    const axis = normAxis(c, intAttr(c.node, "axis", 0), x.length);
-    return [{ dtype: dtypeOf(c, 0), shape: [...x.slice(0, axis), ...indices, ...x.slice(axis + 1)] }];
-  },
-
-  value(c) {
-    const x = c.inputs[0]?.value;
-    const indices = numbersIn(c, 1);
-    if (!x || !indices) return undefined;
-    const axis = normAxis(c, intAttr(c.node, "axis", 0), x.dims.length);
-    const bad = indices.find((i) => i < -x.dims[axis]! || i >= x.dims[axis]!);
-    if (bad !== undefined) fail(c, `index ${bad} is outside an axis of ${x.dims[axis]}`);
-    return [gatherNd(x, axis, { dims: c.inputs[1]!.value!.dims, data: indices })];
-  },
-
-  lift(c) {
-    const { axes, constant } = c.input(0);
-    const axis = normAxis(c, intAttr(c.node, "axis", 0), axes.length);
-    if (constant || !c.input(1).constant) {
-      return c.refuse(
-        "E_GATHER",
-        "picks by index out of data; only constant indices into features can be lifted",
-      );
-    }
-    if (isSpatial(axes[axis]))
-      return c.refuse("E_GATHER_SPATIAL", `picks positions of ${showAxes(axes)} along a spatial axis`);
-    c.emit(c.names(), { attrs: { axis: int(liftedAxis(axes, axis)) } });
-    const picked = (c.input(1).known.shape ?? []).map((n): Axis => (n === 1 ? [] : atom("C", n)));
-    return [[...axes.slice(0, axis), ...picked, ...axes.slice(axis + 1)]];
-  },
-};
-
-/** Borders [before..., after...] of every axis, or undefined if they depend on the data. */
-function padsOf(
-  c: InferContext | LiftContext,
-  at: (i: number) => Known | undefined,
-  rank: number,
-): { before: Dim[]; after: Dim[] } | undefined {
-  const pads = list(at(1));
-  const axes = c.node.inputs[3] ? literalNumbers(at(3)?.value) : Array.from({ length: rank }, (_, i) => i);
-  if (!pads || !axes) return undefined;
-  const before = new Array<Dim>(rank).fill(0);
-  const after = new Array<Dim>(rank).fill(0);
-  axes.forEach((axis, i) => {
-    before[normAxis(c, axis, rank)] = pads[i]!;
-    after[normAxis(c, axis, rank)] = pads[axes.length + i]!;
-  });
-  return { before, after };
-}
-
-/**
- * Whether borders of a fixed number of pixels stop short of depth. Before a
- * window they belong to it, and 2.5d windows pad nothing along the axis they
- * omit; elsewhere they make up for rounding when height was halved, and depth
- * that is kept needs none.
- */
-function leavesDepthAlone(c: LiftContext): boolean {
-  if (c.feedsWindow) return c.kind === "2.5d" && omittedAxis(c.view) === 0;
-  return !c.poolsDepth;
-}
-
-export const Pad: OpRule = {
-  infer(c) {
-    const x = shapeOf(c, 0);
-    const pads = x && padsOf(c, (i) => c.inputs[i], x.length);
-    return [
-      {
-        dtype: dtypeOf(c, 0),
-        shape: x?.map((n, i) => (pads ? addDims(n, addDims(pads.before[i]!, pads.after[i]!)) : c.fresh())),
-      },
-    ];
-  },
-
-  lift(c) {
-    const { axes } = c.input(0);
-    const pads = padsOf(c, (i) => c.inputs[i]?.known, axes.length);
-    const twin = padsOf(c, (i) => c.inputs[i]?.twin, axes.length);
-    if (!pads || !twin) return c.refuse("E_PAD", "takes its borders from the data");
-    const before: Dim[] = [];
-    const after: Dim[] = [];
-    const out = axes.map((axis, i): Axis => {
-      const [lo, hi] = [pads.before[i]!, pads.after[i]!];
-      const none = lo === 0 && hi === 0;
-      if (!none && isSpatial(axis) && axis.length > 1) {
-        c.refuse("E_PAD_SPATIAL", `pads the merged axis ${showAxes([axis])}`);
-      }
-      if (isHeight(axis)) {
-        const alone = typeof lo === "number" && typeof hi === "number" && leavesDepthAlone(c);
-        before.push(alone ? 0 : twin.before[i]!, lo);
-        after.push(alone ? 0 : twin.after[i]!, hi);
-      } else {
-        before.push(lo);
-        after.push(hi);
-      }
-      if (none) return axis;
-      const size = addDims(axis[0]?.size ?? 1, addDims(lo, hi));
-      return [{ role: axis[0]?.role ?? "C", size }];
-    });
-    if (hasHeight(axes) && stringAttr(c.node, "mode", "constant") === "wrap")
-      c.warn("wraps around; depth wraps too");
-    const value = c.node.inputs[2] ? c.name(2) : "";
-    const inputs = [c.name(0), c.shape([...before, ...after]), value];
-    c.emit(value ? inputs : inputs.slice(0, 2));
-    return [out];
-  },
-};

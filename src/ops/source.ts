@@ -37,6 +37,8 @@ export function constantOf(node: Node): Tensor | undefined {
   return undefined;
 }
 
+// What makes values has nothing before it to learn, and sizes do not change with what they are sizes of: null.
+
 const notFollowed = (what: string) => ({ refuse: `${what} depends on the data` });
 
 export const Constant: OpRule = {
@@ -49,6 +51,7 @@ export const Constant: OpRule = {
     return [tensor && knownOf(tensor).value];
   },
   lift: { refuse: "its constant has a form (sparse, strings) that cannot be lifted" },
+  gradient: null,
 };
 
 export const ConstantOfShape: OpRule = {
@@ -79,6 +82,7 @@ export const ConstantOfShape: OpRule = {
     c.emit([c.shape(liftedShape(axes))]);
     return [axes];
   },
+  gradient: null,
 };
 
 export const Range: OpRule = {
@@ -98,6 +102,7 @@ export const Range: OpRule = {
   lift: {
     refuse: "makes coordinates along a spatial axis (E_COORD_RAMP); a coordinate along depth has no weights",
   },
+  gradient: null,
 };
 
 /** The sizes that Shape hands out: `start` to `end`. */
@@ -115,6 +120,7 @@ export const Shape: OpRule = {
     return sizes && [vector(sizes)];
   },
   lift: notFollowed("the shape it reads"),
+  gradient: null,
 };
 
 export const Size: OpRule = {
@@ -124,12 +130,14 @@ export const Size: OpRule = {
     return shape && [ndArray([], [productOfDims(shape)])];
   },
   lift: notFollowed("the size it reads"),
+  gradient: null,
 };
 
 export const Identity: OpRule = {
   infer: sameAsInput,
   value: (c) => [c.inputs[0]?.value],
   lift: liftSame,
+  gradient: (c) => [c.dy()],
 };
 
 /** Outside training, the identity; the second output is the mask. */
@@ -140,4 +148,11 @@ export const Dropout: OpRule = {
     return x && [x, mapNd(x, () => 1)];
   },
   lift: liftSame,
+  gradient(c) {
+    const drawing = c.x(2) && c.numbers(c.x(2))?.[0] !== 0;
+    // The backward half could not know what was dropped.
+    return drawing
+      ? c.refuse("it draws its own random numbers; multiply by a mask that is fed instead")
+      : [c.dy()];
+  },
 };

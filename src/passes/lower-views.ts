@@ -189,50 +189,12 @@ export function lowerConv(builder: GraphBuilder, node: Node, activation: Node | 
     const rows = rowsOf(e, w, part, channels);
     const bias = rowsOf(e, biasOf(node), part, channels);
     const share = groups === 1 ? 1 : ((part.end - part.start) * groups) / channels;
-    const convolve = (x5: string, kernel: string, own5: readonly Taps[]): string => {
-      const y = e.add("Conv", present([x5, kernel, bias]), { ...tapsAttrs(own5), group: int(share) });
-      return activation ? e.add(activation.op, [y, ...activation.inputs.slice(1)], activation.attrs) : y;
-    };
-    const flat = flattened(e, own.x, part.view, own.taps);
-    if (!flat) return convolve(own.x, e.unsqueeze(rows, 2 + omittedAxis(part.view)), own.taps);
-    return e.add("Reshape", [
-      convolve(flat.x, rows, flat.taps),
-      e.ints([0, part.end - part.start, ...flat.sizes]),
-    ]);
+    const kernel = e.unsqueeze(rows, 2 + omittedAxis(part.view));
+    const y = e.add("Conv", present([own.x, kernel, bias]), { ...tapsAttrs(own.taps), group: int(share) });
+    return activation ? e.add(activation.op, [y, ...activation.inputs.slice(1)], activation.attrs) : y;
   });
   e.finish("Concat", views, { axis: int(1) }, (activation ?? node).outputs[0]);
   return activation !== undefined;
-}
-
-/**
- * Coronal and sagittal views at unit stride as 2D convolutions over a volume
- * whose sizes are known, which runtimes do faster than 3D ones. The omitted axis
- * is merged with one it follows in memory, where its taps lie a whole row apart:
- *
- *   coronal   [D·H, W]   rows H apart        sagittal  [D, H·W]   columns W apart
- */
-function flattened(e: Emitter, x: string, view: View, taps: readonly Taps[]) {
-  const shape = e.shape(x)?.slice(2);
-  if (view === "axial" || !shape?.every((n) => typeof n === "number")) return undefined;
-  // Borders of the omitted axis cannot be told from the rows they would be merged with.
-  const { before, after } = taps[omittedAxis(view)]!;
-  if (taps.some((t) => t.stride !== 1) || before > 0 || after > 0) return undefined;
-  const [d, h, w] = taps as [Taps, Taps, Taps];
-  const [D, H, W] = shape as [number, number, number];
-  const spread = (t: Taps, by: number): Taps => ({
-    ...t,
-    dilation: t.dilation * by,
-    before: t.before * by,
-    after: t.after * by,
-  });
-  const grown = (n: number, t: Taps): number => n + t.before + t.after - reach(t);
-  const sizes = [grown(D, d), grown(H, h), grown(W, w)];
-  const merged = view === "coronal" ? [D * H, W] : [D, H * W];
-  return {
-    x: e.add("Reshape", [x, e.ints([0, 0, ...merged])]),
-    taps: view === "coronal" ? [spread(d, H), w] : [d, spread(h, W)],
-    sizes,
-  };
 }
 
 /** w / K repeated K times along depth. */

@@ -35,7 +35,7 @@ export interface Lowered {
 }
 
 /** Activations that ONNX Runtime fuses into the convolution before them. */
-const FUSABLE = new Set(["Relu", "LeakyRelu", "Sigmoid", "Tanh", "HardSigmoid", "Clip"]);
+export const FUSABLE = new Set(["Relu", "LeakyRelu", "Sigmoid", "Tanh", "HardSigmoid", "Clip"]);
 
 export function lower(graph: Graph): Lowered {
   const readers = readersOf(graph);

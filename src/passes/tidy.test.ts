@@ -61,15 +61,23 @@ describe("dropUnused", () => {
 describe("dropIdentities", () => {
   test("chains lead to the first value; an output keeps its name", () => {
     const nodes = [
-      node("Identity", ["w"], ["a"]),
+      node("Identity", ["x"], ["a"]),
       node("Identity", ["a"], ["b"]),
-      node("Add", ["x", "b"], ["s"]),
+      node("Neg", ["b"], ["s"]),
       node("Identity", ["s"], ["y"]),
     ];
-    expect(shown(dropIdentities(graphOf(nodes, { initializers: { w: tensor } })))).toEqual([
-      "Add(x,w)=s",
-      "Identity(s)=y",
-    ]);
+    expect(shown(dropIdentities(graphOf(nodes)))).toEqual(["Neg(x)=s", "Identity(s)=y"]);
+  });
+
+  test("of a weight they make a weight of its own, under their name", () => {
+    const nodes = [
+      node("Identity", ["w"], ["bn2.weight"]),
+      node("Add", ["x", "bn2.weight"], ["s"]),
+      node("Mul", ["s", "w"], ["y"]),
+    ];
+    const graph = dropIdentities(graphOf(nodes, { initializers: { w: tensor } }));
+    expect(shown(graph)).toEqual(["Add(x,bn2.weight)=s", "Mul(s,w)=y"]);
+    expect(graph.initializers.get("bn2.weight")).toBe(tensor);
   });
 
   test("reads inside subgraphs are renamed, names made there are not", () => {

@@ -2,8 +2,10 @@
  * @file Removes what a graph computes for nobody.
  *
  * 1. `dropUnused`: nodes and initialisers that no output depends on.
- * 2. `dropIdentities`: Identity nodes; their users read the input instead, so
- *    that an alias of a weight is the weight. A graph output keeps its name.
+ * 2. `dropIdentities`: Identity nodes; their users read the input instead. Of an
+ *    initialiser they make another one: PyTorch's exporter stores equal weights
+ *    once, and what was equal before training is not after it. A graph output
+ *    keeps its name.
  */
 
 import type { Attr, Graph, Node } from "../graph/graph.ts";
@@ -45,15 +47,18 @@ export function dropIdentities(graph: Graph): Graph {
   const outputs = new Set(graph.outputs.map(({ name }) => name));
   const resolve = (name: string): string => alias.get(name) ?? name;
   const nodes: Node[] = [];
+  const initializers = new Map(graph.initializers);
   for (const node of graph.nodes) {
     const [input, output] = [node.inputs[0], node.outputs[0]];
     if (node.op === "Identity" && node.domain === "" && input && output && !outputs.has(output)) {
-      alias.set(output, resolve(input));
+      const tensor = initializers.get(resolve(input));
+      if (tensor) initializers.set(output, tensor);
+      else alias.set(output, resolve(input));
     } else {
       nodes.push(renameReads(node, resolve));
     }
   }
-  return alias.size === 0 ? graph : { ...graph, nodes };
+  return nodes.length === graph.nodes.length ? graph : { ...graph, nodes, initializers };
 }
 
 /** The node with other inputs, in subgraphs too. */

@@ -1,0 +1,103 @@
+/**
+ * @file Einsum: letters of the equation are axes. Lifting puts a letter for depth
+ * before the letter of height wherever that occurs.
+ *
+ * @see https://onnx.ai/onnx/operators/onnx__Einsum.html
+ */
+
+import type { Dim } from "../graph/dim.ts";
+import type { Node } from "../graph/graph.ts";
+import { str } from "../graph/graph.ts";
+import { dtypeOf, shapeOf } from "./common.ts";
+import type { GradientContext, GradientRule } from "./gradient.ts";
+import type { Axis } from "./roles.ts";
+import { atom, isHeight, isSpatial } from "./roles.ts";
+import type { OpRule } from "./rule.ts";
+
+/**
+ * The gradient of an operand is the product of ∂Y with the other
+ * operands, its own letters being what is left. Letters that it alone has were
+ * summed: its gradient is the same all along them.
+ */
+const gradient: GradientRule = (c) => {
+  const { terms, output } = equationOf(c.node);
+  if ([...terms, output].some((term) => term.includes(".") || new Set(term).size < term.length)) {
+    return c.refuse("its equation has an ellipsis, or a letter twice in one operand");
+  }
+  return terms.map((term, i) => (c.needs(i) ? operandGradient(c, terms, output, i, term) : undefined));
+};
+
+function operandGradient(
+  c: GradientContext,
+  terms: readonly string[],
+  output: string,
+  i: number,
+  term: string,
+): string {
+  const others = terms.flatMap((other, k) => (k === i ? [] : [{ letters: other, name: c.x(k) }]));
+  const factors = [{ letters: output, name: c.dy() }, ...others];
+  const present = [...term].filter((letter) => factors.some(({ letters }) => letters.includes(letter)));
+  const equation = `${factors.map(({ letters }) => letters).join(",")}->${present.join("")}`;
+  const gradient = c.op(
+    "Einsum",
+    factors.map(({ name }) => name),
+    { equation: str(equation) },
+  );
+  const sizes = c.shape(gradient);
+  return c.reshape(
+    gradient,
+    [...term].map((letter) => (present.includes(letter) ? sizes[present.indexOf(letter)]! : 1)),
+  );
+}
+
+export const Einsum: OpRule = {
+  infer(c) {
+    const { terms, output } = equationOf(c.node);
+    const sizes = new Map<string, Dim>();
+    for (const [i, term] of terms.entries()) {
+      const shape = shapeOf(c, i);
+      if (!shape || term.includes(".")) return [{ dtype: dtypeOf(c, 0) }];
+      [...term].forEach((letter, axis) => {
+        if (sizes.get(letter) === undefined || sizes.get(letter) === 1) sizes.set(letter, shape[axis]!);
+      });
+    }
+    return [{ dtype: dtypeOf(c, 0), shape: [...output].map((letter) => sizes.get(letter)!) }];
+  },
+  lift(c) {
+    const { terms, output } = equationOf(c.node);
+    if (terms.join("").includes("."))
+      return c.refuse("E_EINSUM", "leaves axes to an ellipsis, which does not say what they are");
+    const roles = new Map<string, Axis>();
+    terms.forEach((term, i) => {
+      const { axes, constant } = c.input(i);
+      [...term].forEach((letter, axis) => {
+        if (!constant && axes[axis]) roles.set(letter, axes[axis]);
+      });
+    });
+    const depth = [..."abcdefghijklmnopqrstuvwxyz"].find((letter) => !terms.join("").includes(letter))!;
+    const heights = [...roles].filter(([, axis]) => isHeight(axis)).map(([letter]) => letter);
+    if (heights.length > 1) return c.refuse("E_EINSUM", "names height twice");
+    const rewrite = (term: string): string => term.replaceAll(heights[0] ?? "\0", (letter) => depth + letter);
+    const spatial = [...roles].filter(([, axis]) => isSpatial(axis)).map(([letter]) => letter);
+    if (terms.some((term, i) => c.input(i).constant && spatial.some((letter) => term.includes(letter)))) {
+      return c.refuse("E_EINSUM", "contracts a spatial axis with a constant, which has no values for depth");
+    }
+    const attrs = {
+      equation: { kind: "string" as const, value: `${terms.map(rewrite).join(",")}->${rewrite(output)}` },
+    };
+    c.emit(c.names(), { attrs });
+    const shape = c.outputs[0]!.shape!;
+    return [[...output].map((letter, i) => roles.get(letter) ?? atom("C", shape[i] ?? 1))];
+  },
+  gradient,
+};
+
+/** Letters of each operand and of the result; without `->`, those that occur once, in alphabetical order. */
+function equationOf(node: Node): { terms: string[]; output: string } {
+  const attr = node.attrs["equation"];
+  const text = attr?.kind === "string" ? attr.value.replaceAll(" ", "") : "";
+  const [left = "", right] = text.split("->");
+  const letters = [...left.replaceAll(",", "")];
+  const once = letters.filter((letter) => letters.indexOf(letter) === letters.lastIndexOf(letter));
+  return { terms: left.split(","), output: right ?? once.sort().join("") };
+}

@@ -1,0 +1,180 @@
+/** @file {@link Algebra} over a graph that is being built. */
+
+import type { Attrs } from "../graph/graph.ts";
+import { int, ints } from "../graph/graph.ts";
+import { literalNumbers } from "../graph/nd-array.ts";
+import type { DType, Tensor } from "../graph/tensor.ts";
+import { DTYPES, elementCount, int64Tensor, tensorOf } from "../graph/tensor.ts";
+import type { GraphBuilder } from "./builder.ts";
+import type { Algebra, Operand } from "./gradient.ts";
+
+/** Fewer elements than this are reduced by one node. */
+const AT_ONCE = 1024;
+
+export class Expressions implements Algebra {
+  readonly builder: GraphBuilder;
+  /** Outputs of the nodes written so far, by operator, inputs and attributes. */
+  readonly written: Map<string, string[]>;
+
+  constructor(builder: GraphBuilder, written = new Map<string, string[]>()) {
+    this.builder = builder;
+    this.written = written;
+  }
+
+  op(op: string, inputs: readonly Operand[], attrs: Attrs = {}): string {
+    return this.ops(op, 1, inputs, attrs)[0]!;
+  }
+
+  ops(op: string, count: number, inputs: readonly Operand[], attrs: Attrs = {}): string[] {
+    const names = this.#names(inputs);
+    const key = JSON.stringify([op, count, names, attrs], (_, value: unknown) =>
+      value instanceof Uint8Array ? [...value] : value,
+    );
+    const before = this.written.get(key);
+    if (before) return before;
+    const [name, domain = ""] = op.split(":").reverse() as [string, string?];
+    const outputs = Array.from({ length: count }, () => this.builder.unique(name));
+    this.builder.push({ op: name, domain, name: outputs[0]!, inputs: names, outputs, attrs });
+    this.written.set(key, outputs);
+    return outputs;
+  }
+
+  #names(inputs: readonly Operand[]): string[] {
+    // A condition is no number's company.
+    const like = inputs.find(
+      (input) => typeof input === "string" && input !== "" && this.builder.known(input).dtype !== "bool",
+    );
+    return inputs.map((input) =>
+      typeof input === "number" ? this.scalar(input, typeof like === "string" ? like : "") : input,
+    );
+  }
+
+  add(a: Operand, b: Operand): string {
+    return this.op("Add", [a, b]);
+  }
+
+  sub(a: Operand, b: Operand): string {
+    return this.op("Sub", [a, b]);
+  }
+
+  mul(a: Operand, b: Operand): string {
+    return this.op("Mul", [a, b]);
+  }
+
+  div(a: Operand, b: Operand): string {
+    return this.op("Div", [a, b]);
+  }
+
+  where(condition: string, x: Operand, y: Operand): string {
+    return this.op("Where", [condition, x, y]);
+  }
+
+  sum(x: string, axes?: readonly number[], keep = false): string {
+    return this.#reduce("ReduceSum", x, axes, keep);
+  }
+
+  mean(x: string, axes?: readonly number[], keep = false): string {
+    return this.#reduce("ReduceMean", x, axes, keep);
+  }
+
+  /**
+   * Axis by axis, the last first: ONNX Runtime adds up a reduction element by
+   * element in float32, which over 10⁵ elements of mean 10σ leaves an error of
+   * 10⁻⁵σ. What the further axes add to its time is nothing.
+   */
+  #reduce(op: string, x: string, axes: readonly number[] | undefined, keep: boolean): string {
+    if (axes?.length === 0) return x;
+    const sizes = this.shape(x);
+    const over = (axes ?? [...sizes.keys()]).map((axis) => (axis < 0 ? axis + sizes.length : axis));
+    const attrs = { keepdims: int(keep ? 1 : 0) };
+    if (elementCount(over.map((axis) => sizes[axis]!)) < AT_ONCE)
+      return this.op(op, axes ? [x, this.ints(axes)] : [x], attrs);
+    return over
+      .toSorted((a, b) => b - a)
+      .reduce((value, axis) => this.op(op, [value, this.ints([axis])], attrs), x);
+  }
+
+  reshape(x: string, sizes: readonly number[]): string {
+    return same(this.shape(x), sizes) ? x : this.op("Reshape", [x, this.ints(sizes)]);
+  }
+
+  transpose(x: string, perm: readonly number[]): string {
+    return perm.every((axis, i) => axis === i) ? x : this.op("Transpose", [x], { perm: ints(perm) });
+  }
+
+  expand(x: string, sizes: readonly number[]): string {
+    return same(this.shape(x), sizes) ? x : this.op("Expand", [x, this.ints(sizes)]);
+  }
+
+  slice(
+    x: string,
+    axes: readonly number[],
+    starts: readonly number[],
+    ends: readonly number[],
+    steps?: readonly number[],
+  ): string {
+    const inputs = [x, this.ints(starts), this.ints(ends), this.ints(axes)];
+    return this.op("Slice", steps ? [...inputs, this.ints(steps)] : inputs);
+  }
+
+  pad(x: string, before: readonly number[], after: readonly number[]): string {
+    if ([...before, ...after].every((n) => n === 0)) return x;
+    return this.op("Pad", [x, this.ints([...before, ...after])]);
+  }
+
+  concat(parts: readonly string[], axis: number): string {
+    return parts.length === 1 ? parts[0]! : this.op("Concat", parts, { axis: int(axis) });
+  }
+
+  cast(x: string, to: DType): string {
+    return this.dtype(x) === to ? x : this.op("Cast", [x], { to: int(DTYPES[to].onnx) });
+  }
+
+  constant(tensor: Tensor): string {
+    return this.builder.constant(tensor);
+  }
+
+  ints(values: readonly number[]): string {
+    return this.constant(int64Tensor(values));
+  }
+
+  scalar(value: number, like: string): string {
+    return this.constant(tensorOf(like ? this.dtype(like) : "float32", [], [value]));
+  }
+
+  zerosLike(like: string): string {
+    return this.expand(this.scalar(0, like), this.shape(like));
+  }
+
+  unbroadcast(x: string, sizes: readonly number[]): string {
+    const now = this.shape(x);
+    if (same(now, sizes)) return x;
+    const lead = now.length - sizes.length;
+    const stretched = now.flatMap((n, axis) =>
+      axis < lead || (sizes[axis - lead] === 1 && n !== 1) ? [axis] : [],
+    );
+    const summed = this.sum(x, stretched, true);
+    if (elementCount(this.shape(summed)) === elementCount(sizes)) return this.reshape(summed, sizes);
+    // Smaller than the input: the same for every element that it stands for.
+    return this.expand(this.reshape(summed, this.shape(summed).slice(Math.max(0, lead))), sizes);
+  }
+
+  shape(x: string): readonly number[] {
+    const { shape } = this.builder.known(x);
+    if (!shape?.every((n) => typeof n === "number")) {
+      throw new Error(`size of "${x}" is not known: [${shape?.join(", ") ?? ""}]`);
+    }
+    return shape;
+  }
+
+  dtype(x: string): DType {
+    return this.builder.known(x).dtype ?? "float32";
+  }
+
+  numbers(x: string): number[] | undefined {
+    return literalNumbers(this.builder.known(x).value);
+  }
+}
+
+const same = (a: readonly number[], b: readonly number[]): boolean =>
+  a.length === b.length && a.every((n, i) => n === b[i]);

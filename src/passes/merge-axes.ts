@@ -1,0 +1,106 @@
+/**
+ * @file 3D convolutions that leave out the middle or the last axis, as coronal and
+ * sagittal views do, as 2D convolutions over two merged axes, which runtimes
+ * compute faster. Where sizes are numbers and strides are 1, the axis that is left
+ * out can be merged with the one it follows in memory, whose taps then lie a whole
+ * row apart. Nothing is copied.
+ *
+ *   coronal   K×1×K   [D·H, W]   rows H apart
+ *   sagittal  K×K×1   [D, H·W]   columns W apart
+ */
+
+import type { Graph, Node } from "../graph/graph.ts";
+import { int, opsetOf } from "../graph/graph.ts";
+import { int64Tensor } from "../graph/tensor.ts";
+import { GraphBuilder } from "../ops/builder.ts";
+import { convSize, groupsOf, type Taps, tapsAttrs, tapsOf } from "../ops/geometry.ts";
+import { FUSABLE } from "./lower.ts";
+import { readersOf } from "./tidy.ts";
+
+export function mergeAxes(graph: Graph): Graph {
+  const readers = readersOf(graph);
+  const reader = new Map(graph.nodes.flatMap((node) => node.inputs.map((name) => [name, node] as const)));
+  const names = [...graph.nodes.flatMap((node) => node.outputs), ...graph.initializers.keys()];
+  const builder = new GraphBuilder(opsetOf(graph), names);
+  for (const input of graph.inputs) builder.input(input);
+  for (const [name, tensor] of graph.initializers) builder.initializer(name, tensor);
+  const absorbed = new Set<Node>();
+  for (const node of graph.nodes) {
+    if (absorbed.has(node)) continue;
+    const merged = mergedForm(builder, node);
+    if (!merged) {
+      builder.push(node);
+      continue;
+    }
+    const next = readers.get(node.outputs[0]!) === 1 ? reader.get(node.outputs[0]!) : undefined;
+    const activation = next && isFusable(builder, next) ? next : undefined;
+    if (activation) absorbed.add(activation);
+    write(builder, node, activation, merged);
+  }
+  return builder.build(graph, graph.outputs);
+}
+
+/** The activation stays beside the convolution, where runtimes fuse it; its limits must be there already. */
+const isFusable = (builder: GraphBuilder, { op, domain, inputs }: Node): boolean =>
+  domain === "" && FUSABLE.has(op) && inputs.slice(1).every((name) => name === "" || builder.types.has(name));
+
+/** A convolution over two of the three axes, one of them merged with the third. */
+interface Merged {
+  readonly taps: readonly [Taps, Taps];
+  /** Of the input. */
+  readonly sizes: readonly [number, number];
+  /** Of the output: D, H, W. */
+  readonly out: readonly number[];
+}
+
+function mergedForm(builder: GraphBuilder, node: Node): Merged | undefined {
+  if (node.op !== "Conv" || node.domain !== "") return undefined;
+  const sizes = builder.known(node.inputs[0]!).shape?.slice(2);
+  const kernel = builder.known(node.inputs[1]!).shape?.slice(2);
+  const known = (dims: typeof sizes): dims is number[] =>
+    dims?.length === 3 && dims.every((n) => typeof n === "number");
+  if (!known(sizes) || !known(kernel)) return undefined;
+  const taps = tapsOf(node, kernel, sizes)!;
+  const [d, h, w] = taps as [Taps, Taps, Taps];
+  const [D, H, W] = sizes as [number, number, number];
+  const omitted = h.kernel === 1 ? h : w;
+  // Borders of the omitted axis could not be told from the rows that it is merged with.
+  const bare = omitted.kernel === 1 && omitted.before === 0 && omitted.after === 0;
+  if (!bare || d.kernel === 1 || taps.some((t) => t.stride !== 1)) return undefined;
+  const out = taps.map((t, i) => convSize(sizes[i]!, t) as number);
+  const spread = (t: Taps, by: number): Taps => ({
+    ...t,
+    dilation: t.dilation * by,
+    before: t.before * by,
+    after: t.after * by,
+  });
+  return omitted === h
+    ? { taps: [spread(d, H), w], sizes: [D * H, W], out }
+    : { taps: [d, spread(h, W)], sizes: [D, H * W], out };
+}
+
+function write(
+  builder: GraphBuilder,
+  node: Node,
+  activation: Node | undefined,
+  { taps, sizes, out }: Merged,
+): void {
+  const last = activation ?? node;
+  const add = ({ op, attrs }: Pick<Node, "op" | "attrs">, inputs: readonly string[]): string =>
+    builder.add(op, inputs, attrs, `${last.outputs[0]!}/${op}`)[0]!;
+  const shape = (dims: readonly number[]): string => builder.constant(int64Tensor(dims));
+  const reshape = { op: "Reshape", attrs: {} };
+  const [x, w, ...bias] = node.inputs as [string, string, ...string[]];
+  const [outputs, inputs] = builder.known(w).shape as [number, number];
+  const kernel = add(reshape, [w, shape([outputs, inputs, ...taps.map((t) => t.kernel)])]);
+  const attrs = { ...tapsAttrs(taps), group: int(groupsOf(node)) };
+  let y = add({ op: "Conv", attrs }, [add(reshape, [x, shape([0, 0, ...sizes])]), kernel, ...bias]);
+  if (activation) y = add(activation, [y, ...activation.inputs.slice(1)]);
+  builder.push({
+    ...reshape,
+    domain: "",
+    name: last.name,
+    inputs: [y, shape([0, 0, ...out])],
+    outputs: last.outputs,
+  });
+}

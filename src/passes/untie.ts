@@ -1,0 +1,93 @@
+/**
+ * @file Which inputs of a node hold weights and running statistics, and one
+ * initialiser for each.
+ *
+ * Parameters are what fills a weight slot of a layer, and what is added to or
+ * multiplied with a value that depends on another parameter (biases written as
+ * Add, LayerScale). What only meets the image, such as a normalisation by
+ * constants, is none.
+ */
+
+import type { Graph, Node } from "../graph/graph.ts";
+import { elementCount } from "../graph/tensor.ts";
+import { LIFTED_DOMAIN } from "../ops/lifted.ts";
+
+/** Inputs that hold weights, by operator. */
+const WEIGHTS: Readonly<Record<string, readonly number[]>> = {
+  Conv: [1, 2],
+  ConvTranspose: [1, 2],
+  LiftedConv: [1, 2, 3],
+  LiftedConvTranspose: [1, 2, 3],
+  Gemm: [1, 2],
+  MatMul: [0, 1],
+  BatchNormalization: [1, 2],
+  InstanceNormalization: [1, 2],
+  LayerNormalization: [1, 2],
+  GroupNormalization: [1, 2],
+  PRelu: [1],
+};
+
+/** Inputs that hold running statistics. */
+const STATISTICS: Readonly<Record<string, readonly number[]>> = { BatchNormalization: [3, 4] };
+
+const ELEMENTWISE = new Set(["Add", "Mul"]);
+
+/** Which inputs of a node hold parameters, and which running statistics. */
+interface Slots {
+  readonly parameters: readonly number[];
+  readonly statistics: readonly number[];
+}
+
+/** The slots of the nodes that have any, for initialisers of this graph. */
+export function slotsOf(graph: Graph): ReadonlyMap<Node, Slots> {
+  const found = new Map<Node, Slots>();
+  const dependent = new Set<string>();
+  for (const node of graph.nodes) {
+    const held = (slots: readonly number[] = []): number[] =>
+      slots.filter((i) => graph.initializers.has(node.inputs[i] ?? ""));
+    const own = node.domain === "" || node.domain === LIFTED_DOMAIN;
+    const parameters = own ? [...held(WEIGHTS[node.op]), ...addends(graph, node, dependent)] : [];
+    const statistics = own ? held(STATISTICS[node.op]) : [];
+    if (parameters.length + statistics.length > 0) found.set(node, { parameters, statistics });
+    if (parameters.length > 0 || node.inputs.some((name) => dependent.has(name)))
+      for (const name of node.outputs) if (name) dependent.add(name);
+  }
+  return found;
+}
+
+/** Operands of Add and Mul that are parameters, because the other operand depends on one. */
+function addends(graph: Graph, node: Node, dependent: ReadonlySet<string>): number[] {
+  if (!ELEMENTWISE.has(node.op)) return [];
+  return [0, 1].filter((i) => {
+    const tensor = graph.initializers.get(node.inputs[i]!);
+    return tensor && elementCount(tensor.dims) > 1 && dependent.has(node.inputs[1 - i]!);
+  });
+}
+
+/**
+ * Gives every slot a vector of its own. Exporters store equal vectors once (zero
+ * biases, unit scales); what was equal before training is not after it. The first
+ * slot keeps the name, others get `name@2`, `name@3` … Kernels that layers share
+ * were meant to be shared, and are.
+ */
+export function untie(graph: Graph): Graph {
+  const uses = new Map<string, number>();
+  const initializers = new Map(graph.initializers);
+  const found = slotsOf(graph);
+  const nodes = graph.nodes.map((node) => {
+    const slots = found.get(node);
+    if (!slots) return node;
+    const inputs = node.inputs.map((name, i) => {
+      if (!slots.parameters.includes(i) && !slots.statistics.includes(i)) return name;
+      const tensor = graph.initializers.get(name)!;
+      if (elementCount(tensor.dims) !== Math.max(...tensor.dims)) return name;
+      const use = (uses.get(name) ?? 0) + 1;
+      uses.set(name, use);
+      if (use === 1) return name;
+      initializers.set(`${name}@${use}`, tensor);
+      return `${name}@${use}`;
+    });
+    return { ...node, inputs };
+  });
+  return initializers.size === graph.initializers.size ? graph : { ...graph, nodes, initializers };
+}
