@@ -30,7 +30,8 @@ export interface FileContent {
 export const unfinishedFiles = new Set<string>();
 
 /**
- * Writes all files or none: what was there before stays until every byte is on the disk.
+ * Writes all files or none: what was there before stays until every byte is on the disk. What has been
+ * written outlasts a loss of power.
  *
  * @throws {@link AcsconvError} `io` if one cannot be written
  */
@@ -52,12 +53,31 @@ export async function writeFiles(files: readonly FileContent[]): Promise<void> {
       });
     }
     for (const { path, aside } of jobs) await ioErrors("write", path, () => rename(aside, path));
+    const paths = builtin("node:path");
+    for (const folder of new Set(jobs.map(({ path }) => paths.dirname(path)))) {
+      await ioErrors("write", folder, () => syncFolder(folder));
+    }
   } finally {
     for (const { aside } of jobs) {
       await rm(aside, { force: true });
       unfinishedFiles.delete(aside);
     }
   }
+}
+
+/** A rename is on the disk when its folder is. Windows, and some network disks, cannot be asked for that. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await builtin("node:fs/promises").open(folder, "r").catch(unlessUnsupported);
+  try {
+    await handle?.sync().catch(unlessUnsupported);
+  } finally {
+    await handle?.close();
+  }
+}
+
+function unlessUnsupported(error: unknown): undefined {
+  const { code = "" } = error as { code?: string };
+  if (!["EACCES", "EINVAL", "EISDIR", "ENOTSUP", "EPERM"].includes(code)) throw error;
 }
 
 /**

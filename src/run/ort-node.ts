@@ -6,7 +6,6 @@
  * rest does not keep the process alive.
  */
 
-import { Worker } from "node:worker_threads";
 import type { InferenceSession } from "onnxruntime-node";
 import { AcsconvError, messageOf } from "../errors.ts";
 import {
@@ -21,6 +20,7 @@ import {
 } from "./engine.ts";
 import { owned } from "./feeds.ts";
 import type { RunTensors } from "./tensor.ts";
+import { Thread } from "./thread.ts";
 
 /** What the worker is asked. */
 export type Request =
@@ -47,8 +47,6 @@ export interface Answer {
   readonly transfer?: ArrayBuffer[];
 }
 
-export type Reply = { readonly value: Answers[Request["call"]] } | { readonly error: string };
-
 /** What makes a device work that ONNX Runtime's package does not bring along whole. */
 const REMEDIES: { readonly [D in Device]?: string } = {
   cuda: "cuda needs Linux x64, an NVIDIA driver, CUDA 12 with cuDNN 9, and ONNX Runtime's GPU libraries (ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node)",
@@ -59,30 +57,35 @@ const REMEDIES: { readonly [D in Device]?: string } = {
 };
 
 export const openEngine: OpenEngine = async (model, options) => {
-  const thread = new Thread();
+  const thread = new Thread(new URL("./ort-worker.js", import.meta.url), "runs the model");
+  const ask = <R extends Request>(request: R, transfer?: ArrayBuffer[]): Promise<Answers[R["call"]]> =>
+    thread.ask(request, transfer);
+  const stop = async (): Promise<void> => {
+    await ask({ call: "release" }).catch(() => undefined);
+    await thread.stop();
+  };
   try {
-    const backends = await thread.ask({ call: "backends" });
+    const backends = await ask({ call: "backends" });
     if (!backends.some(({ name }) => name === options.device)) throw missing(options.device, backends);
     const bytes = typeof model === "string" ? model : owned(model, options.transfer ?? false);
-    const { inputs, outputs } = await thread
-      .ask({ call: "load", model: bytes, options: sessionOptions(options) }, buffersOf([bytes]))
-      .catch((error: unknown) => {
-        throw options.device === "cpu"
-          ? new AcsconvError("runtime", `ONNX Runtime cannot load the model: ${readable(messageOf(error))}.`)
-          : missing(options.device, backends, error);
-      });
+    const request = { call: "load", model: bytes, options: sessionOptions(options) } as const;
+    const { inputs, outputs } = await ask(request, buffersOf([bytes])).catch((error: unknown) => {
+      throw options.device === "cpu"
+        ? new AcsconvError("runtime", `ONNX Runtime cannot load the model: ${readable(messageOf(error))}.`)
+        : missing(options.device, backends, error);
+    });
     return {
       inputs: inputs.map(valueSpec),
       outputs: outputs.map(valueSpec),
       async run(feeds, fetch) {
         const arrays = Object.values(feeds).map(({ data }) => data);
-        const results = await thread.ask({ call: "run", feeds, fetch }, buffersOf(arrays));
+        const results = await ask({ call: "run", feeds, fetch }, buffersOf(arrays));
         return Object.fromEntries(results.map((result) => [result.name, runTensor(result)]));
       },
-      release: () => thread.stop(),
+      release: stop,
     };
   } catch (error) {
-    await thread.stop();
+    await stop();
     throw error;
   }
 };
@@ -117,50 +120,3 @@ const buffersOf = (arrays: readonly unknown[]): ArrayBuffer[] => [
     ),
   ),
 ];
-
-interface Waiting {
-  resolve(value: Answers[Request["call"]]): void;
-  reject(error: Error): void;
-}
-
-/** The worker, as a function from requests to promises. It answers in the order it is asked. */
-class Thread {
-  readonly #worker = new Worker(new URL("./ort-worker.js", import.meta.url), { name: "acsconv" });
-  readonly #waiting: Waiting[] = [];
-
-  constructor() {
-    this.#worker.unref();
-    this.#worker.on("message", (reply: Reply) => {
-      const waiting = this.#next()!;
-      if ("error" in reply) waiting.reject(new AcsconvError("runtime", reply.error));
-      else waiting.resolve(reply.value);
-    });
-    this.#worker.on("error", (error) => this.#fail(`cannot go on: ${readable(error.message)}`));
-    this.#worker.on("exit", () => this.#fail("has ended"));
-  }
-
-  ask<R extends Request>(request: R, transfer: ArrayBuffer[] = []): Promise<Answers[R["call"]]> {
-    return new Promise<Answers[Request["call"]]>((resolve, reject) => {
-      this.#waiting.push({ resolve, reject });
-      this.#worker.ref();
-      this.#worker.postMessage(request, transfer);
-    }) as Promise<Answers[R["call"]]>;
-  }
-
-  async stop(): Promise<void> {
-    await this.ask({ call: "release" }).catch(() => undefined);
-    await this.#worker.terminate();
-  }
-
-  #next(): Waiting | undefined {
-    const first = this.#waiting.shift();
-    if (this.#waiting.length === 0) this.#worker.unref();
-    return first;
-  }
-
-  #fail(what: string): void {
-    for (let next = this.#next(); next; next = this.#next()) {
-      next.reject(new AcsconvError("runtime", `The thread that runs the model ${what}.`));
-    }
-  }
-}

@@ -10,7 +10,8 @@
 import { parentPort } from "node:worker_threads";
 import ort from "onnxruntime-node";
 
-/** @import { Answer, Reply, Request } from "./ort-node.ts" */
+/** @import { Answer, Request } from "./ort-node.ts" */
+/** @import { Reply } from "./thread.ts" */
 
 if (!parentPort) throw new Error("ort-worker.js is started by ort-node.ts as a worker thread.");
 const port = parentPort;
