@@ -14,14 +14,13 @@ import type { Session } from "../run/session.ts";
 import { type Activation, type PlaneSink, toLabels, toProbabilities } from "../run/sinks.ts";
 import { slidingWindow } from "../run/sliding-window.ts";
 import type { Blending } from "../run/window-axis.ts";
-import { countNonFinite } from "../volume/finite.ts";
-import { gridWithSpacing, sameGrid, subgrid } from "../volume/geometry.ts";
+import { sameGrid } from "../volume/geometry.ts";
 import { orientationOf, reorient } from "../volume/reorient.ts";
-import { resampleLike } from "../volume/resample.ts";
 import type { Vec3 } from "../volume/vec3.ts";
-import { type Grid, type Volume, allocate, checkVolume, voxelCount, withData } from "../volume/volume.ts";
-import { type Line, type Normalization, applyLine, intensityLines } from "./intensity.ts";
+import { type Grid, type Volume, allocate, voxelCount, withData } from "../volume/volume.ts";
+import type { Normalization } from "./intensity.ts";
 import { choosePatch, networkOf } from "./network.ts";
+import { type Preparation, boxReader, normalizationOf, prepareScan } from "./prepare.ts";
 import { resampledSink } from "./resampled-sink.ts";
 
 /**
@@ -32,7 +31,7 @@ import { resampledSink } from "./resampled-sink.ts";
 export type PredictionKind = "labels" | "probabilities" | "features";
 
 /** How to predict. Every field has a default, which suits most scans. */
-export interface PredictOptions {
+export interface PredictOptions extends Preparation {
   /** `labels` unless given. */
   readonly output?: PredictionKind;
   /** Voxels [D, H, W] that the network sees at once; by default the model's own size, else what suits the volume. */
@@ -43,14 +42,6 @@ export interface PredictOptions {
   readonly blending?: Blending;
   /** Windows at once: the model's own batch size, else 1. */
   readonly batch?: number;
-  /** Millimetres along D, H, W at which the network works; by default the scan's own. */
-  readonly spacing?: Vec3;
-  /** How the scan is turned for the network, such as `LPS` (axial slices, as radiologists look at them); by default not. */
-  readonly orientation?: string;
-  /** Intensities are clamped to this range; unless normalised otherwise, it becomes 0…1. */
-  readonly window?: readonly [low: number, high: number];
-  /** By default `zscore`, or `none` where a window is given. */
-  readonly normalize?: Normalization;
   /** What turns scores into probabilities: by default softmax, or sigmoid for a single class. */
   readonly activation?: Activation;
   /** Told what is odd, such as voxels that are no numbers. */
@@ -82,13 +73,9 @@ export async function predictVolume(
   options: PredictOptions = {},
 ): Promise<Volume> {
   const { output = "labels", onNote, onWarning } = options;
-  const normalize = options.normalize ?? (options.window ? "none" : "zscore");
-  checkVolume(volume);
   const network = networkOf(session, volume.channels);
-  const finite = withoutNonFinite(volume, onWarning);
-  const scan = options.orientation ? reorient(finite, options.orientation) : finite;
-  const grid = options.spacing ? checkedGrid(scan, options.spacing) : scan;
-  const lines = intensityLines(scan, network.channels, normalize, options.window);
+  const prepared = prepareScan(volume, network.channels, options, onWarning);
+  const { scan, grid } = prepared;
   const patch = choosePatch(network, grid.shape, options.patch);
   const batch = chooseBatch(network.batch, options.batch);
 
@@ -97,14 +84,14 @@ export async function predictVolume(
   if (!sameGrid(grid, scan))
     onNote?.(`resampled from [${scan.shape.join(", ")}] to [${grid.shape.join(", ")}] voxels`);
   onNote?.(
-    `windows of [${patch.join(", ")}] voxels, intensities: ${describeIntensities(normalize, options.window)}`,
+    `windows of [${patch.join(", ")}] voxels, intensities: ${describeIntensities(normalizationOf(options), options.window)}`,
   );
 
   const sink = sinkFor(scan, output, options.activation);
   const result = await slidingWindow({
     shape: grid.shape,
     channels: network.channels,
-    read: reader(scan, grid, lines),
+    read: boxReader(prepared),
     patch,
     batch,
     overlap: options.overlap,
@@ -123,39 +110,6 @@ export async function predictVolume(
     },
   });
   return options.orientation ? reorient(result, orientationOf(volume)) : result;
-}
-
-/** Reading a window: from the scan itself, or from its interpolation where the network works on another grid. */
-function reader(scan: Volume, grid: Grid, lines: readonly Line[]) {
-  const isSame = sameGrid(grid, scan);
-  return (origin: Vec3, size: Vec3, into: Float32Array): void => {
-    const part = isSame
-      ? boxOf(scan, origin, size)
-      : resampleLike(scan, subgrid(grid, origin, size), "linear").data;
-    const length = size[0] * size[1] * size[2];
-    lines.forEach((line, c) => {
-      const values = into.subarray(c * length, (c + 1) * length);
-      const from = scan.channels === 1 ? 0 : c * length;
-      values.set(part.subarray(from, from + length));
-      applyLine(values, line);
-    });
-  };
-}
-
-/** The voxels `[channels, ...size]` from `origin` on. */
-function boxOf({ data, channels, shape: [D, H, W] }: Volume, origin: Vec3, size: Vec3): Float32Array {
-  const [depth, height, width] = size;
-  const box = new Float32Array(channels * depth * height * width);
-  let to = 0;
-  for (let c = 0; c < channels; c++) {
-    for (let d = 0; d < depth; d++) {
-      for (let h = 0; h < height; h++, to += width) {
-        const from = ((c * D + origin[0] + d) * H + origin[1] + h) * W + origin[2];
-        box.set(data.subarray(from, from + width), to);
-      }
-    }
-  }
-  return box;
 }
 
 /** The planes become a volume on the scan's grid. Which activation is meant may depend on the number of classes. */
@@ -184,37 +138,6 @@ const mapped = <T, U>(sink: PlaneSink<T>, change: (value: T) => U): PlaneSink<U>
   plane: (z, scores, classes) => sink.plane(z, scores, classes),
   result: () => change(sink.result()),
 });
-
-function withoutNonFinite(volume: Volume, onWarning: PredictOptions["onWarning"]): Volume {
-  const count = countNonFinite(volume);
-  if (count === 0) return volume;
-  onWarning?.(`Voxels that are NaN or infinite are taken as 0: ${count} of ${volume.data.length}.`);
-  return withData(
-    volume,
-    volume.data.map((value) => (Number.isFinite(value) ? value : 0)),
-    volume.channels,
-  );
-}
-
-/** Voxels a scan may be resampled to: 25 times a CT of the whole body. Windows over it are counted in thousands. */
-const MAX_VOXELS = 2 ** 32;
-
-function checkedGrid(scan: Grid, spacing: Vec3): Grid {
-  if (!spacing.every((mm) => Number.isFinite(mm) && mm > 0)) {
-    throw new AcsconvError(
-      "input",
-      `Spacing is three positive numbers of millimetres, not [${spacing.join(", ")}].`,
-    );
-  }
-  const grid = gridWithSpacing(scan, spacing);
-  if (voxelCount(grid) > MAX_VOXELS) {
-    throw new AcsconvError(
-      "input",
-      `At a spacing of [${spacing.join(", ")}] mm the scan has [${grid.shape.join(", ")}] voxels, more than can be worked on: choose a coarser one.`,
-    );
-  }
-  return grid;
-}
 
 function chooseBatch(fixed: number | undefined, wanted: number | undefined): number {
   if (fixed !== undefined && wanted !== undefined && fixed !== wanted) {

@@ -24,7 +24,7 @@ export function cropTo(volume: Volume, start: Vec3, shape: Vec3): Volume {
       "input",
       `A crop of [${shape.join(", ")}] voxels at [${start.join(", ")}] must lie within the volume's [${volume.shape.join(", ")}].`,
     );
-  return box(volume, start, shape, 0);
+  return boxOf(volume, start, shape);
 }
 
 /**
@@ -34,11 +34,11 @@ export function cropTo(volume: Volume, start: Vec3, shape: Vec3): Volume {
 export function padTo(volume: Volume, shape: Vec3, fill = 0): Volume {
   const padded = map3(volume.shape, (size, i) => Math.max(size, shape[i]));
   const start = map3(volume.shape, (size, i) => -Math.floor((padded[i] - size) / 2) + 0);
-  return box(volume, start, padded, fill);
+  return boxOf(volume, start, padded, fill);
 }
 
-/** The voxels from `start` on, `fill` where there are none. */
-function box(volume: Volume, start: Vec3, shape: Vec3, fill: number): Volume {
+/** The voxels from `start` on (negative: outside), `fill` where there are none. */
+export function boxOf(volume: Volume, start: Vec3, shape: Vec3, fill = 0): Volume {
   const { channels, data } = volume;
   const [depth, height, width] = shape;
   const [D, H, W] = volume.shape;

@@ -1,0 +1,154 @@
+/**
+ * @file Batches of a data set, epoch after epoch, made ahead while ONNX Runtime
+ * computes in a thread of its own.
+ *
+ * Every epoch has an order of its own, and every example a random stream of its
+ * own, drawn from the seed, the epoch and its index. So what a batch holds
+ * depends on its position alone, not on what was read before it: a run that goes on
+ * in the middle of an epoch sees what it would have seen.
+ */
+
+import { AcsconvError } from "../errors.ts";
+import { seedFor, shuffled, uniform } from "../graph/random.ts";
+import type { RunTensor } from "../run/tensor.ts";
+import type { Dataset, Example } from "./dataset.ts";
+
+/** Examples by index and the seed of their random stream: a {@link Dataset} that may live elsewhere. */
+export interface SeededDataset {
+  readonly length: number;
+  at(index: number, seed: number): Promise<Example>;
+}
+
+/** Examples, one beside the other. */
+export interface Batch {
+  /** [B, ...sizes of an image] */
+  readonly image: RunTensor<"float32">;
+  /** [B, ...sizes of a target] */
+  readonly target: RunTensor<"uint8" | "float32">;
+}
+
+export interface BatchOptions {
+  /** Examples per batch. What is left of an epoch after its last whole batch is not used in it. */
+  readonly batch: number;
+  readonly seed: number;
+}
+
+/** A batch of an endless run, both from 0. */
+export interface BatchPosition {
+  readonly epoch: number;
+  readonly batch: number;
+}
+
+/** Batches that are made ahead. Two, so that one that takes long is made up for by one that does not. */
+const AHEAD = 2;
+
+/**
+ * How many batches an epoch has.
+ *
+ * @throws {@link AcsconvError} `input` if there are not enough examples for one
+ */
+export function batchesPerEpoch(length: number, batch: number): number {
+  if (length >= batch) return Math.floor(length / batch);
+  throw new AcsconvError(
+    "input",
+    length === 0
+      ? "The data set is empty: there is nothing to train with."
+      : `A batch takes ${batch} examples, but the data set has ${length}: choose a smaller batch, or more patches per epoch.`,
+  );
+}
+
+/**
+ * The batches from a position on, without end: one epoch follows the other.
+ * Leaving the loop ends the reading ahead.
+ *
+ * @throws {@link AcsconvError} `input` for an example whose sizes differ from the others', and whatever the
+ *   data set throws
+ */
+export async function* batches(
+  data: Dataset | SeededDataset,
+  { batch, seed }: BatchOptions,
+  from: BatchPosition,
+): AsyncGenerator<Batch, never> {
+  const perEpoch = batchesPerEpoch(data.length, batch);
+  const source = seeded(data);
+  const indices = Array.from({ length: data.length }, (_, index) => index);
+  let order: readonly number[] | undefined;
+  let isWanted = true;
+  const make = async ({ epoch, batch: number }: BatchPosition): Promise<Batch> => {
+    if (number === 0 || !order) order = shuffled(uniform(seedFor(seed, `order:${epoch}`)), indices);
+    const examples: Example[] = [];
+    for (const index of order.slice(number * batch, (number + 1) * batch)) {
+      // Whoever waits for the batch before, or for ONNX Runtime, comes first.
+      await nextTask();
+      if (isWanted) examples.push(await source.at(index, seedFor(seed, `${epoch}:${index}`)));
+    }
+    return stack(examples);
+  };
+
+  let last: Promise<unknown> = Promise.resolve();
+  let next = from;
+  const ahead: Promise<Batch>[] = [];
+  try {
+    for (;;) {
+      while (ahead.length <= AHEAD) {
+        const position = next.batch < perEpoch ? next : { epoch: next.epoch + 1, batch: 0 };
+        const made = last.then(() => make(position));
+        made.catch(() => undefined);
+        ahead.push(made);
+        last = made;
+        next = { ...position, batch: position.batch + 1 };
+      }
+      yield await ahead.shift()!;
+    }
+  } finally {
+    isWanted = false;
+  }
+}
+
+const nextTask = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
+
+const seeded = (data: Dataset | SeededDataset): SeededDataset =>
+  "at" in data ? data : { length: data.length, at: async (index, seed) => data.get(index, uniform(seed)) };
+
+/**
+ * Examples as one batch.
+ *
+ * @throws {@link AcsconvError} `input` naming the example whose sizes are not those of the first
+ */
+function stack(examples: readonly Example[]): Batch {
+  const first = examples[0]!;
+  for (const example of examples) {
+    for (const part of ["image", "target"] as const) {
+      const [found, expected] = [describe(example[part]), describe(first[part])];
+      if (found === expected) continue;
+      throw new AcsconvError(
+        "input",
+        `Examples of one batch have the same sizes, but the ${part} of "${example.name}" is ${found} and that of "${first.name}" ${expected}: crop or pad them to one size.`,
+      );
+    }
+  }
+  const [image, target] = [examples.map(({ image }) => image), examples.map(({ target }) => target)];
+  const dims = (of: RunTensor): number[] => [examples.length, ...of.dims];
+  const images = joined(Float32Array, image);
+  const { dtype } = first.target;
+  return {
+    image: { dtype: "float32", dims: dims(first.image), data: images },
+    target:
+      dtype === "uint8"
+        ? { dtype, dims: dims(first.target), data: joined(Uint8Array, target) }
+        : { dtype, dims: dims(first.target), data: joined(Float32Array, target) },
+  };
+}
+
+const describe = ({ dtype, dims, data }: RunTensor): string =>
+  `${dtype} [${dims.join(", ")}] of ${data.length} elements`;
+
+function joined<A extends Float32Array | Uint8Array>(
+  type: new (length: number) => A,
+  parts: readonly { readonly data: Float32Array | Uint8Array }[],
+): A {
+  const { length } = parts[0]!.data;
+  const all = new type(parts.length * length);
+  parts.forEach(({ data }, i) => all.set(data, i * length));
+  return all;
+}

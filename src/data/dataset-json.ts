@@ -1,0 +1,132 @@
+/**
+ * @file dataset.json, the description that the Medical Segmentation Decathlon
+ * and nnU-Net keep beside their scans.
+ *
+ * | | Decathlon | nnU-Net v2 |
+ * |---|---|---|
+ * | classes | `"labels": {"0": "background", "1": "liver"}` | `"labels": {"background": 0, "liver": 1}` |
+ * | channels | `"modality": {"0": "CT"}` | `"channel_names": {"0": "CT"}` |
+ * | cases | `"training": [{"image": "…", "label": "…"}]` | by file names, which end in `"file_ending"` |
+ *
+ * @see https://medicaldecathlon.com
+ * @see https://github.com/MIC-DKFZ/nnUNet/blob/master/documentation/dataset_format.md
+ */
+
+import { AcsconvError, messageOf } from "../errors.ts";
+import { type LabelTable, labelTable } from "./labels.ts";
+
+/** An image and its label, as paths in the file; an image may be a list of files, one for each channel. */
+export interface Pair {
+  readonly images: readonly string[];
+  readonly label: string;
+}
+
+/** What a dataset.json says. */
+export interface Description {
+  readonly name: string | undefined;
+  readonly channels: readonly string[] | undefined;
+  readonly classes: LabelTable;
+  /** The listed pairs, or how the names of files end. */
+  readonly cases: { readonly pairs: readonly Pair[] } | { readonly fileEnding: string };
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+/**
+ * @param text - the file's content
+ * @param path - where it is from, for messages
+ * @throws {@link AcsconvError} `format`
+ */
+export function parseDescription(text: string, path: string): Description {
+  const where = `"${path}"`;
+  const json = objectOf(parse(text, where), where);
+  const { name, labels, modality, channel_names: channelNames, file_ending: fileEnding, training } = json;
+  const names = channelNames ?? modality;
+  return {
+    name: typeof name === "string" && name !== "" ? name : undefined,
+    channels: names === undefined ? undefined : channelsOf(names, where),
+    classes: classesOf(labels, where),
+    // nnU-Net's converter leaves the Decathlon's list in some files; the names of files are what counts then.
+    cases: typeof fileEnding === "string" ? { fileEnding } : { pairs: pairsOf(training, where) },
+  };
+}
+
+function parse(text: string, where: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new AcsconvError("format", `${where} is not JSON: ${messageOf(cause)}.`, { cause });
+  }
+}
+
+function objectOf(value: unknown, what: string): Json {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Json;
+  throw new AcsconvError("format", `${what} should be a JSON object, {"…": …}, and is ${kindOf(value)}.`);
+}
+
+const kindOf = (value: unknown): string =>
+  value === undefined
+    ? "missing"
+    : Array.isArray(value)
+      ? "a list"
+      : value === null
+        ? "null"
+        : `a ${typeof value}`;
+
+/** `{"0": "T1", "1": "FLAIR"}`, or a list of names. */
+function channelsOf(value: unknown, where: string): readonly string[] {
+  const names = Array.isArray(value) ? value : Object.values(objectOf(value, `The channels in ${where}`));
+  const keys = Object.keys(value as object);
+  if (names.length > 0 && keys.every((key, i) => key === String(i))) return names.map(String);
+  throw new AcsconvError(
+    "format",
+    `${where}: channels are numbered from "0" on, and these are ${keys.map((key) => `"${key}"`).join(", ") || "none"}.`,
+  );
+}
+
+/** The name that nnU-Net reserves for voxels that nobody has labelled. */
+const IGNORE = "ignore";
+
+function classesOf(value: unknown, where: string): LabelTable {
+  const entries = Object.entries(objectOf(value, `"labels" in ${where}`)).map(([key, other]) => {
+    if (Array.isArray(other))
+      throw new AcsconvError(
+        "format",
+        `${where} has region-based labels ("${key}" stands for ${JSON.stringify(other)}), which are not supported: give each class one label of its own.`,
+      );
+    // Decathlon: "1": "liver"; nnU-Net: "liver": 1 (or "1", in early files).
+    const [name, number] = /^\d+$/.test(key) && typeof other === "string" ? [other, key] : [key, other];
+    return [name, typeof number === "string" && number !== "" ? Number(number) : number] as const;
+  });
+  const wrong = entries.find(([, number]) => typeof number !== "number");
+  if (wrong)
+    throw new AcsconvError(
+      "format",
+      `${where}: the label of "${wrong[0]}" should be a number, and is ${kindOf(wrong[1])}.`,
+    );
+  const numbered = entries as (readonly [string, number])[];
+  const ignore = numbered.find(([name]) => name === IGNORE)?.[1];
+  return labelTable(
+    numbered.filter(([name]) => name !== IGNORE),
+    where,
+    ignore,
+  );
+}
+
+function pairsOf(value: unknown, where: string): readonly Pair[] {
+  if (!Array.isArray(value))
+    throw new AcsconvError(
+      "format",
+      `${where} should list "training" pairs of "image" and "label" (Medical Segmentation Decathlon) or have a "file_ending" (nnU-Net v2).`,
+    );
+  return (value as readonly unknown[]).map((entry, i) => {
+    const { image, label } = objectOf(entry, `Entry ${i} of "training" in ${where}`);
+    const images: readonly unknown[] = Array.isArray(image) ? image : [image];
+    if (images.length > 0 && [...images, label].every((path) => typeof path === "string" && path !== ""))
+      return { images: images as readonly string[], label: label as string };
+    throw new AcsconvError(
+      "format",
+      `Entry ${i} of "training" in ${where} should be {"image": "…", "label": "…"} with paths of files, and is ${JSON.stringify(entry).slice(0, 200)}.`,
+    );
+  });
+}

@@ -1,0 +1,227 @@
+import { basename, relative } from "node:path";
+import { describe, expect, test } from "vitest";
+import { folderOf, volumeOf } from "../../test/helpers/data-folders.ts";
+import { openFolder } from "./folders.ts";
+
+const scan = volumeOf([2, 3, 4], (d, h, w) => d + h + w);
+const DECATHLON = {
+  name: "Liver",
+  modality: { "0": "CT" },
+  labels: { "0": "background", "1": "liver", "2": "cancer" },
+  training: [
+    { image: "./imagesTr/liver_1.nii.gz", label: "./labelsTr/liver_1.nii.gz" },
+    { image: "./imagesTr/liver_0.nii.gz", label: "./labelsTr/liver_0.nii.gz" },
+    { image: "./imagesTr/._liver_0.nii.gz", label: "./labelsTr/._liver_0.nii.gz" },
+  ],
+  test: ["./imagesTs/liver_2.nii.gz"],
+};
+const decathlonFiles = {
+  "imagesTr/liver_0.nii.gz": scan,
+  "imagesTr/liver_1.nii.gz": scan,
+  "imagesTr/._liver_0.nii.gz": "leftover",
+  "labelsTr/liver_0.nii.gz": scan,
+  "labelsTr/liver_1.nii.gz": scan,
+};
+const NNUNET = {
+  channel_names: { "0": "T1", "1": "FLAIR" },
+  labels: { background: 0, oedema: 2, core: 1 },
+  numTraining: 2,
+  file_ending: ".nii.gz",
+};
+const nnunetFiles = {
+  "imagesTr/b_0000.nii.gz": scan,
+  "imagesTr/b_0001.nii.gz": scan,
+  "imagesTr/a_0000.nii.gz": scan,
+  "imagesTr/a_0001.nii.gz": scan,
+  "imagesTr/._a_0000.nii.gz": "leftover",
+  "imagesTr/notes.txt": "no scan",
+  "labelsTr/a.nii.gz": scan,
+  "labelsTr/b.nii.gz": scan,
+  "labelsTr/._a.nii.gz": "leftover",
+};
+
+describe("openFolder", () => {
+  test("Medical Segmentation Decathlon", async () => {
+    const root = await folderOf({ "dataset.json": DECATHLON, ...decathlonFiles });
+    const { cases, ...rest } = await openFolder(root);
+    expect(rest).toEqual({
+      name: "Liver",
+      channels: ["CT"],
+      classes: { names: ["background", "liver", "cancer"], values: [0, 1, 2] },
+    });
+    expect(cases.map(({ name }) => name)).toEqual(["liver_0", "liver_1"]);
+    expect(cases[0]!.images.map((path) => relative(root, path))).toEqual(["imagesTr/liver_0.nii.gz"]);
+    expect(relative(root, cases[0]!.label)).toBe("labelsTr/liver_0.nii.gz");
+  });
+
+  test("nnU-Net v2", async () => {
+    const root = await folderOf({ "dataset.json": NNUNET, ...nnunetFiles });
+    const { cases, ...rest } = await openFolder(root);
+    expect(rest).toEqual({
+      name: basename(root),
+      channels: ["T1", "FLAIR"],
+      classes: { names: ["background", "core", "oedema"], values: [0, 1, 2] },
+    });
+    expect(cases.map(({ name }) => name)).toEqual(["a", "b"]);
+    expect(cases[1]!.images.map((path) => relative(root, path))).toEqual([
+      "imagesTr/b_0000.nii.gz",
+      "imagesTr/b_0001.nii.gz",
+    ]);
+    expect(relative(root, cases[1]!.label)).toBe("labelsTr/b.nii.gz");
+  });
+
+  test("pairs anywhere, of a file for each channel; equal names are told apart", async () => {
+    const root = await folderOf({
+      "pairs.json": {
+        labels: { "0": "other", "4": "CSF", "6": "white" },
+        training: [
+          { image: ["p/t1.nii", "p/t2.nii"], label: "p/seg.nii" },
+          { image: ["q/t1.nii", "q/t2.nii"], label: "q/seg.nii" },
+        ],
+      },
+      ...Object.fromEntries(
+        ["p/t1", "p/t2", "p/seg", "q/t1", "q/t2", "q/seg"].map((name) => [`${name}.nii`, scan]),
+      ),
+    });
+    const { cases, channels, classes } = await openFolder(`${root}/pairs.json`);
+    expect(cases.map(({ name }) => name)).toEqual(["p/t1", "q/t1"]);
+    expect(cases[1]!.images).toHaveLength(2);
+    expect(channels).toBeUndefined();
+    expect(classes).toEqual({ names: ["other", "CSF", "white"], values: [0, 4, 6] });
+  });
+
+  test("nnU-Net's ignore label is no class", async () => {
+    const labels = { background: 0, tumour: 1, ignore: 2 };
+    const root = await folderOf({ "dataset.json": { ...NNUNET, labels }, ...nnunetFiles });
+    expect((await openFolder(root)).classes).toEqual({
+      names: ["background", "tumour"],
+      values: [0, 1],
+      ignore: 2,
+    });
+  });
+
+  const { "labelsTr/b.nii.gz": _label, ...withoutLabel } = nnunetFiles;
+  const { "imagesTr/b_0001.nii.gz": _image, ...withoutChannel } = nnunetFiles;
+  const withLabels = (labels: unknown) => ({ "dataset.json": { ...NNUNET, labels }, ...nnunetFiles });
+  test.each<[string, Readonly<Record<string, unknown>>, "io" | "format", RegExp]>([
+    ["no dataset.json", {}, "io", /^There is no dataset\.json in ".*": expected a data set in the layout/],
+    ["what is not JSON", { "dataset.json": "{" }, "format", /dataset\.json" is not JSON: .*\.$/],
+    ["a list", { "dataset.json": "[]" }, "format", /should be a JSON object, .* and is a list\.$/],
+    [
+      "no classes",
+      { "dataset.json": { training: [] } },
+      "format",
+      /"labels" in ".*" should be .* is missing\.$/,
+    ],
+    [
+      "neither list nor file ending",
+      { "dataset.json": { labels: { a: 0, b: 1 } } },
+      "format",
+      /should list "training" pairs .* or have a "file_ending" \(nnU-Net v2\)\.$/,
+    ],
+    [
+      "an empty list",
+      { "dataset.json": { ...DECATHLON, training: [] } },
+      "io",
+      /^The data set ".*" is empty: .* no labelled case\.$/,
+    ],
+    [
+      "empty folders",
+      { "dataset.json": NNUNET, "imagesTr/notes.txt": "", "labelsTr/notes.txt": "" },
+      "io",
+      /is empty/,
+    ],
+    [
+      "no folders",
+      { "dataset.json": NNUNET },
+      "io",
+      /^Cannot read ".*labelsTr": there is no such file or folder\.$/,
+    ],
+    [
+      "a pair without a label",
+      { "dataset.json": { ...DECATHLON, training: [{ image: "x.nii" }] } },
+      "format",
+      /^Entry 0 of "training" in ".*" should be .* and is \{"image":"x\.nii"\}\.$/,
+    ],
+    [
+      "files that are missing",
+      { "dataset.json": DECATHLON },
+      "io",
+      /are missing: ".*imagesTr\/liver_1\.nii\.gz" of case "liver_1" and 3 more\.$/,
+    ],
+    [
+      "a missing label",
+      { "dataset.json": NNUNET, ...withoutLabel },
+      "io",
+      /are missing: ".*labelsTr\/b\.nii\.gz" of case "b"\.$/,
+    ],
+    [
+      "a missing channel",
+      { "dataset.json": NNUNET, ...withoutChannel },
+      "io",
+      /are missing: ".*imagesTr\/b_0001\.nii\.gz" of case "b"\.$/,
+    ],
+    [
+      "an unknown file ending",
+      { "dataset.json": { ...NNUNET, file_ending: ".png" } },
+      "format",
+      /files end in "\.png", which is no format that we read/,
+    ],
+    [
+      "an image of no format",
+      {
+        "dataset.json": { ...DECATHLON, training: [{ image: "x.png", label: "x.nii" }] },
+        "x.png": "png",
+        "x.nii": scan,
+      },
+      "format",
+      /^Case "x": ".*x\.png" is no volume that we read/,
+    ],
+    [
+      "regions",
+      withLabels({ background: 0, "whole tumour": [1, 2], core: 2 }),
+      "format",
+      /has region-based labels \("whole tumour" stands for \[1,2\]\), which are not supported/,
+    ],
+    [
+      "a label that is no number",
+      withLabels({ a: 0, b: null }),
+      "format",
+      /label of "b" should be a number, and is null\.$/,
+    ],
+    [
+      "a fractional label",
+      withLabels({ a: 0, b: 1.5 }),
+      "format",
+      /labels are whole numbers from 0 to 65535, not 1\.5\.$/,
+    ],
+    [
+      "one label twice",
+      withLabels({ a: 0, b: 1, c: 1 }),
+      "format",
+      /two classes have the label 1; give each its own\.$/,
+    ],
+    ["one class", withLabels({ a: 0 }), "format", /expected 2 to 255 classes .* found 1\.$/],
+    [
+      "channels that are not numbered",
+      { "dataset.json": { ...NNUNET, channel_names: { T1: 0 } }, ...nnunetFiles },
+      "format",
+      /channels are numbered from "0" on, and these are "T1"\.$/,
+    ],
+    [
+      "no channels",
+      { "dataset.json": { ...NNUNET, channel_names: undefined }, ...nnunetFiles },
+      "format",
+      /should name the images' channels in "channel_names"\.$/,
+    ],
+  ])("refuses %s", async (_what, files, kind, message) => {
+    const root = await folderOf(files);
+    await expect(openFolder(root)).rejects.toMatchObject({ kind, message: expect.stringMatching(message) });
+  });
+
+  test("refuses a folder that does not exist", async () => {
+    await expect(openFolder("/nowhere/at-all")).rejects.toThrow(
+      /^Cannot read "\/nowhere\/at-all": there is no such/,
+    );
+  });
+});

@@ -1,0 +1,20 @@
+/** @file Data: labelled scans from folders, patches of them, augmentation. */
+
+export {
+  type Jitter,
+  type Range,
+  randomCentreCrop,
+  randomFlip,
+  randomIntensity,
+  randomNoise,
+  randomRot90,
+  randomScale,
+} from "./augment.ts";
+export { CACHE_BYTES, type CaseOptions, CaseStore, type LabelledScan, readCase } from "./cases.ts";
+export type { Dataset, Example, Random } from "./dataset.ts";
+export { type CaseFiles, type DataFolder, openFolder } from "./folders.ts";
+export { IGNORED, type LabelTable } from "./labels.ts";
+export { type PatchOptions, patches, wholeScans } from "./patches.ts";
+export { HALVES, type Region, cropToRegion } from "./region.ts";
+export { type Split, splitCases } from "./split.ts";
+export { type Transform, inTurn, mapDataset, sometimes } from "./transform.ts";
