@@ -1,0 +1,82 @@
+/** @file A new head changes the last layer, and nothing else. */
+
+import { expect, test } from "vitest";
+import { graphOf, node, value } from "../../test/helpers/graphs.ts";
+import { network } from "../../test/helpers/networks.ts";
+import { floatTensor, numbersOf } from "../graph/tensor.ts";
+import { lift, Model, unlift } from "../model.ts";
+import { replaceHead } from "./head.ts";
+
+/** Names of weights whose elements or sizes differ, those that one has alone included. */
+function changed(a: Model, b: Model): string[] {
+  const names = new Set([...a.graph.initializers.keys(), ...b.graph.initializers.keys()]);
+  return [...names].filter((name) => {
+    const [x, y] = [a.graph.initializers.get(name), b.graph.initializers.get(name)];
+    if (x?.dtype === "int64" || y?.dtype === "int64") return false;
+    return !x || !y || x.dims.join() !== y.dims.join() || Buffer.compare(x.bytes, y.bytes) !== 0;
+  });
+}
+
+const channels = (model: Model): unknown => model.outputs[0]!.shape?.[1];
+
+test.each([
+  ["unet_train", ["final.bias", "final.weight"]],
+  ["deeplab", ["head.bias", "head.weight"]],
+  ["resnet_basic", undefined],
+  ["densenet", undefined],
+])("%s: in 3D and in its 2D form", async (name, expected) => {
+  const model = lift(await network(name), { kind: "acs" });
+  const other = replaceHead(model, 7, { seed: 1 });
+  expect(channels(model)).not.toBe(7);
+  expect(channels(other)).toBe(7);
+  expect(channels(unlift(other))).toBe(7);
+  const differing = changed(model, other);
+  expect(differing).toHaveLength(2);
+  if (expected) expect(differing.sort()).toEqual(expected);
+  const again = replaceHead(model, 7, { seed: 1 });
+  expect(changed(other, again)).toEqual([]);
+  expect(changed(other, replaceHead(model, 7, { seed: 2 }))).toHaveLength(1);
+  const input = model.inputs[0]!;
+  const dims = [1, input.shape![1] as number, 32, 32, 32];
+  const feed = { dtype: "float32", dims, data: new Float32Array(dims.reduce((a, b) => a * b)) } as const;
+  const y = Object.values(await other.run({ [input.name]: feed }))[0]!;
+  await other.dispose();
+  expect(y.dims[1]).toBe(7);
+});
+
+test("weights that only the 3D network has stay", async () => {
+  const model = lift(await network("unet_train"), { kind: "soft-acs" });
+  const [logits] = [...model.graph.initializers.keys()].filter((name) => name.endsWith("soft_w_core"));
+  const { dims } = model.graph.initializers.get(logits!)!;
+  const trained = model.withWeights(
+    new Map([[logits!, floatTensor(dims, new Float32Array(dims[0]! * 3).fill(2))]]),
+  );
+  const other = replaceHead(trained, 2);
+  expect(numbersOf(other.graph.initializers.get(logits!)!).every((x) => x === 2)).toBe(true);
+});
+
+test("weights are uniform in ±1/√fan-in, the bias added by a node of its own is zero", () => {
+  const graph = graphOf(
+    [node("MatMul", ["x", "w"], ["m"]), node("Add", ["b", "m"], ["a"]), node("Softmax", ["a"], ["y"])],
+    {
+      inputs: [value("x", [2, 400])],
+      outputs: [value("y", [2, 3])],
+      initializers: { w: floatTensor([400, 3], new Float32Array(1200)), b: floatTensor([3], [1, 2, 3]) },
+    },
+  );
+  const { initializers, outputs } = replaceHead(new Model(graph), 5).graph;
+  const weights = numbersOf(initializers.get("w")!);
+  expect(outputs[0]!.shape).toEqual([2, 5]);
+  expect(weights).toHaveLength(2000);
+  expect(Math.max(...weights.map(Math.abs))).toBeLessThanOrEqual(0.05);
+  expect(Math.max(...weights)).toBeGreaterThan(0.049);
+  expect(numbersOf(initializers.get("b")!)).toEqual(new Float32Array(5));
+});
+
+test("an output that no layer makes is refused by name", () => {
+  const graph = graphOf([node("Relu", ["x"], ["y"])], { inputs: [value("x", [1, 2, 4, 4])] });
+  expect(() => replaceHead(new Model(graph), 3)).toThrow(
+    'Cannot give the network 3 classes: its output "y" comes from Relu "y", not from a Conv, ConvTranspose, Gemm or MatMul with weights of its own; name the layer\'s output as the output.',
+  );
+  expect(() => replaceHead(new Model(graph), 0)).toThrow("classes must be a positive whole number, got 0.");
+});

@@ -1,0 +1,195 @@
+/**
+ * @file A training step as plain ONNX: a batch, parameters, optimiser state,
+ * running statistics and a learning rate in; the loss and all of these anew out.
+ *
+ * 1. The network at its sizes, parameters made inputs, lowered to plain ONNX.
+ * 2. The loss after it, the gradients after that (`grad/differentiate.ts`).
+ * 3. Clipping and the optimiser. Where loss or gradient are not finite, the new
+ *    parameters and state are the old ones: a step happens wholly or not at all.
+ *
+ * With micro-batches, 3 is a graph of its own, and between them gradients are
+ * added up: g ← g + ∇/k.
+ *
+ * @see Pascanu et al., arXiv:1211.5063 (clipping by the norm)
+ */
+
+import { AcsconvError } from "../errors.ts";
+import type { Graph } from "../graph/graph.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import { differentiate } from "../grad/differentiate.ts";
+import type { Mask } from "./dropout.ts";
+import type { Loss } from "./losses.ts";
+import { prepareNetwork } from "./network.ts";
+import type { Optimiser } from "./optimisers.ts";
+import type { Parameter, ParameterGroup } from "./parameters.ts";
+import { Sheet } from "./sheet.ts";
+import {
+  accumulator,
+  type Change,
+  GRADIENT_NORM,
+  initialState,
+  LOSS,
+  newStatistics,
+  replace,
+  replaceIf,
+  TARGET,
+  writeUpdate,
+} from "./update.ts";
+
+export interface StepOptions {
+  readonly loss: Loss;
+  readonly optimiser: Optimiser;
+  /** Examples that are computed at once. */
+  readonly batch: number;
+  /** Sizes of an example: [D, H, W], of a 2D network [H, W]. */
+  readonly size: readonly number[];
+  /** Settings of parameters by name; the first group that matches holds. */
+  readonly groups?: readonly ParameterGroup[] | undefined;
+  /** The gradient's norm over all parameters is kept at or below this. */
+  readonly clipNorm?: number | undefined;
+  /** Micro-batches of `batch` examples per update; the gradient is their mean. Default 1. */
+  readonly accumulate?: number | undefined;
+  /**
+   * BatchNormalization with the statistics of the batch (`train`, the default), or
+   * as it was loaded, its scale and shift included (`frozen`).
+   */
+  readonly batchNorm?: "train" | "frozen" | undefined;
+  /** Whether the network's Dropout nodes are active. Default true. */
+  readonly dropout?: boolean | undefined;
+  /** `values` feeds a loss of classes with their probabilities, float32 of the output's sizes. Default: the loss's own. */
+  readonly target?: Loss["target"] | undefined;
+}
+
+/** A tensor that is fed. */
+export interface Feed {
+  readonly name: string;
+  readonly dtype: "float32" | "uint8";
+  /** For one micro-batch. */
+  readonly dims: readonly number[];
+}
+
+/** What {@link trainingStep} makes and `TrainingSession` runs. */
+export interface TrainingStep {
+  /** Plain ONNX: a whole update, or, where micro-batches are accumulated, the gradient of one. */
+  readonly graph: Graph;
+  /** Plain ONNX: the update from the accumulated gradient; absent where `graph` makes it. */
+  readonly update: Graph | undefined;
+  /** Plain ONNX: from the batch to the loss; where values that are not finite are looked for. */
+  readonly forward: Graph;
+  readonly image: Feed;
+  readonly target: Feed;
+  /** Sizes of the network's output for one micro-batch: [B, C, ...]. */
+  readonly output: readonly number[];
+  /** Micro-batches per update. */
+  readonly accumulate: number;
+  /** Those that are trained. */
+  readonly parameters: readonly Parameter[];
+  /** Where the gradient of each parameter stands in {@link graph}. */
+  readonly gradients: ReadonlyMap<string, string>;
+  /** Where random masks go. */
+  readonly masks: readonly Mask[];
+  /** What a run begins with: parameters, optimiser state, running statistics and `step`, the updates done. */
+  readonly state: ReadonlyMap<string, Tensor>;
+  /**
+   * The network that was given, its weights under the names of {@link state}: with those replaced by trained ones it
+   * is the trained network.
+   */
+  readonly network: Graph;
+}
+
+/**
+ * Makes the training step of a network for one batch size and one size of examples.
+ *
+ * @param network - with one image input; lifted, or plain 2D or 3D. The loss reads its first output; a softmax or
+ *   sigmoid that ends the network is skipped, because losses of classes read logits
+ * @throws {@link AcsconvError} ("train") naming what stands in the way: an operator without a gradient, no
+ *   parameters, a group that matches none; ("input") if the sizes do not fit the network
+ */
+export function trainingStep(network: Graph, options: StepOptions): TrainingStep {
+  requireSensible(options);
+  const { accumulate = 1 } = options;
+  const prepared = prepareNetwork(network, options);
+  const sheet = new Sheet(prepared.plain);
+  const g = sheet.algebra;
+  const output = outputOf(prepared.plain, options.loss);
+  const target = targetOf(options, g.shape(output));
+  sheet.input(target.name, target.dtype, target.dims);
+  const loss = sheet.define(LOSS, "Identity", [options.loss.write(g, output, target.name)]);
+
+  const names = prepared.parameters.map(({ name }) => name);
+  const gradients = differentiate(g, loss, names);
+  const parameters = prepared.parameters.filter(({ name }) => gradients.has(name));
+  if (parameters.length === 0) {
+    throw new AcsconvError(
+      "train",
+      `The loss depends on no parameter: nothing on the way to "${output}" is trained.`,
+    );
+  }
+  const { initializers } = prepared.network;
+  const unseen = names.filter((name) => !gradients.has(name));
+  const constants = new Map(unseen.map((name) => [name, initializers.get(name)!]));
+  const finish = (outputs: readonly string[]): Graph => sheet.finish(outputs, constants);
+
+  const statistics = newStatistics(sheet, prepared.statistics);
+  const { image, masks } = prepared;
+  const step = {
+    forward: finish([LOSS]),
+    image: { name: image.name, dtype: "float32", dims: image.shape },
+    target,
+    output: g.shape(output),
+    accumulate,
+    parameters,
+    gradients,
+    masks,
+    state: initialState(prepared, parameters, options.optimiser),
+    network: prepared.network,
+  } as const;
+  if (accumulate === 1) {
+    const { norm, changes } = writeUpdate(sheet, parameters, gradients, options);
+    const outputs = replaceIf(sheet, g.add(loss, norm), [...statistics, ...changes]);
+    return { ...step, graph: finish([LOSS, GRADIENT_NORM, ...outputs]), update: undefined };
+  }
+  const sums = parameters.map(({ name, dims }): Change => {
+    const sum = sheet.input(accumulator(name), "float32", dims);
+    return [sum, g.add(sum, g.div(gradients.get(name)!, accumulate))];
+  });
+  return {
+    ...step,
+    graph: finish([LOSS, ...replace(sheet, [...statistics, ...sums])]),
+    update: updateGraph(prepared.plain, parameters, options),
+  };
+}
+
+function updateGraph(like: Graph, parameters: readonly Parameter[], options: StepOptions): Graph {
+  const sheet = new Sheet({ ...like, inputs: [], nodes: [], initializers: new Map() });
+  const totals = parameters.map(({ name, dims }) => {
+    sheet.input(name, "float32", dims);
+    return [name, sheet.input(accumulator(name), "float32", dims)] as const;
+  });
+  const { norm, changes } = writeUpdate(sheet, parameters, new Map(totals), options);
+  return sheet.finish([GRADIENT_NORM, ...replaceIf(sheet, norm, changes)]);
+}
+
+function requireSensible({ batch, accumulate = 1, clipNorm = 1 }: StepOptions): void {
+  const refuse = (what: string, found: number): never => {
+    throw new AcsconvError("input", `Expected ${what}, found ${found}.`);
+  };
+  if (!(Number.isInteger(batch) && batch > 0)) refuse("a batch of one or more examples", batch);
+  if (!(Number.isInteger(accumulate) && accumulate > 0))
+    refuse("one or more micro-batches to accumulate", accumulate);
+  if (!(clipNorm > 0)) refuse("clipNorm above 0", clipNorm);
+}
+
+/** The network's output, or for a loss of classes the logits behind it. */
+function outputOf(graph: Graph, loss: Loss): string {
+  const { name } = graph.outputs[0]!;
+  const last = graph.nodes.find(({ outputs }) => outputs.includes(name));
+  return loss.target === "classes" && last?.domain === "" && ENDS.has(last.op) ? last.inputs[0]! : name;
+}
+
+const ENDS = new Set(["Softmax", "LogSoftmax", "Sigmoid"]);
+
+function targetOf({ loss, target = loss.target }: StepOptions, output: readonly number[]): Feed {
+  if (target === "values") return { name: TARGET, dtype: "float32", dims: output };
+  return { name: TARGET, dtype: "uint8", dims: output.filter((_, axis) => axis !== 1) };
+}

@@ -1,0 +1,87 @@
+/** @file The options of a trainer: how they look, what is wrong with some, and which a checkpoint has to agree with. */
+
+import type { SeededDataset } from "../data/batches.ts";
+import type { Dataset } from "../data/dataset.ts";
+import { AcsconvError } from "../errors.ts";
+import type { Metric } from "../metrics/metric.ts";
+import type { SessionOptions } from "../run/session.ts";
+import type { Settings } from "./checkpoint.ts";
+import type { Schedule } from "./schedules.ts";
+import type { StepOptions } from "./step.ts";
+
+/** How to train: the step, and all around it. */
+export interface TrainerOptions extends StepOptions {
+  /** Examples of the step's sizes. */
+  readonly data: Dataset | SeededDataset;
+  readonly learningRate: number;
+  /** In epochs, parts of them included: constant unless given. */
+  readonly schedule?: Schedule | undefined;
+  readonly epochs: number;
+  /** All that is random follows from it: 0 unless given. */
+  readonly seed?: number | undefined;
+  /** What is evaluated after every epoch, and by which metrics, which start empty each time. */
+  readonly validation?: { readonly data: Dataset; metrics(): readonly Metric[] } | undefined;
+  /** The value by which the best epoch is chosen: the first metric unless given, or without any `loss`. */
+  readonly monitor?: string | undefined;
+  /** Ends training after so many epochs in a row that are not better. */
+  readonly patience?: number | undefined;
+  /**
+   * Keeps `last.safetensors` (after every epoch, and every `everySteps` steps where given) and
+   * `best.safetensors` in a folder.
+   */
+  readonly checkpoint?: { readonly folder: string; readonly everySteps?: number | undefined } | undefined;
+  /** Where it is computed. */
+  readonly session?: SessionOptions | undefined;
+}
+
+/** Examples of one update. */
+export const perUpdate = ({ batch, accumulate = 1 }: StepOptions): number => batch * accumulate;
+
+/** @throws {@link AcsconvError} `input` for a number that makes no sense */
+export function checkOptions(options: TrainerOptions): void {
+  const { epochs, learningRate, seed, patience, checkpoint } = options;
+  const counts = { epochs, patience, everySteps: checkpoint?.everySteps };
+  for (const [name, value] of Object.entries(counts)) {
+    if (value === undefined || (Number.isSafeInteger(value) && value > 0)) continue;
+    throw new AcsconvError("input", `${name} must be a positive whole number, not ${value}.`);
+  }
+  if (seed !== undefined && !Number.isSafeInteger(seed))
+    throw new AcsconvError("input", `The seed must be a whole number, not ${seed}.`);
+  if (!(learningRate > 0 && Number.isFinite(learningRate)))
+    throw new AcsconvError("input", `The learning rate must be a positive number, not ${learningRate}.`);
+}
+
+/**
+ * The value that is watched.
+ *
+ * @throws {@link AcsconvError} `input` if it is none that there will be
+ */
+export function monitorOf({ monitor, validation }: TrainerOptions): string {
+  const names = validation?.metrics().flatMap((metric) => Object.keys(metric.value())) ?? [];
+  const watched = monitor ?? names[0] ?? "loss";
+  if (watched === "loss" || names.includes(watched)) return watched;
+  const there = ["loss", ...names].map((name) => `"${name}"`).join(", ");
+  throw new AcsconvError("input", `Cannot watch "${watched}" for the best epoch: there are ${there}.`);
+}
+
+/** What decides over the steps to come, beside data and network: a checkpoint is good for the same only. */
+export function settingsOf(options: TrainerOptions, seed: number, monitor: string): Settings {
+  const { loss, optimiser, data, groups, batch, size, learningRate, clipNorm } = options;
+  const { schedule = { name: "constant" }, accumulate = 1, batchNorm = "train", dropout = true } = options;
+  return {
+    seed,
+    examples: data.length,
+    batch,
+    accumulate,
+    size,
+    loss: loss.name,
+    optimiser: { name: optimiser.name, weightDecay: optimiser.weightDecay },
+    learningRate,
+    schedule,
+    groups: groups?.map((group) => ({ ...group, match: String(group.match) })),
+    clipNorm,
+    batchNorm,
+    dropout,
+    monitor,
+  };
+}

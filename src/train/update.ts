@@ -1,0 +1,123 @@
+/**
+ * @file The second half of a training step: gradients in, the new state out, where
+ * state is all that goes round from step to step: parameters, what the optimiser
+ * remembers, running statistics, and the number of updates.
+ */
+
+import { elementCount, floatTensor, int64Tensor, type Tensor } from "../graph/tensor.ts";
+import type { RunningStatistics } from "../passes/train-batch-norm.ts";
+import type { Algebra } from "../ops/gradient.ts";
+import type { Prepared } from "./network.ts";
+import type { Optimiser } from "./optimisers.ts";
+import type { Parameter } from "./parameters.ts";
+import type { Sheet } from "./sheet.ts";
+
+/** Inputs and outputs that every step has, and the state that counts its updates. */
+export const TARGET = "train/target";
+export const LEARNING_RATE = "train/learning_rate";
+export const LOSS = "train/loss";
+export const GRADIENT_NORM = "train/gradient_norm";
+export const STEP = "train/step";
+
+/** The output that replaces the state `name`. */
+export const next = (name: string): string => `${name}/next`;
+/** What holds the gradient of a parameter while it is added up over micro-batches. */
+export const accumulator = (parameter: string): string => `${parameter}/gradient`;
+/** The state `kind` that an optimiser keeps of a parameter. */
+const remembered = (parameter: string, kind: string): string => `${parameter}.${kind}`;
+
+/** A state, and the value that it is to have next. */
+export type Change = readonly [name: string, value: string];
+
+/** The state before the first step. */
+export function initialState(
+  { network, statistics }: Prepared,
+  parameters: readonly Parameter[],
+  optimiser: Optimiser,
+): Map<string, Tensor> {
+  const kept = [
+    ...parameters.map(({ name }) => name),
+    ...statistics.flatMap(({ mean, variance }) => [mean, variance]),
+  ];
+  return new Map([
+    ...kept.map((name) => [name, network.initializers.get(name)!] as const),
+    ...parameters.flatMap(({ name, dims }) =>
+      optimiser.state.map((kind) => [remembered(name, kind), zeros(dims)] as const),
+    ),
+    [STEP, int64Tensor([0], [])],
+  ]);
+}
+
+const zeros = (dims: readonly number[]): Tensor => floatTensor(dims, new Float32Array(elementCount(dims)));
+
+/**
+ * running ← μ·running + (1 − μ)·batch, where the variance of n values is counted
+ * with n − 1, as PyTorch does.
+ */
+export function newStatistics(sheet: Sheet, statistics: readonly RunningStatistics[]): Change[] {
+  const g = sheet.algebra;
+  return statistics.flatMap(({ mean, variance, batchMean, batchVariance, momentum, count }): Change[] => {
+    const blend = (name: string, batch: string): Change => {
+      sheet.input(name, "float32", g.shape(batch));
+      return [name, g.add(g.mul(name, momentum), g.mul(batch, 1 - momentum))];
+    };
+    return [blend(mean, batchMean), blend(variance, g.mul(batchVariance, count / (count - 1)))];
+  });
+}
+
+interface UpdateOptions {
+  readonly optimiser: Optimiser;
+  readonly clipNorm?: number | undefined;
+}
+
+/**
+ * Clips the gradient and lets the optimiser make its step.
+ *
+ *   g ← g · min(1, clipNorm / (‖g‖ + 10⁻⁶))
+ */
+export function writeUpdate(
+  sheet: Sheet,
+  parameters: readonly Parameter[],
+  gradients: ReadonlyMap<string, string>,
+  { optimiser, clipNorm }: UpdateOptions,
+): { readonly norm: string; readonly changes: readonly Change[] } {
+  const g = sheet.algebra;
+  const norm = sheet.define(GRADIENT_NORM, "Sqrt", [squareSum(g, [...gradients.values()])]);
+  const scale = clipNorm && g.op("Min", [g.div(g.scalar(clipNorm, norm), g.add(norm, 1e-6)), 1]);
+  const rate = sheet.input(LEARNING_RATE, "float32", []);
+  const now = g.add(sheet.input(STEP, "int64", []), 1);
+  const number = g.cast(now, "float64");
+  const changes = parameters.flatMap(({ name, dims, learningRate, weightDecay }): Change[] => {
+    const gradient = gradients.get(name)!;
+    const state = optimiser.state.map((kind) => sheet.input(remembered(name, kind), "float32", dims));
+    const update = {
+      parameter: name,
+      gradient: scale ? g.mul(gradient, scale) : gradient,
+      state,
+      learningRate: learningRate === 1 ? rate : g.mul(rate, learningRate),
+      weightDecay: weightDecay ?? optimiser.weightDecay,
+    };
+    const updated = optimiser.write(g, update, number);
+    return [[name, updated.parameter], ...state.map((of, i): Change => [of, updated.state[i]!])];
+  });
+  return { norm, changes: [...changes, [STEP, now]] };
+}
+
+function squareSum(g: Algebra, values: readonly string[]): string {
+  const sums = values.map((value) => g.sum(g.mul(value, value)));
+  return sums.length === 1 ? sums[0]! : g.op("Sum", sums);
+}
+
+/** Gives values to the state, and returns the names of the outputs that hold it. */
+export const replace = (sheet: Sheet, changes: readonly Change[]): string[] =>
+  changes.map(([name, value]) => sheet.define(next(name), "Identity", [value]));
+
+/** As {@link replace} where a scalar is finite; otherwise everything stays as it was. */
+export function replaceIf(sheet: Sheet, scalar: string, changes: readonly Change[]): string[] {
+  const g = sheet.algebra;
+  const finite = g.op("LessOrEqual", [g.op("Abs", [scalar]), LARGEST]);
+  return changes.map(([name, value]) => sheet.define(next(name), "Where", [finite, value, name]));
+}
+
+/** The largest float32. */
+const LARGEST = 3.4028234663852886e38;
