@@ -16,3 +16,4 @@ export { type PredictionKind, type PredictOptions, predictVolume } from "./predi
 export type { Device } from "./run/engine.ts";
 export { createSession, type RunOptions, type Session, type SessionOptions } from "./run/session.ts";
 export type { RunTensor, RunTensors } from "./run/tensor.ts";
+export { defineConfig, type TrainConfig } from "./train/config.ts";

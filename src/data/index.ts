@@ -1,4 +1,8 @@
-/** @file Data: labelled scans from folders, patches of them, augmentation. */
+/**
+ * @file Data: labelled scans from folders, patches of them, augmentation. Public as `acsconv/data`.
+ *
+ * @module
+ */
 
 export {
   type Jitter,

@@ -3,6 +3,7 @@
 import { AcsconvError } from "../errors.ts";
 import { shuffled, uniform } from "../graph/random.ts";
 
+/** Cases to train on, and cases set aside. */
 export interface Split<T> {
   readonly training: readonly T[];
   readonly validation: readonly T[];

@@ -19,6 +19,7 @@ const METRICS: Readonly<
   rocAuc: { make: rocAuc, options: ["ignoreIndex", "scores"] },
 };
 
+/** What {@link createMetric} knows. */
 export const METRIC_NAMES: readonly string[] = Object.keys(METRICS);
 
 /**

@@ -17,6 +17,7 @@ import { cropTo } from "../volume/crop.ts";
 import { type Voxels, plainGrid, withData } from "../volume/volume.ts";
 import type { Metrics } from "./events.ts";
 
+/** How to evaluate. */
 export interface EvaluateOptions {
   /** Sizes of a window: [D, H, W], of a 2D network [H, W]. */
   readonly size: readonly number[];

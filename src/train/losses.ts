@@ -16,8 +16,11 @@ import { int } from "../graph/graph.ts";
 import { floatTensor, tensorOf } from "../graph/tensor.ts";
 import type { Algebra } from "../ops/gradient.ts";
 
+/** What is minimised. */
 export interface Loss {
   readonly name: string;
+  /** What it was made with: a run can only go on with the same. */
+  readonly options: object;
   /**
    * What it compares with. `classes`: a class per voxel, uint8 [B, ...spatial] (of
    * a classifier: [B]). `values`: float32 of the output's sizes.
@@ -27,21 +30,25 @@ export interface Loss {
   write(g: Algebra, logits: string, target: string): string;
 }
 
+/** What every loss of classes takes. */
 export interface ClassOptions {
   /** Voxels of this class count for nothing. */
   readonly ignore?: number | undefined;
 }
 
+/** Options of soft Dice. */
 export interface DiceOptions extends ClassOptions {
   /** ε. The paper's: 0.01 (proof of concept, the default) and 1 (LIDC). */
   readonly epsilon?: number | undefined;
 }
 
+/** Options of the cross-entropy. */
 export interface CrossEntropyOptions extends ClassOptions {
   /** One per class. */
   readonly weights?: readonly number[] | undefined;
 }
 
+/** Options of the focal loss. */
 export interface FocalOptions extends ClassOptions {
   /** γ: how much less a voxel counts the surer it is. */
   readonly gamma?: number | undefined;
@@ -50,6 +57,7 @@ export interface FocalOptions extends ClassOptions {
 /** Soft Dice over softmax, of the classes that are present in the batch. */
 export const dice = ({ epsilon = 0.01, ignore }: DiceOptions = {}): Loss => ({
   name: "dice",
+  options: { epsilon, ignore },
   target: "classes",
   write(g, logits, target) {
     requireClasses(g, logits, "dice");
@@ -64,6 +72,7 @@ export const dice = ({ epsilon = 0.01, ignore }: DiceOptions = {}): Loss => ({
  */
 export const crossEntropy = ({ weights, ignore }: CrossEntropyOptions = {}): Loss => ({
   name: "crossEntropy",
+  options: { weights, ignore },
   target: "classes",
   write(g, logits, target) {
     requireClasses(g, logits, "crossEntropy");
@@ -78,6 +87,7 @@ export const diceCrossEntropy = ({
   ignore,
 }: DiceOptions & CrossEntropyOptions = {}): Loss => ({
   name: "diceCrossEntropy",
+  options: { epsilon, weights, ignore },
   target: "classes",
   write(g, logits, target) {
     const options = { ignore };
@@ -97,6 +107,7 @@ export const diceCrossEntropy = ({
  */
 export const binaryCrossEntropy = ({ ignore }: ClassOptions = {}): Loss => ({
   name: "binaryCrossEntropy",
+  options: { ignore },
   target: "classes",
   write(g, logits, target) {
     const { target: t, counts } = compared(g, logits, target, ignore);
@@ -107,6 +118,7 @@ export const binaryCrossEntropy = ({ ignore }: ClassOptions = {}): Loss => ({
 /** Mean over voxels of −(1 − p_t)^γ log p_t, p = softmax(z). */
 export const focal = ({ gamma = 2, ignore }: FocalOptions = {}): Loss => ({
   name: "focal",
+  options: { gamma, ignore },
   target: "classes",
   write(g, logits, target) {
     requireClasses(g, logits, "focal");
@@ -122,6 +134,7 @@ export const focal = ({ gamma = 2, ignore }: FocalOptions = {}): Loss => ({
 /** Mean of (y − t)² over all elements. */
 export const meanSquaredError = (): Loss => ({
   name: "meanSquaredError",
+  options: {},
   target: "values",
   write(g, output, target) {
     const difference = g.sub(output, target);

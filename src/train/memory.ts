@@ -34,7 +34,7 @@ export interface MemoryEstimate {
 /** Node, ONNX Runtime and what they keep for themselves; measured (Linux, Node 20). */
 const PROCESS_BYTES = 160e6;
 /** What the arena holds beyond the tensors that are alive, since it cannot always use the gaps between them. */
-const ARENA_SHARE = 1.1;
+const ARENA_SHARE = 1.05;
 
 /** @param graph - plain ONNX of which every size is a number */
 export function estimateMemory(graph: Graph): MemoryEstimate {
@@ -139,7 +139,7 @@ interface Block {
 
 /** Where values lie, as ONNX Runtime plans it ahead. */
 function planOf(graph: Graph, order: readonly Node[]): Block[] {
-  const types = inferTypes({ ...graph, nodes: order });
+  const types = inferTypes(graph);
   const outputs = new Set(graph.outputs.map(({ name }) => name));
   const uses = new Map<string, number>();
   for (const node of order) for (const name of readsOf(node)) uses.set(name, (uses.get(name) ?? 0) + 1);

@@ -32,8 +32,11 @@ export interface Updated {
   readonly state: readonly string[];
 }
 
+/** How parameters follow their gradients. */
 export interface Optimiser {
   readonly name: string;
+  /** What it was made with: a run can only go on with the same. */
+  readonly options: object;
   /** What it remembers per parameter, beginning with zeros: `momentum` is kept as `enc1.0.weight.momentum`. */
   readonly state: readonly string[];
   /** λ of parameters whose group has none of its own. */
@@ -42,6 +45,7 @@ export interface Optimiser {
   write(g: Algebra, update: Update, step: string): Updated;
 }
 
+/** Options of {@link sgd}. */
 export interface SgdOptions {
   /** μ. */
   readonly momentum?: number | undefined;
@@ -49,6 +53,7 @@ export interface SgdOptions {
   readonly weightDecay?: number | undefined;
 }
 
+/** Options of {@link adam} and {@link adamW}. */
 export interface AdamOptions {
   readonly betas?: readonly [number, number] | undefined;
   /** ε. */
@@ -60,6 +65,7 @@ export interface AdamOptions {
 export function sgd({ momentum = 0, nesterov = false, weightDecay = 0 }: SgdOptions = {}): Optimiser {
   return {
     name: "sgd",
+    options: { momentum, nesterov, weightDecay },
     state: momentum === 0 ? [] : ["momentum"],
     weightDecay,
     write(g, { parameter, gradient, state: [buffer], learningRate, weightDecay }) {
@@ -72,27 +78,36 @@ export function sgd({ momentum = 0, nesterov = false, weightDecay = 0 }: SgdOpti
   };
 }
 
+const BETAS = [0.9, 0.999] as const;
+const EPSILON = 1e-8;
+
 /** Adam; weight decay is part of the gradient. */
-export const adam = ({ weightDecay = 0, ...options }: AdamOptions = {}): Optimiser => ({
+export const adam = ({ weightDecay = 0, betas = BETAS, epsilon = EPSILON }: AdamOptions = {}): Optimiser => ({
   name: "adam",
+  options: { betas, epsilon, weightDecay },
   state: ADAM_STATE,
   weightDecay,
   write: (g, update, number) => {
     const gradient = decayed(g, update.gradient, update.parameter, update.weightDecay);
-    return moments(g, { ...update, gradient }, number, options);
+    return moments(g, { ...update, gradient }, number, betas, epsilon);
   },
 });
 
 /** Adam; weight decay shrinks the parameter and leaves the moments alone. */
-export const adamW = ({ weightDecay = 0.01, ...options }: AdamOptions = {}): Optimiser => ({
+export const adamW = ({
+  weightDecay = 0.01,
+  betas = BETAS,
+  epsilon = EPSILON,
+}: AdamOptions = {}): Optimiser => ({
   name: "adamW",
+  options: { betas, epsilon, weightDecay },
   state: ADAM_STATE,
   weightDecay,
   write(g, update, number) {
     const { parameter, learningRate, weightDecay } = update;
     const shrunk =
       weightDecay === 0 ? parameter : g.mul(parameter, g.sub(1, g.mul(learningRate, weightDecay)));
-    return moments(g, { ...update, parameter: shrunk }, number, options);
+    return moments(g, { ...update, parameter: shrunk }, number, betas, epsilon);
   },
 });
 
@@ -102,9 +117,9 @@ function moments(
   g: Algebra,
   { parameter, gradient, state, learningRate }: Update,
   number: string,
-  { betas = [0.9, 0.999], epsilon = 1e-8 }: AdamOptions,
+  [beta1, beta2]: readonly [number, number],
+  epsilon: number,
 ): Updated {
-  const [beta1, beta2] = betas;
   const [mean, square] = state as [string, string];
   const m = g.add(g.mul(mean, beta1), g.mul(gradient, 1 - beta1));
   const v = g.add(g.mul(square, beta2), g.mul(g.mul(gradient, gradient), 1 - beta2));

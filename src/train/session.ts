@@ -14,6 +14,7 @@ import { drawMask } from "./dropout.ts";
 import type { Feed, TrainingStep } from "./step.ts";
 import { accumulator, GRADIENT_NORM, LEARNING_RATE, LOSS, next, TARGET } from "./update.ts";
 
+/** What one update reads. */
 export interface TrainingBatch {
   /** float32 [accumulate · B, C, ...size] */
   readonly image: RunTensor;
@@ -21,6 +22,7 @@ export interface TrainingBatch {
   readonly target: RunTensor;
 }
 
+/** What one update tells. */
 export interface StepResult {
   /** Of the batch, before the update; of micro-batches the mean. */
   readonly loss: number;
@@ -28,6 +30,7 @@ export interface StepResult {
   readonly gradientNorm: number;
 }
 
+/** What changes from update to update. */
 export interface StepSettings {
   readonly learningRate: number;
   /** Of the dropout masks. */

@@ -36,6 +36,7 @@ import {
   writeUpdate,
 } from "./update.ts";
 
+/** What a training step is made for. */
 export interface StepOptions {
   readonly loss: Loss;
   readonly optimiser: Optimiser;

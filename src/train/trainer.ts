@@ -33,12 +33,14 @@ import { type TrainerOptions, checkOptions, monitorOf, perUpdate, settingsOf } f
 
 export type { TrainerOptions } from "./trainer-options.ts";
 
+/** How to watch a run, and how to end it. */
 export interface FitOptions {
   /** Ends training after the step that is running, with a checkpoint. */
   readonly signal?: AbortSignal | undefined;
   readonly onEvent?: ((event: TrainEvent) => void) | undefined;
 }
 
+/** Where a run stands when it ends. */
 export interface FitResult {
   /** Whether the signal ended it; {@link Trainer.fit} goes on. */
   readonly interrupted: boolean;

@@ -1,0 +1,30 @@
+/**
+ * @file Training on plain ONNX Runtime. Public as `acsconv/train`.
+ *
+ * @module
+ */
+
+export { type EvaluateOptions, evaluate } from "./evaluate.ts";
+export type { Best, Metrics, TrainEvent } from "./events.ts";
+export { replaceHead } from "./head.ts";
+export { readLog, trainLog } from "./log.ts";
+export {
+  type ClassOptions,
+  type CrossEntropyOptions,
+  type DiceOptions,
+  type FocalOptions,
+  type Loss,
+  binaryCrossEntropy,
+  crossEntropy,
+  dice,
+  diceCrossEntropy,
+  focal,
+  meanSquaredError,
+} from "./losses.ts";
+export { type AdamOptions, type Optimiser, type SgdOptions, adam, adamW, sgd } from "./optimisers.ts";
+export type { Parameter, ParameterGroup } from "./parameters.ts";
+export { type Schedule, learningRateFactor } from "./schedules.ts";
+export { type StepResult, type StepSettings, type TrainingBatch, TrainingSession } from "./session.ts";
+export { type Feed, type StepOptions, type TrainingStep, trainingStep } from "./step.ts";
+export { type FitOptions, type FitResult, Trainer } from "./trainer.ts";
+export type { TrainerOptions } from "./trainer-options.ts";
