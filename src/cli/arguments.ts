@@ -31,22 +31,34 @@ export function parseRange(text: string): readonly [low: number, high: number] {
   return [low, high];
 }
 
-/** From 0 to below 1. */
-export function parseFraction(text: string): number {
-  const [value, ...rest] = numbers(text);
-  if (value === undefined || rest.length > 0 || !(value >= 0 && value < 1)) {
-    throw new InvalidArgumentError("Expected a number from 0 to below 1, such as 0.5.");
-  }
-  return value;
-}
+/** A number for which `isRight` holds; the error says what it `expects`. */
+const parser =
+  (expects: string, isRight: (value: number) => boolean) =>
+  (text: string): number => {
+    const [value, ...rest] = numbers(text);
+    if (value === undefined || rest.length > 0 || !isRight(value)) {
+      throw new InvalidArgumentError(`Expected ${expects}.`);
+    }
+    return value;
+  };
 
-export function parseCount(text: string): number {
-  const [value, ...rest] = numbers(text);
-  if (value === undefined || rest.length > 0 || !Number.isInteger(value) || value < 1) {
-    throw new InvalidArgumentError("Expected a whole number from 1 on.");
-  }
-  return value;
-}
+/** From 0 to below 1. */
+export const parseFraction = parser(
+  "a number from 0 to below 1, such as 0.5",
+  (value) => value >= 0 && value < 1,
+);
+/** From 0 to 1. */
+export const parsePart = parser("a number from 0 to 1, such as 0.2", (value) => value >= 0 && value <= 1);
+export const parseNumber = parser("a number", Number.isFinite);
+export const parsePositive = parser("a number above 0", (value) => value > 0 && Number.isFinite(value));
+export const parseCount = parser(
+  "a whole number from 1 on",
+  (value) => Number.isSafeInteger(value) && value >= 1,
+);
+export const parseWhole = parser(
+  "a whole number from 0 on",
+  (value) => Number.isSafeInteger(value) && value >= 0,
+);
 
 function triple(text: string): Triple | undefined {
   const [a, b = a, c = a, ...rest] = numbers(text);

@@ -4,18 +4,20 @@
  *   0  done
  *   1  a bug of ours
  *   2  the input or the command line is at fault; one sentence says how
+ * 130  interrupted by Ctrl-C (143: asked to end), with everything saved
  */
 
 import { CommanderError } from "commander";
 import { AcsconvError } from "../errors.ts";
+import { Interrupted } from "./interrupt.ts";
 
 /** Tells the user on stderr what went wrong, and returns the exit code. */
 export function exitCodeOf(error: unknown): number {
   // commander has printed its message, or the help that was asked for, already.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-  if (error instanceof AcsconvError) {
+  if (error instanceof AcsconvError || error instanceof Interrupted) {
     process.stderr.write(`acsconv: ${error.message}\n`);
-    return 2;
+    return error instanceof Interrupted ? error.exitCode : 2;
   }
   const details = error instanceof Error ? (error.stack ?? error.message) : String(error);
   process.stderr.write(

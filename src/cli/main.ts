@@ -4,6 +4,7 @@
 import { rmSync } from "node:fs";
 import { unfinishedFiles } from "../files.ts";
 import { exitCodeOf } from "./errors.ts";
+import { onInterrupt } from "./interrupt.ts";
 import { createProgram } from "./program.ts";
 
 // However the process ends, it leaves nothing half-written behind.
@@ -11,14 +12,12 @@ const removeUnfinished = (): void => {
   for (const path of unfinishedFiles) rmSync(path, { force: true });
 };
 process.on("exit", removeUnfinished);
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, () => {
-    removeUnfinished();
-    if (process.stderr.isTTY) process.stderr.write("\n");
-    // Not exit(): that waits for the network at work in another thread, and tears it down with a crash.
-    process.kill(process.pid, signal);
-  });
-}
+onInterrupt((signal) => {
+  removeUnfinished();
+  if (process.stderr.isTTY) process.stderr.write("\n");
+  // Not exit(): that waits for the network at work in another thread, and tears it down with a crash.
+  process.kill(process.pid, signal);
+});
 // `acsconv … | head` closes the pipe early: no reason to complain.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));

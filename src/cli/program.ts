@@ -2,9 +2,11 @@
 
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
+import { addEvaluate } from "./evaluate.ts";
 import { addInspect } from "./inspect.ts";
 import { addLift } from "./lift.ts";
 import { addPredict } from "./predict.ts";
+import { addTrain } from "./train.ts";
 
 /** Options that every command understands. */
 export interface GlobalOptions {
@@ -16,6 +18,7 @@ Examples:
   $ acsconv lift resnet18.onnx -o resnet18.acs.onnx       2D network in, 3D network out
   $ acsconv inspect resnet18.acs.onnx                     its layers, parameters and cost
   $ acsconv predict unet.acs.onnx scan.nii.gz -o seg.nii.gz
+  $ acsconv train --model unet.acs.onnx --data Task09_Spleen -o run
 
 "acsconv help <command>" shows more examples.`;
 
@@ -37,6 +40,8 @@ export function createProgram(): Command {
   addLift(program);
   addInspect(program);
   addPredict(program);
+  addTrain(program);
+  addEvaluate(program);
   for (const command of program.commands) {
     command.configureOutput({
       outputError: (message, write) => write(usageError(message, `acsconv ${command.name()}`)),

@@ -4,8 +4,9 @@
  */
 
 const BAR_WIDTH = 24;
-const REDRAW_MS = 100;
-const LINE_MS = 10_000;
+/** A terminal is drawn anew, and a log gets a line, no more often than this. */
+export const REDRAW_MS = 100;
+export const LINE_MS = 10_000;
 
 export interface Progress {
   /** `done` of `total`, since the start. */
@@ -38,9 +39,7 @@ export function startProgress(label: string, unit: string, quiet: boolean): Prog
   };
 
   const drawBar = (): void => {
-    const filled = Math.round((BAR_WIDTH * done) / Math.max(1, total));
-    const bar = "█".repeat(filled) + "░".repeat(BAR_WIDTH - filled);
-    const line = `${label}  ${bar}  ${status()}`;
+    const line = `${label}  ${formatBar(done, total)}  ${status()}`;
     // Back to the line's start, and clear what a longer line left behind.
     stream.write(`\r${line.slice(0, (stream.columns || 80) - 1)}\u001B[K`);
   };
@@ -76,7 +75,14 @@ export function startProgress(label: string, unit: string, quiet: boolean): Prog
   };
 }
 
-const formatRate = (perSecond: number, unit: string): string =>
+/** `████████░░░░░░░░░░░░░░░░` */
+export function formatBar(done: number, total: number): string {
+  const filled = Math.round((BAR_WIDTH * done) / Math.max(1, total));
+  return "█".repeat(filled) + "░".repeat(BAR_WIDTH - filled);
+}
+
+/** `3.1 patches/s`, or `12.0 s each` */
+export const formatRate = (perSecond: number, unit: string): string =>
   perSecond >= 1 ? `${perSecond.toFixed(1)} ${unit}/s` : `${(1 / perSecond).toFixed(1)} s each`;
 
 /** `0.8 s`, `42 s`, `3 min 05 s`, `2 h 10 min` */

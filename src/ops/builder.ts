@@ -5,7 +5,7 @@
 import type { Dim } from "../graph/dim.ts";
 import { SymbolicDim } from "../graph/dim.ts";
 import type { Attrs, Graph, Node, ValueInfo } from "../graph/graph.ts";
-import { int } from "../graph/graph.ts";
+import { int, opsetOf } from "../graph/graph.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { int64Tensor } from "../graph/tensor.ts";
 import { inferNode } from "./infer.ts";
@@ -21,6 +21,8 @@ export class GraphBuilder {
   readonly types = new Map<string, Known>();
   readonly #inputs: ValueInfo[] = [];
   readonly #taken = new Set<string>();
+  /** The next number to try for a hint. */
+  readonly #hints = new Map<string, number>();
   readonly #opset: number;
   /** Where each symbolic size can be read off: the first tensor that has it. */
   readonly #sources = new Map<string, { value: string; axis: number }>();
@@ -32,10 +34,21 @@ export class GraphBuilder {
     for (const name of reserved) this.#taken.add(name);
   }
 
+  /** Begins with the inputs and initialisers of a graph; its nodes' names are not taken by helpers. */
+  static over(graph: Graph): GraphBuilder {
+    const names = [...graph.initializers.keys(), ...graph.nodes.flatMap(({ outputs }) => outputs)];
+    const builder = new GraphBuilder(opsetOf(graph), names);
+    for (const input of graph.inputs) builder.input(input);
+    for (const [name, tensor] of graph.initializers) builder.initializer(name, tensor);
+    return builder;
+  }
+
   /** A name no value has, made from `hint`. */
   unique(hint: string): string {
     let name = hint;
-    for (let i = 1; this.#taken.has(name); i++) name = `${hint}_${i}`;
+    let count = this.#hints.get(hint) ?? 1;
+    while (this.#taken.has(name)) name = `${hint}_${count++}`;
+    this.#hints.set(hint, count);
     this.#taken.add(name);
     return name;
   }

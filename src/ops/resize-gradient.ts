@@ -5,28 +5,35 @@
  * @see https://onnx.ai/onnx/operators/onnx__Resize.html
  */
 
+import type { Node } from "../graph/graph.ts";
 import { intsAttr, stringAttr } from "../graph/graph.ts";
 import { floatTensor } from "../graph/tensor.ts";
 import { normAxis } from "./common.ts";
-import type { GradientRule } from "./gradient.ts";
+import type { Algebra, GradientRule } from "./gradient.ts";
+import type { AxisMap } from "./separable.ts";
 import { identity, pullBack } from "./separable.ts";
 
 export const resize: GradientRule = (c) => {
-  const { axes: _, ...attrs } = c.node.attrs;
-  const from = c.shape(c.x());
-  const to = c.shape(c.y());
-  const over = intsAttr(c.node, "axes")?.map((axis) => normAxis(c, axis, from.length));
-  const scales = c.x(2) ? c.numbers(c.x(2)) : [];
-  if (!scales) return c.refuse("its scales are computed from the data");
-  if (stringAttr(c.node, "coordinate_transformation_mode", "half_pixel") === "tf_crop_and_resize") {
-    return c.refuse("it crops to a region of interest (tf_crop_and_resize)");
+  const maps = resizeMaps(c, c.node, c.shape(c.y()));
+  return typeof maps === "string" ? c.refuse(maps) : [pullBack(c, c.dy(), maps)];
+};
+
+/** What a Resize does along the axes that it changes; a reason where it is not linear along each. */
+export function resizeMaps(c: Algebra, node: Node, to: readonly number[]): AxisMap[] | string {
+  const { axes: _, ...attrs } = node.attrs;
+  const x = node.inputs[0]!;
+  const from = c.shape(x);
+  const over = intsAttr(node, "axes")?.map((axis) => normAxis({ node }, axis, from.length));
+  const scales = node.inputs[2] ? c.numbers(node.inputs[2]) : [];
+  if (!scales) return "its scales are computed from the data";
+  if (stringAttr(node, "coordinate_transformation_mode", "half_pixel") === "tf_crop_and_resize") {
+    return "it crops to a region of interest (tf_crop_and_resize)";
   }
-  const maps = from.flatMap((n, axis) => {
+  return from.flatMap((n, axis) => {
     const scale = scales[over ? over.indexOf(axis) : axis];
     if (to[axis] === n && (scale ?? 1) === 1) return [];
     const size =
       scale === undefined ? ["", "", c.ints([n, to[axis]!])] : ["", c.constant(floatTensor([2], [1, scale]))];
-    return [{ axis, matrix: c.op("Resize", [identity(c, n, c.x()), ...size], attrs) }];
+    return [{ axis, matrix: c.op("Resize", [identity(c, n, x), ...size], attrs) }];
   });
-  return [pullBack(c, c.dy(), maps)];
-};
+}

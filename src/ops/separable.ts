@@ -1,6 +1,6 @@
 /**
- * @file Gradients of operators that are linear along each axis by itself:
- * resampling, average pooling, borders that repeat the image.
+ * @file Operators that are linear along each axis by itself, as products with
+ * matrices: resampling, average pooling, borders that repeat the image.
  *
  *   y[…, j, …] = Σ_i A[i, j] · x[…, i, …]     →     dx[…, i, …] = Σ_j A[i, j] · dy[…, j, …]
  *
@@ -27,6 +27,13 @@ export function identity(c: Algebra, n: number, like: string): string {
   const zeros = c.op("ConstantOfShape", [c.ints([n, n])]);
   return c.op("EyeLike", [zeros], { dtype: int(DTYPES[c.dtype(like)].onnx) });
 }
+
+/** y from x, by these maps. */
+export const pushForward = (c: Algebra, x: string, maps: readonly AxisMap[]): string =>
+  // The last axis last: one tall product.
+  maps
+    .toSorted((a, b) => a.axis - b.axis)
+    .reduce((y, { axis, matrix }) => alongAxis(c, y, { axis, matrix: c.transpose(matrix, [1, 0]) }), x);
 
 /** ∂loss/∂x from ∂loss/∂y, where y comes of x by these maps. */
 export const pullBack = (c: Algebra, dy: string, maps: readonly AxisMap[]): string =>

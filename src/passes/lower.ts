@@ -15,7 +15,6 @@
  */
 
 import type { Graph, Node } from "../graph/graph.ts";
-import { opsetOf } from "../graph/graph.ts";
 import { GraphBuilder } from "../ops/builder.ts";
 import { LIFTED_DOMAIN } from "../ops/lifted.ts";
 import { lowerConv, lowerConvTranspose } from "./lower-views.ts";
@@ -40,10 +39,7 @@ export const FUSABLE = new Set(["Relu", "LeakyRelu", "Sigmoid", "Tanh", "HardSig
 export function lower(graph: Graph): Lowered {
   const readers = readersOf(graph);
   const reader = new Map(graph.nodes.flatMap((node) => node.inputs.map((name) => [name, node] as const)));
-  const names = [...graph.nodes.flatMap((node) => node.outputs), ...graph.initializers.keys()];
-  const builder = new GraphBuilder(opsetOf(graph), names);
-  for (const input of graph.inputs) builder.input(input);
-  for (const [name, tensor] of graph.initializers) builder.initializer(name, tensor);
+  const builder = GraphBuilder.over(graph);
   const lowered: LoweredNode[] = [];
   const absorbed = new Set<Node>();
   for (const node of graph.nodes) {

@@ -17,11 +17,11 @@
 
 import { AcsconvError } from "../errors.ts";
 import type { Graph, Node } from "../graph/graph.ts";
-import { floatAttr, nodeLabel, opsetOf } from "../graph/graph.ts";
+import { floatAttr, nodeLabel } from "../graph/graph.ts";
 import { floatTensor } from "../graph/tensor.ts";
-import { GraphBuilder } from "../ops/builder.ts";
 import { Expressions } from "../ops/expressions.ts";
 import { LIFTED_DOMAIN, MICROSOFT_DOMAIN } from "../ops/lifted.ts";
+import { rewrite } from "./rewrite.ts";
 import { countAlong, meanProductOver } from "../ops/statistics.ts";
 
 /** What training does with the running statistics of one BatchNormalization. */
@@ -105,16 +105,3 @@ export function lowerTrainBatchNorm(graph: Graph): Graph {
 /** All axes but that of features. */
 const axesOf = (g: Expressions, x: string): number[] =>
   g.shape(x).flatMap((_, axis) => (axis === 1 ? [] : [axis]));
-
-/** The graph with those nodes replaced that `replace` writes something else for. */
-function rewrite(graph: Graph, replace: (g: Expressions, node: Node) => boolean): Graph {
-  const builder = new GraphBuilder(opsetOf(graph), [
-    ...graph.nodes.flatMap(({ outputs }) => outputs),
-    ...graph.initializers.keys(),
-  ]);
-  for (const input of graph.inputs) builder.input(input);
-  for (const [name, tensor] of graph.initializers) builder.initializer(name, tensor);
-  const algebra = new Expressions(builder);
-  for (const node of graph.nodes) if (!replace(algebra, node)) builder.push(node);
-  return builder.build(graph, graph.outputs);
-}

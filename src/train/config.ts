@@ -98,7 +98,7 @@ export interface TrainConfig extends Preparation {
 
   /** Everything random follows from it. */
   readonly seed?: number;
-  /** What a step may take at most, such as `4GB`. */
+  /** What a step may take, such as `4GB`: what is more is traded for time. */
   readonly memory?: string;
   readonly device?: Device;
   /** CPU threads; by default the physical cores. */

@@ -6,7 +6,7 @@
  * in the order in which it is computed; the first NaN is where the trouble begins.
  */
 
-import { nodeLabel, opsetOf, type Graph } from "../graph/graph.ts";
+import { nodeLabel, type Graph } from "../graph/graph.ts";
 import { encodeBytes } from "../onnx/encode.ts";
 import { GraphBuilder } from "../ops/builder.ts";
 import { Expressions } from "../ops/expressions.ts";
@@ -53,9 +53,7 @@ async function firstNonFinite(
   feeds: Feeds,
   options: SessionOptions,
 ): Promise<string | undefined> {
-  const builder = new GraphBuilder(opsetOf(graph));
-  for (const input of graph.inputs) builder.input(input);
-  for (const [name, tensor] of graph.initializers) builder.initializer(name, tensor);
+  const builder = GraphBuilder.over(graph);
   for (const node of graph.nodes) builder.push(node);
   const g = new Expressions(builder);
   const probes = names

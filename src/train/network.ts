@@ -13,6 +13,7 @@ import { inferTypes, requireRoom } from "../ops/infer.ts";
 import { convolveBeforeResize } from "../passes/convolve-before-resize.ts";
 import { foldConstants } from "../passes/fold-constants.ts";
 import { lower } from "../passes/lower.ts";
+import { resizeByProducts } from "../passes/resize-by-products.ts";
 import { dropIdentities, dropUnused } from "../passes/tidy.ts";
 import { trainBatchNorm, type RunningStatistics } from "../passes/train-batch-norm.ts";
 import { untie } from "../passes/untie.ts";
@@ -38,7 +39,7 @@ export function prepareNetwork(given: Graph, options: StepOptions): Prepared {
   const sized = convolveBeforeResize(tidy(atSize(network, options)));
   const trainsNorms = options.batchNorm !== "frozen";
   const parameters = trainedParameters(sized, parametersOf(sized, trainsNorms), options.groups);
-  const lowered = lower(withInputs(sized, parameters)).graph;
+  const lowered = resizeByProducts(lower(withInputs(sized, parameters)).graph);
   const active = options.dropout === false ? withoutDropout(lowered) : lowered;
   const { graph, masks } = withDropout(tidy(active));
   const { graph: plain, statistics } = trainsNorms ? trainBatchNorm(graph) : { graph, statistics: [] };

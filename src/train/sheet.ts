@@ -1,7 +1,6 @@
 /** @file A graph that a training step is written into, with names of its own for what goes in and out. */
 
 import type { Graph, ValueInfo } from "../graph/graph.ts";
-import { opsetOf } from "../graph/graph.ts";
 import type { DType, Tensor } from "../graph/tensor.ts";
 import { GraphBuilder } from "../ops/builder.ts";
 import { Expressions } from "../ops/expressions.ts";
@@ -16,13 +15,10 @@ export class Sheet {
 
   /** @param graph - what it begins with */
   constructor(graph: Graph) {
-    const names = [...graph.initializers.keys(), ...graph.nodes.flatMap(({ outputs }) => outputs)];
     // What the file said beside the network does not hold for its training.
     const { carried: _, ...like } = graph;
     this.#like = { ...like, metadata: new Map() };
-    this.#builder = new GraphBuilder(opsetOf(graph), names);
-    for (const input of graph.inputs) this.#builder.input(input);
-    for (const [name, tensor] of graph.initializers) this.#builder.initializer(name, tensor);
+    this.#builder = GraphBuilder.over(graph);
     for (const node of graph.nodes) this.#builder.push(node);
     this.algebra = new Expressions(this.#builder);
   }

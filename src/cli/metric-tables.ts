@@ -1,0 +1,46 @@
+/** @file Measured values as tables: a line for each class, a column for each metric. */
+
+import type { Metrics } from "../train/events.ts";
+import { formatTable } from "./table.ts";
+
+/** The metric's name before the dot, and the class (or pair of classes) after it. */
+const splitName = (name: string): { metric: string; part: string | undefined } => {
+  const dot = name.indexOf(".");
+  return dot < 0
+    ? { metric: name, part: undefined }
+    : { metric: name.slice(0, dot), part: name.slice(dot + 1) };
+};
+
+/** 0.8132; `–` for what nothing says anything about. */
+export const formatValue = (value: number | undefined): string =>
+  value === undefined || Number.isNaN(value) ? "–" : value.toFixed(4);
+
+/**
+ * @param metrics - as metrics give them: `dice` and `dice.liver`; `confusion.liver as tumour` become a table of their own
+ * @param classes - in the order of their lines
+ */
+export function metricTables(metrics: Metrics, classes: readonly string[]): string {
+  const names = Object.keys(metrics).map(splitName);
+  const columns = [...new Set(names.map(({ metric }) => metric))].filter((metric) => metric !== CONFUSION);
+  const hasPart = (part: string): boolean => columns.some((metric) => `${metric}.${part}` in metrics);
+  const lines = [
+    ...classes
+      .filter(hasPart)
+      .map((part) => [part, ...columns.map((metric) => formatValue(metrics[`${metric}.${part}`]))]),
+    ["all", ...columns.map((metric) => formatValue(metrics[metric]))],
+  ];
+  const tables = columns.length > 0 ? [formatTable(["class", ...columns], lines)] : [];
+  const isCounted = names.some(({ metric }) => metric === CONFUSION);
+  return [...tables, ...(isCounted ? [confusionTable(metrics, classes)] : [])].join("\n\n");
+}
+
+const CONFUSION = "confusion";
+
+const confusionTable = (metrics: Metrics, classes: readonly string[]): string =>
+  formatTable(
+    ["voxels that are", ...classes.map((name) => `as ${name}`)],
+    classes.map((truth) => [
+      truth,
+      ...classes.map((predicted) => String(metrics[`${CONFUSION}.${truth} as ${predicted}`])),
+    ]),
+  );
