@@ -16,8 +16,8 @@ import { HALVES } from "./region.ts";
 
 const classes: LabelTable = labelTable(
   [
-    ["background", 0],
-    ["organ", 3],
+    ["background", [0]],
+    ["organ", [3]],
   ],
   "here",
 );

@@ -4,7 +4,7 @@
  *
  * | | Decathlon | nnU-Net v2 |
  * |---|---|---|
- * | classes | `"labels": {"0": "background", "1": "liver"}` | `"labels": {"background": 0, "liver": 1}` |
+ * | classes | `"labels": {"0": "background", "1": "liver"}` | `"labels": {"background": 0, "liver": [1, 2]}` |
  * | channels | `"modality": {"0": "CT"}` | `"channel_names": {"0": "CT"}` |
  * | cases | `"training": [{"image": "…", "label": "…"}]` | by file names, which end in `"file_ending"` |
  *
@@ -89,27 +89,22 @@ const IGNORE = "ignore";
 
 function classesOf(value: unknown, where: string): LabelTable {
   const entries = Object.entries(objectOf(value, `"labels" in ${where}`)).map(([key, other]) => {
-    if (Array.isArray(other))
+    // Decathlon: "1": "liver"; nnU-Net: "liver": 1 (or "1", in early files), or [1, 2], both of them liver.
+    const [name, label] = /^\d+$/.test(key) && typeof other === "string" ? [other, key] : [key, other];
+    const labels: readonly unknown[] = Array.isArray(label) ? label : [label];
+    const numbers = labels.map((one) => (typeof one === "string" && one !== "" ? Number(one) : one));
+    const wrong = numbers.findIndex((one) => typeof one !== "number");
+    if (wrong >= 0 || numbers.length === 0)
       throw new AcsconvError(
         "format",
-        `${where} has region-based labels ("${key}" stands for ${JSON.stringify(other)}), which are not supported: give each class one label of its own.`,
+        `${where}: the label of "${name}" should be a number, and is ${kindOf(numbers.length === 0 ? [] : numbers[wrong])}.`,
       );
-    // Decathlon: "1": "liver"; nnU-Net: "liver": 1 (or "1", in early files).
-    const [name, number] = /^\d+$/.test(key) && typeof other === "string" ? [other, key] : [key, other];
-    return [name, typeof number === "string" && number !== "" ? Number(number) : number] as const;
+    return [name, numbers as readonly number[]] as const;
   });
-  const wrong = entries.find(([, number]) => typeof number !== "number");
-  if (wrong)
-    throw new AcsconvError(
-      "format",
-      `${where}: the label of "${wrong[0]}" should be a number, and is ${kindOf(wrong[1])}.`,
-    );
-  const numbered = entries as (readonly [string, number])[];
-  const ignore = numbered.find(([name]) => name === IGNORE)?.[1];
   return labelTable(
-    numbered.filter(([name]) => name !== IGNORE),
+    entries.filter(([name]) => name !== IGNORE),
     where,
-    ignore,
+    entries.find(([name]) => name === IGNORE)?.[1],
   );
 }
 

@@ -47,7 +47,7 @@ describe("openFolder", () => {
     expect(rest).toEqual({
       name: "Liver",
       channels: ["CT"],
-      classes: { names: ["background", "liver", "cancer"], values: [0, 1, 2] },
+      classes: { names: ["background", "liver", "cancer"], values: [[0], [1], [2]] },
     });
     expect(cases.map(({ name }) => name)).toEqual(["liver_0", "liver_1"]);
     expect(cases[0]!.images.map((path) => relative(root, path))).toEqual(["imagesTr/liver_0.nii.gz"]);
@@ -60,7 +60,7 @@ describe("openFolder", () => {
     expect(rest).toEqual({
       name: basename(root),
       channels: ["T1", "FLAIR"],
-      classes: { names: ["background", "core", "oedema"], values: [0, 1, 2] },
+      classes: { names: ["background", "core", "oedema"], values: [[0], [1], [2]] },
     });
     expect(cases.map(({ name }) => name)).toEqual(["a", "b"]);
     expect(cases[1]!.images.map((path) => relative(root, path))).toEqual([
@@ -87,16 +87,16 @@ describe("openFolder", () => {
     expect(cases.map(({ name }) => name)).toEqual(["p/t1", "q/t1"]);
     expect(cases[1]!.images).toHaveLength(2);
     expect(channels).toBeUndefined();
-    expect(classes).toEqual({ names: ["other", "CSF", "white"], values: [0, 4, 6] });
+    expect(classes).toEqual({ names: ["other", "CSF", "white"], values: [[0], [4], [6]] });
   });
 
-  test("nnU-Net's ignore label is no class", async () => {
-    const labels = { background: 0, tumour: 1, ignore: 2 };
+  test("nnU-Net's ignore label is no class; one class may have several labels", async () => {
+    const labels = { background: 0, tumour: [3, 1], ignore: 2 };
     const root = await folderOf({ "dataset.json": { ...NNUNET, labels }, ...nnunetFiles });
     expect((await openFolder(root)).classes).toEqual({
       names: ["background", "tumour"],
-      values: [0, 1],
-      ignore: 2,
+      values: [[0], [3, 1]],
+      ignore: [2],
     });
   });
 
@@ -181,7 +181,7 @@ describe("openFolder", () => {
       "regions",
       withLabels({ background: 0, "whole tumour": [1, 2], core: 2 }),
       "format",
-      /has region-based labels \("whole tumour" stands for \[1,2\]\), which are not supported/,
+      /two classes have the label 2; give each its own \(overlapping regions are not supported\)/,
     ],
     [
       "a label that is no number",
@@ -199,7 +199,7 @@ describe("openFolder", () => {
       "one label twice",
       withLabels({ a: 0, b: 1, c: 1 }),
       "format",
-      /two classes have the label 1; give each its own\.$/,
+      /two classes have the label 1; give each its own \(overlapping regions are not supported\)\.$/,
     ],
     ["one class", withLabels({ a: 0 }), "format", /expected 2 to 255 classes .* found 1\.$/],
     [

@@ -14,35 +14,35 @@ const MAX_CLASSES = 255;
 /** Values are looked up in a table; 16 bits hold those of every published label map. */
 const MAX_VALUE = 65535;
 
-/** What label files hold. The class of `values[k]` is `k`, and its name `names[k]`; class 0 is background. */
+/** What label files hold. The class of each of `values[k]` is `k`, and its name `names[k]`; class 0 is background. */
 export interface LabelTable {
   readonly names: readonly string[];
-  readonly values: readonly number[];
-  /** The value of voxels that nobody has labelled; they become {@link IGNORED}. */
-  readonly ignore?: number;
+  readonly values: readonly (readonly number[])[];
+  /** The values of voxels that nobody has labelled; they become {@link IGNORED}. */
+  readonly ignore?: readonly number[];
 }
 
 /** A label map whose voxels are classes (or {@link IGNORED}). */
 export type ClassMap = Volume & { readonly data: Uint8Array<ArrayBuffer> };
 
 /**
- * @param entries - name and value of each class, in any order
+ * @param entries - name and values of each class, in any order; classes are sorted by their lowest value
  * @param where - the file that they are from, for messages
  * @throws {@link AcsconvError} `format` for values that are no labels, or that two classes share
  */
 export function labelTable(
-  entries: readonly (readonly [name: string, value: number])[],
+  entries: readonly (readonly [name: string, values: readonly number[]])[],
   where: string,
-  ignore?: number,
+  ignore: readonly number[] = [],
 ): LabelTable {
   if (entries.length < 2 || entries.length > MAX_CLASSES)
     throw new AcsconvError(
       "format",
       `${where}: expected 2 to ${MAX_CLASSES} classes in "labels", background included, and found ${entries.length}.`,
     );
-  const sorted = [...entries].sort(([, a], [, b]) => a - b);
-  const values = sorted.map(([, value]) => value);
-  const all = ignore === undefined ? values : [...values, ignore];
+  const sorted = [...entries].sort(([, a], [, b]) => Math.min(...a) - Math.min(...b));
+  const values = sorted.map(([, own]) => own);
+  const all = [...values.flat(), ...ignore];
   const wrong = all.find((value) => !Number.isInteger(value) || value < 0 || value > MAX_VALUE);
   if (wrong !== undefined)
     throw new AcsconvError(
@@ -51,8 +51,11 @@ export function labelTable(
     );
   const double = all.find((value, i) => all.indexOf(value) !== i);
   if (double !== undefined)
-    throw new AcsconvError("format", `${where}: two classes have the label ${double}; give each its own.`);
-  return { names: sorted.map(([name]) => name), values, ...(ignore !== undefined && { ignore }) };
+    throw new AcsconvError(
+      "format",
+      `${where}: two classes have the label ${double}; give each its own (overlapping regions are not supported).`,
+    );
+  return { names: sorted.map(([name]) => name), values, ...(ignore.length > 0 && { ignore }) };
 }
 
 /**
@@ -61,10 +64,10 @@ export function labelTable(
  * @throws {@link AcsconvError} `format` for a value that the table does not have
  */
 export function classesOf(label: Volume, table: LabelTable, where: string): ClassMap {
-  const { values, ignore } = table;
-  const classOf = new Int16Array(Math.max(...values, ignore ?? 0) + 1).fill(-1);
-  values.forEach((value, k) => (classOf[value] = k));
-  if (ignore !== undefined) classOf[ignore] = IGNORED;
+  const { values, ignore = [] } = table;
+  const classOf = new Int16Array(Math.max(...values.flat(), ...ignore) + 1).fill(-1);
+  values.forEach((own, k) => own.forEach((value) => (classOf[value] = k)));
+  for (const value of ignore) classOf[value] = IGNORED;
   const { data } = label;
   const result = allocate(() => new Uint8Array(data.length), data.length);
   for (let i = 0; i < data.length; i++) {
@@ -79,7 +82,7 @@ function unknownLabel(data: Volume["data"], at: number, table: LabelTable, where
   const value = data[at]!;
   let count = 0;
   for (const other of data) if (Object.is(other, value)) count++;
-  const classes = table.values.map((label, k) => `${label} (${table.names[k]})`).join(", ");
+  const classes = table.values.map((own, k) => `${own.join(", ")} (${table.names[k]})`).join(", ");
   return new AcsconvError(
     "format",
     `${where} has the label ${value} in ${count} voxels, but the classes are ${classes}: add it to "labels" in dataset.json or correct the file.`,
