@@ -8,6 +8,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: ["acsconv-source", ...defaultServerConditions] } },
   test: {
     include: ["test/browser/*.browser.test.ts"],
+    setupFiles: ["test/setup.ts"],
     testTimeout: 60_000,
     hookTimeout: 120_000,
   },

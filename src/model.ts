@@ -14,7 +14,6 @@ import { encodeBytes } from "./onnx/encode.ts";
 import type { ModelSource } from "./onnx/files.ts";
 import { readModel, writeModel } from "./onnx/files.ts";
 import { upgradeGraph } from "./onnx/upgrade.ts";
-import { groupsOf } from "./ops/geometry.ts";
 import { requireRoom } from "./ops/infer.ts";
 import { LIFTED_DOMAIN } from "./ops/lifted.ts";
 import { convolveBeforeResize } from "./passes/convolve-before-resize.ts";
@@ -27,6 +26,7 @@ import { dropIdentities, dropUnused } from "./passes/tidy.ts";
 import type { RunOptions, Session, SessionOptions } from "./run/session.ts";
 import { createSession } from "./run/session.ts";
 import type { RunTensor, Size3 } from "./run/tensor.ts";
+import { notOnWebGpu } from "./run/webgpu.ts";
 import type { Volume } from "./volume/volume.ts";
 
 /** The session that `Model.run` keeps: its options, the size it is for, and the last run asked of it. */
@@ -250,12 +250,6 @@ function optimise(graph: Graph, sizes: ReadonlyMap<string, number>): Graph {
   const plain = lower(convolveBeforeResize(foldBatchNorm(current))).graph;
   return foldViews(mergeAxes(plain));
 }
-
-/** Nodes that ONNX Runtime's WebGPU provider cannot run in 3D (measured with 1.30: grouped Conv, ConvTranspose). */
-const notOnWebGpu = (graph: Graph): string[] =>
-  graph.nodes
-    .filter((node) => node.op === "ConvTranspose" || (node.op === "Conv" && groupsOf(node) > 1))
-    .map(({ name }) => name);
 
 /** Marks a session that takes any size. */
 const ANY = "any";

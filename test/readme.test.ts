@@ -20,6 +20,13 @@ const FILES = {
   "resnet18.onnx": "models/resnet_basic.onnx",
   "unet.onnx": "models/unet.onnx",
   "scan.nii.gz": "t1-kmeans/KmeansTest_T1UCharRaw.nii.gz",
+  "brain/scan.nii.gz": "t1-kmeans/KmeansTest_T1UCharRaw.nii.gz",
+  "brain/tissues.nii.gz": "t1-kmeans/KmeansTest_T1KmeansPrelimSegmentation.nii.gz",
+};
+const BRAIN = {
+  channel_names: { 0: "T1" },
+  labels: { background: [1, 2, 3], CSF: 4, grey: 5, white: 6, ignore: 0 },
+  training: [{ image: "scan.nii.gz", label: "tissues.nii.gz" }],
 };
 
 let folder: string;
@@ -29,6 +36,7 @@ beforeAll(() => {
   installInto(folder);
   for (const [name, fixture] of Object.entries(FILES))
     cpSync(join(root, "test/fixtures", fixture), join(folder, name));
+  writeFileSync(join(folder, "brain/dataset.json"), JSON.stringify(BRAIN));
   const PATH = [join(folder, "node_modules/.bin"), process.env["PATH"]].join(delimiter);
   options = {
     cwd: folder,
@@ -75,6 +83,8 @@ describe("examples", () => {
     expect(readFileSync(join(folder, "scan.png")).subarray(1, 4).toString()).toBe("PNG");
     expect(readFileSync(join(folder, "seg.png")).subarray(1, 4).toString()).toBe("PNG");
     expect(readFileSync(join(folder, "prepared.nrrd")).subarray(0, 4).toString()).toBe("NRRD");
+    expect(readFileSync(join(folder, "run/report.html"), "utf8")).toContain("<svg");
+    expect(readFileSync(join(folder, "tissues.png")).subarray(1, 4).toString()).toBe("PNG");
     expect(JSON.parse(readFileSync(join(folder, "report.json"), "utf8"))).toHaveProperty("before.parameters");
   });
 });

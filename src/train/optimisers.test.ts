@@ -42,7 +42,7 @@ async function updates(optimiser: Optimiser, { start, rates, gradients }: Case):
         learningRate: constant([rates[i]!], []),
         weightDecay: optimiser.weightDecay,
       },
-      g.cast(constant([i + 1], []), "float64"),
+      constant([i + 1], []),
     );
     const outputs = [updated.parameter, ...updated.state];
     const y = await evaluate(

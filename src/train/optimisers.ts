@@ -41,7 +41,7 @@ export interface Optimiser {
   readonly state: readonly string[];
   /** λ of parameters whose group has none of its own. */
   readonly weightDecay: number;
-  /** Writes down the update of one parameter; `step`: float64 scalar, the number of the update from 1. */
+  /** Writes down the update of one parameter; `step`: float32 scalar, the number of the update from 1. */
   write(g: Algebra, update: Update, step: string): Updated;
 }
 
@@ -123,11 +123,20 @@ function moments(
   const [mean, square] = state as [string, string];
   const m = g.add(g.mul(mean, beta1), g.mul(gradient, 1 - beta1));
   const v = g.add(g.mul(square, beta2), g.mul(g.mul(gradient, gradient), 1 - beta2));
-  // 1 − βᵗ in double: 1 − 0.999 has three digits less in float32.
-  const correction = (beta: number): string => g.sub(1, g.op("Pow", [g.scalar(beta, number), number]));
-  const size = g.div(learningRate, g.cast(correction(beta1), "float32"));
-  const spread = g.div(g.op("Sqrt", [v]), g.cast(g.op("Sqrt", [correction(beta2)]), "float32"));
+  const size = g.div(learningRate, complement(g, beta1, number));
+  const spread = g.div(g.op("Sqrt", [v]), g.op("Sqrt", [complement(g, beta2, number)]));
   return { parameter: step(g, parameter, size, g.div(m, g.add(spread, epsilon))), state: [m, v] };
+}
+
+/**
+ * 1 − βᵗ, without the digits that subtracting from 1 would lose, and without
+ * double precision, which browsers' runtimes lack:
+ *
+ *   1 − e^−a = 2T / (1 + T)        T = tanh(a / 2),  a = −t ln β
+ */
+function complement(g: Algebra, beta: number, t: string): string {
+  const tanh = g.op("Tanh", [g.mul(t, -Math.log(beta) / 2)]);
+  return g.div(g.mul(tanh, 2), g.add(tanh, 1));
 }
 
 const step = (g: Algebra, parameter: string, size: string, direction: string): string =>

@@ -4,10 +4,12 @@
  */
 
 import { AcsconvError } from "../errors.ts";
+import type { Graph } from "../graph/graph.ts";
 import { seedFor } from "../graph/random.ts";
 import { elementCount, floatTensor, type Tensor } from "../graph/tensor.ts";
 import { encodeBytes } from "../onnx/encode.ts";
 import { createSession, type Session, type SessionOptions } from "../run/session.ts";
+import { notOnWebGpu } from "../run/webgpu.ts";
 import { arrayTypeOf, type RunDType, type RunTensor } from "../run/tensor.ts";
 import { explain, type Feeds, REMEDY } from "./diagnose.ts";
 import { drawMask } from "./dropout.ts";
@@ -67,9 +69,12 @@ export class TrainingSession {
     options: SessionOptions = {},
     state: ReadonlyMap<string, Tensor> = step.state,
   ): Promise<TrainingSession> {
-    const own = { ...options, transfer: true };
-    const graph = await createSession(encodeBytes(step.graph), own);
-    const update = step.update && (await createSession(encodeBytes(step.update), own));
+    const open = (graph: Graph): Promise<Session> => {
+      const cpuNodes = options.cpuNodes ?? (options.device === "webgpu" ? notOnWebGpu(graph) : []);
+      return createSession(encodeBytes(graph), { ...options, cpuNodes, transfer: true });
+    };
+    const graph = await open(step.graph);
+    const update = step.update && (await open(step.update));
     const session = new TrainingSession(step, options, graph, update);
     session.load(state);
     return session;

@@ -86,7 +86,7 @@ export function writeUpdate(
   const scale = clipNorm && g.op("Min", [g.div(g.scalar(clipNorm, norm), g.add(norm, 1e-6)), 1]);
   const rate = sheet.input(LEARNING_RATE, "float32", []);
   const now = g.add(sheet.input(STEP, "int64", []), 1);
-  const number = g.cast(now, "float64");
+  const number = g.cast(now, "float32");
   const changes = parameters.flatMap(({ name, dims, learningRate, weightDecay }): Change[] => {
     const gradient = gradients.get(name)!;
     const state = optimiser.state.map((kind) => sheet.input(remembered(name, kind), "float32", dims));

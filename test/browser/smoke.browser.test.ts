@@ -3,7 +3,7 @@
  * vite builds the page, Chromium runs it.
  */
 
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -13,6 +13,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { encodePng, montage } from "../../src/report/index.ts";
 import { readVolume } from "../../src/volume/index.ts";
 import { launchChromium } from "../helpers/chromium.ts";
+import { readNpz } from "../helpers/npz.ts";
 import type { Checks } from "./page/main.ts";
 
 declare const checks: Checks;
@@ -91,6 +92,15 @@ test.each([
       [name, expected, lifting, device] as const,
     );
     expect(apart).toBeLessThanOrEqual(1e-4);
+  },
+);
+
+test.each([{ device: "wasm" }, { device: "webgpu" }] as const)(
+  "trains as PyTorch does on $device",
+  async (options) => {
+    const losses = await page.evaluate((on) => checks.train(4, on), options);
+    const expected = readNpz(await readFile(here("../fixtures/training.npz")))["loss"]!;
+    expect(losses).toBeAllClose(expected.data.slice(0, 4), { rtol: 1e-4, atol: 0 });
   },
 );
 

@@ -8,7 +8,9 @@ import {
   type RunTensor,
   type SessionOptions,
 } from "../../../src/index.ts";
+import { tensorOf } from "../../../src/graph/tensor.ts";
 import { encodePng, montage } from "../../../src/report/index.ts";
+import { adam, dice, TrainingSession, trainingStep } from "../../../src/train/index.ts";
 import { readVolume } from "../../../src/volume/index.ts";
 import { readNpz } from "../../helpers/npz.ts";
 
@@ -42,6 +44,37 @@ export const checks = {
     const { output } = await model.run({ input: x3! }, options);
     await model.dispose();
     return difference(output!, y3!);
+  },
+
+  /** The first losses of the fixtures' training run. */
+  async train(steps: number, options: SessionOptions) {
+    const weights = readNpz(await download("training_weights.npz"));
+    const { x, target } = readNpz(await download("training.npz"));
+    const model = lift(await load(await download("models/unet_train.onnx")));
+    const start = model.withWeights(
+      new Map(
+        Object.entries(weights).flatMap(([name, tensor]) =>
+          tensor && model.graph.initializers.has(name)
+            ? [[name, tensorOf("float32", tensor.dims, tensor.data)]]
+            : [],
+        ),
+      ),
+    );
+    const step = trainingStep(start.graph, {
+      loss: dice(),
+      optimiser: adam(),
+      batch: 2,
+      size: [16, 16, 16],
+      target: "values",
+    });
+    const session = await TrainingSession.open(step, options);
+    const losses: number[] = [];
+    for (let i = 0; i < steps; i++) {
+      const { loss } = await session.run({ image: x!, target: target! }, { learningRate: 1e-3, seed: 0 });
+      losses.push(loss);
+    }
+    await session.dispose();
+    return losses;
   },
 
   /** A scan from a file that the user chose, and the bytes of a picture of it. */
