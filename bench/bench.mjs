@@ -2,18 +2,20 @@
  * Ours against PyTorch, in one run, on the same weights and the same volume.
  *
  *   npm run bench [-- CASE …] [--repeat N] [--json FILE]
+ *   npm run bench -- train [KIND …] [--repeat N] [--json FILE]     a training step; see train.mjs
  *
  * Each side runs in processes of its own, in turns, so that a busy machine
  * disturbs both. Both use every core. One run warms up; the median of the rest
  * counts, and the fastest is shown beside it.
  */
 
-import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { lastJson, run, summary } from "./shared.mjs";
+import { benchTrain, KINDS } from "./train.mjs";
 
 const CASES = {
   "poc-unet": "PoC U-Net, 1×1×48³",
@@ -31,12 +33,14 @@ const { values, positionals } = parseArgs({
     python: { type: "string", default: "/usr/bin/python3" },
   },
 });
-const names = positionals.length > 0 ? positionals : Object.keys(CASES);
-const unknown = names.find((name) => !(name in CASES));
+const training = positionals[0] === "train";
+const known = training ? KINDS : Object.keys(CASES);
+const asked = training ? positionals.slice(1) : positionals;
+const names = asked.length > 0 ? asked : known;
+const unknown = names.find((name) => !known.includes(name));
 if (unknown !== undefined || !(Number(values.repeat) >= 1)) {
-  console.error(
-    `bench: no case "${unknown ?? values.repeat}"; choose from ${Object.keys(CASES).join(", ")}.`,
-  );
+  const choice = training ? known : [...known, "train"];
+  console.error(`bench: no case "${unknown ?? values.repeat}"; choose from ${choice.join(", ")}.`);
   process.exit(2);
 }
 
@@ -45,13 +49,18 @@ const oracle = join(here, "../oracle");
 const folder = join(tmpdir(), "acsconv-bench");
 const threads = availableParallelism();
 
-if (!existsSync(join(folder, "acs-layer.y3.npy"))) {
-  mkdirSync(folder, { recursive: true });
+mkdirSync(folder, { recursive: true });
+if (!training && !existsSync(join(folder, "acs-layer.y3.npy"))) {
   console.log(`Writing the networks to ${folder} (needs Python with PyTorch, torchvision and onnx) …`);
   run(values.python, [join(oracle, "bench_models.py"), "--out", folder]);
 }
 
-const results = names.map((name) => {
+const results = training
+  ? benchTrain({ kinds: names, repeat: values.repeat, python: values.python, folder, threads, here })
+  : names.map(benchInference);
+if (values.json) writeFileSync(values.json, `${JSON.stringify(results, undefined, 2)}\n`);
+
+function benchInference(name) {
   const rounds = { ours: [], peer: [] };
   for (let round = 0; round < ROUNDS; round++) {
     rounds.ours.push(ours(name));
@@ -72,8 +81,7 @@ const results = names.map((name) => {
     `  ratio   ${ratio.toFixed(2)}× by medians, ${(b.fastest / a.fastest).toFixed(2)}× by fastest runs`,
   );
   return { name, ours: pick(a), peer: pick(b), ratio };
-});
-if (values.json) writeFileSync(values.json, `${JSON.stringify(results, undefined, 2)}\n`);
+}
 
 function ours(name) {
   return lastJson(run(process.execPath, [join(here, "ours.mjs"), folder, name, values.repeat]));
@@ -85,23 +93,6 @@ function peer(name) {
   const more = ["--repeat", values.repeat, "--threads", String(threads), "--json"];
   const { all, rssMB } = lastJson(run(values.python, [join(oracle, "bench_peer.py"), ...args, ...more]));
   return { seconds: all, rssMB };
-}
-
-function run(command, args) {
-  return execFileSync(command, args, { encoding: "utf8", maxBuffer: 1 << 26 });
-}
-
-function lastJson(text) {
-  return JSON.parse(text.trim().split("\n").at(-1));
-}
-
-function summary(rounds) {
-  const all = rounds.flatMap(({ seconds }) => seconds).sort((a, b) => a - b);
-  return {
-    seconds: all[Math.floor(all.length / 2)],
-    fastest: all[0],
-    rssMB: Math.max(...rounds.map(({ rssMB }) => rssMB)),
-  };
 }
 
 function pick({ seconds, rssMB }) {

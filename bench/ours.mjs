@@ -9,6 +9,7 @@ import { lift, load } from "acsconv";
 import { numbersOf } from "acsconv/graph";
 import { sizesFor, summarise } from "acsconv/report";
 import { readNpy } from "acsconv/volume";
+import { deviationOf } from "./shared.mjs";
 
 const [folder, name, repeats] = process.argv.slice(2);
 const read = (suffix) => readNpy(new Uint8Array(readFileSync(`${folder}/${name}.${suffix}.npy`)), name);
@@ -29,14 +30,15 @@ for (let i = 0; i <= Number(repeats); i++) {
 }
 await session.dispose();
 
-const expected = numbersOf(y);
-let [worst, largest] = [0, 0];
-output.data.forEach((value, i) => {
-  worst = Math.max(worst, Math.abs(value - expected[i]));
-  largest = Math.max(largest, Math.abs(expected[i]));
-});
 const rssMB = process.resourceUsage().maxRSS / 1024;
-console.log(JSON.stringify({ seconds, rssMB, deviation: worst / largest, multiplyAdds: multiplyAdds() }));
+console.log(
+  JSON.stringify({
+    seconds,
+    rssMB,
+    deviation: deviationOf(output.data, numbersOf(y)),
+    multiplyAdds: multiplyAdds(),
+  }),
+);
 
 /** As acs runs them, by the summary that `acsconv inspect` prints. */
 function multiplyAdds() {

@@ -139,5 +139,6 @@ class AtNode extends Expressions implements GradientContext {
   }
 }
 
+/** One after the other: of many terms of one Sum all would have to be there at once. */
 const sumOf = (algebra: Expressions, terms: readonly string[]): string =>
-  terms.length === 2 ? algebra.add(terms[0]!, terms[1]!) : algebra.op("Sum", terms);
+  terms.reduce((sum, term) => algebra.add(sum, term));

@@ -134,7 +134,8 @@ interface Columns {
  */
 function stridedColumns(c: Algebra, x: string, dy: string, taps: readonly Taps[]): Columns {
   const out = c.shape(dy).slice(2);
-  const { padded, low } = withBorder(c, x, taps);
+  const { low, high } = border(taps);
+  const padded = c.pad(x, [0, 0, ...low], [0, 0, ...high]);
   const axes = taps.map((_, i) => i + 2);
   const strides = taps.map((t) => t.stride);
   return {
@@ -154,50 +155,66 @@ function stridedColumns(c: Algebra, x: string, dy: string, taps: readonly Taps[]
 }
 
 /**
- * Columns at stride 1: one per voxel of the padded x, so that a step along any
- * axis is an offset in memory and a shifted copy is one block per channel.
- * Where dy has no voxel it is zero.
+ * Columns at stride 1: one per voxel of x with a border along all axes but the
+ * first, so that a step along any axis is an offset in memory and a shifted copy
+ * is one block per channel. Where dy has no voxel it is zero.
  */
 function flatColumns(c: Algebra, x: string, dy: string, taps: readonly Taps[], shiftX: boolean): Columns {
-  const { padded, low } = withBorder(c, x, taps);
-  const sizes = c.shape(padded).slice(2);
+  const { low, high } = border(taps);
+  const out = c.shape(dy).slice(2);
+  const n = c.shape(x).slice(2);
+  const sizes = n.map((size, i) => (i === 0 ? size : low[i]! + size + high[i]!));
   const strides = sizes.map((_, i) => elementCount(sizes.slice(i + 1)));
   const plane = strides[0]!;
+  // Planes before x lie at negative offsets.
   const offset = (tap: readonly number[]): number =>
-    taps.reduce((sum, t, i) => sum + strides[i]! * (low[i]! - t.before + t.dilation * tap[i]!), 0);
+    taps.reduce(
+      (sum, t, i) => sum + strides[i]! * ((i === 0 ? 0 : low[i]!) - t.before + t.dilation * tap[i]!),
+      0,
+    );
+  const offsets = tapsOfKernel(taps).map(offset);
+  const before = Math.max(0, Math.ceil((shiftX ? -Math.min(...offsets) : Math.max(...offsets)) / plane));
   const flat = (of: string): string =>
     c.reshape(of, [...c.shape(of).slice(0, 2), elementCount(c.shape(of).slice(2))]);
-  const range = (of: string, start: number, end: number): string =>
-    start === 0 && end === c.shape(of)[2]
-      ? of
-      : // Axis 1 is named, too: ONNX Runtime would turn slices of one axis that abut into a Split, which keeps them all.
-        c.slice(of, [1, 2], [0, start], [c.shape(of)[1]!, end]);
-  const out = c.shape(dy).slice(2);
-  const after = sizes.map((n, i) => n - out[i]!);
-  const columns = flat(padded);
+  const grow = (of: string, first: readonly number[], last: readonly number[]): string =>
+    flat(c.pad(of, [0, 0, ...first], [0, 0, ...last]));
+  const columnsOf = (of: string, start: number, end: number): string => {
+    const whole = start === 0 && end === c.shape(of)[2];
+    // Axis 1 is named, too: ONNX Runtime would turn slices of one axis that abut into a Split, which keeps them all.
+    return whole ? of : c.slice(of, [1, 2], [0, start], [c.shape(of)[1]!, end]);
+  };
+  /** A few planes, with the border of the other axes. */
+  const planesOf = (
+    of: string,
+    start: number,
+    end: number,
+    first: readonly number[],
+    last: readonly number[],
+  ): string => grow(columnsOf(of, start, end), [0, ...first.slice(1)], [0, ...last.slice(1)]);
+  const missing = sizes.map((size, i) => size - out[i]!);
+  const none = sizes.map(() => 0);
   if (shiftX) {
-    const grown = flat(c.pad(dy, [0, 0, ...out.map(() => 0)], [0, 0, 0, ...after.slice(1)]));
-    const last = Math.max(...tapsOfKernel(taps).map(offset));
-    const planes = out[0]!;
-    // The last rows of dy are zero where x has no voxels for them.
-    const until = (end: number): number => Math.min(end * plane, elementCount(sizes) - last);
+    // The last shifted copy ends beyond the last plane.
+    const after = Math.max(0, out[0]! + Math.ceil(Math.max(...offsets) / plane) - n[0]!);
+    const grown = grow(x, low.with(0, before), high.with(0, after));
     return {
       shifts: "x",
-      planes,
-      places: planes * plane,
-      shifted: (tap, start, end) => range(columns, start * plane + offset(tap), until(end) + offset(tap)),
-      still: (start, end) => range(grown, start * plane, until(end)),
+      planes: out[0]!,
+      places: out[0]! * plane,
+      shifted: (tap, start, end) =>
+        columnsOf(grown, (before + start) * plane + offset(tap), (before + end) * plane + offset(tap)),
+      still: (start, end) => planesOf(dy, start, end, none, missing),
     };
   }
-  const margin = Math.ceil(Math.max(...tapsOfKernel(taps).map(offset)) / plane);
-  const grown = flat(c.pad(dy, [0, 0, margin, ...out.slice(1).map(() => 0)], [0, 0, ...after]));
+  const after = Math.max(0, n[0]! + Math.ceil(-Math.min(...offsets) / plane) - out[0]!);
+  const grown = grow(dy, none.with(0, before), missing.with(0, after));
   return {
     shifts: "dy",
-    planes: sizes[0]!,
-    places: elementCount(sizes),
+    planes: n[0]!,
+    places: n[0]! * plane,
     shifted: (tap, start, end) =>
-      range(grown, (margin + start) * plane - offset(tap), (margin + end) * plane - offset(tap)),
-    still: (start, end) => range(columns, start * plane, end * plane),
+      columnsOf(grown, (before + start) * plane - offset(tap), (before + end) * plane - offset(tap)),
+    still: (start, end) => planesOf(x, start, end, low, high),
   };
 }
 
@@ -209,22 +226,16 @@ const tapsOfKernel = (taps: readonly Taps[]): number[][] =>
   );
 
 /**
- * x with zeros around it. Axes along which the kernel is one tap get the border
- * of the others: the three views of an ACS convolution share one padded x so.
+ * Zeros around x. Axes along which the kernel is one tap get the border of the
+ * others: the three views of an ACS convolution share the padded x so.
  */
-function withBorder(
-  c: Algebra,
-  x: string,
-  taps: readonly Taps[],
-): { padded: string; low: readonly number[] } {
+function border(taps: readonly Taps[]): { low: readonly number[]; high: readonly number[] } {
   const single = (t: Taps): boolean => t.kernel === 1 && t.before === 0 && t.after === 0;
   const most = (of: (t: Taps) => number): number[] => {
     const largest = Math.max(0, ...taps.map(of));
     return taps.map((t) => (single(t) ? largest : of(t)));
   };
-  const low = most((t) => t.before);
-  const high = most((t) => t.after);
-  return { padded: c.pad(x, [0, 0, ...low], [0, 0, ...high]), low };
+  return { low: most((t) => t.before), high: most((t) => t.after) };
 }
 
 /** With its last two axes exchanged; runtimes fuse that into the matrix product. */

@@ -30,6 +30,8 @@ export interface TrainerOptions extends StepOptions {
    * `best.safetensors` in a folder.
    */
   readonly checkpoint?: { readonly folder: string; readonly everySteps?: number | undefined } | undefined;
+  /** Bytes that a step may take at its peak: values are computed twice rather than kept, until it does. */
+  readonly memory?: number | undefined;
   /** Where it is computed. */
   readonly session?: SessionOptions | undefined;
 }

@@ -234,7 +234,7 @@ async function splitOf(
 
 function checkSameClasses(a: DataFolder, b: DataFolder, path: string): void {
   const [ours, theirs] = [a, b].map(({ classes: { names, values } }) =>
-    names.map((name, k) => `${values[k]} (${name})`).join(", "),
+    names.map((name, k) => `${values[k]!.join(", ")} (${name})`).join(", "),
   );
   if (ours === theirs) return;
   throw new AcsconvError(
