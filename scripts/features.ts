@@ -3,7 +3,9 @@
 import { LIFT_KINDS } from "../src/lift/options.ts";
 import { onnxOps } from "../src/ops/index.ts";
 import type { LiftKind, OpRule } from "../src/ops/rule.ts";
+import { METRIC_NAMES } from "../src/metrics/registry.ts";
 import type { Device } from "../src/run/engine.ts";
+import { AUGMENTATION_NAMES, LOSS_NAMES, OPTIMISER_NAMES, SCHEDULE_NAMES } from "../src/train/choices.ts";
 
 type Op = keyof typeof onnxOps;
 
@@ -135,6 +137,34 @@ Transposed convolutions lie in the same planes; along the axis that a plane omit
 stride, so that no holes appear. They have no soft form (channels are dealt as in \`acs\`) and are not drawn anew (in
 \`3d\` the 2D kernel is repeated along depth); lifting says so in a warning.
 
+## Training
+
+What a network may hold is the gradient column above, and every kind of lifting. Names are those of configurations.
+
+${table(
+  ["", "there are"],
+  [
+    ["losses", `${listed(LOSS_NAMES)}; in code also \`meanSquaredError\``],
+    ["optimisers", `${listed(OPTIMISER_NAMES)}, with PyTorch's update rules`],
+    ["learning rate", `${listed(SCHEDULE_NAMES)}, each with warm-up`],
+    ["augmentation", `${listed(AUGMENTATION_NAMES)}; in code also \`randomCentreCrop\``],
+    ["metrics", listed(METRIC_NAMES)],
+    [
+      "also",
+      "clipping by norm, accumulation, parameter groups, frozen parts, frozen BatchNorm, Dropout, a new head, early stop, recomputation within a memory budget",
+    ],
+    [
+      "data",
+      "Medical Segmentation Decathlon, nnU-Net v2, a list of pairs; patches with foreground oversampling",
+    ],
+    ["checkpoints", "safetensors; a resumed run ends with the same bits"],
+    [
+      "not there",
+      "mixed precision, several devices, GPUs (untested), 4D targets, overlapping regions as labels",
+    ],
+  ],
+)}
+
 ## Where we differ from the authors' package
 
 The authors' Python package [ACSConv](https://github.com/M3DV/ACSConv) (compared at 95dc860) is the reference for
@@ -205,6 +235,8 @@ function liftOf(op: Op, { lift }: OpRule): string {
   if (note !== undefined) return note;
   return typeof lift === "function" ? "yes" : `no: ${lift.refuse}`;
 }
+
+const listed = (names: readonly string[]): string => names.map((name) => `\`${name}\``).join(", ");
 
 function gradientOf(op: Op, { gradient }: OpRule): string {
   return gradient ? (GRADIENT_NOTES[op] ?? "yes") : "–";

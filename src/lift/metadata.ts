@@ -4,6 +4,7 @@
  * 2D graph without its weights (those are in the file, under the same names).
  */
 
+import { fromBase64, toBase64 } from "../graph/base64.ts";
 import type { Graph } from "../graph/graph.ts";
 import { sameDims } from "../graph/dim.ts";
 import { decodeModel } from "../onnx/decode.ts";
@@ -63,7 +64,7 @@ export function lowerForSaving({ graph, source, options }: LiftedSource): Graph 
     format: FORMAT,
     options,
     lowered: lowered.nodes,
-    source: toBase64(chunks),
+    source: toBase64(...chunks),
   };
   return { ...lowered.graph, metadata: new Map([...graph.metadata, [KEY, JSON.stringify(stored)]]) };
 }
@@ -104,15 +105,3 @@ function parse(text: string): Stored | undefined {
     return undefined;
   }
 }
-
-function toBase64(chunks: readonly Uint8Array[]): string {
-  let binary = "";
-  for (const chunk of chunks) {
-    for (let i = 0; i < chunk.length; i += 0x8000)
-      binary += String.fromCharCode(...chunk.subarray(i, i + 0x8000));
-  }
-  return btoa(binary);
-}
-
-const fromBase64 = (text: string): Uint8Array =>
-  Uint8Array.from(atob(text), (character) => character.charCodeAt(0));

@@ -1,5 +1,6 @@
 /** @file Pictures inside the page, as data. */
 
+import { toBase64 } from "../../graph/base64.ts";
 import { type Markup, markup } from "./markup.ts";
 
 export interface Picture {
@@ -9,14 +10,4 @@ export interface Picture {
 }
 
 export const picture = ({ title, png }: Picture): Markup =>
-  markup`<figure><h3>${title}</h3><img alt="${title}" src="data:image/png;base64,${base64(png)}"></figure>`;
-
-/** Bytes go through a string, in pieces that fit the arguments of a call. */
-function base64(bytes: Uint8Array): string {
-  const PIECE = 0x8000;
-  let binary = "";
-  for (let at = 0; at < bytes.length; at += PIECE) {
-    binary += String.fromCharCode(...bytes.subarray(at, at + PIECE));
-  }
-  return btoa(binary);
-}
+  markup`<figure><h3>${title}</h3><img alt="${title}" src="data:image/png;base64,${toBase64(png)}"></figure>`;
