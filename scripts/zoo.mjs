@@ -1,5 +1,6 @@
 /**
- * @file Makes what test/zoo.slow.test.ts compares with: networks exported and lifted by PyTorch (`oracle/`).
+ * @file Makes what test/zoo.slow.test.ts and test/gradients.slow.test.ts compare with: networks exported, lifted and
+ * differentiated by PyTorch (`oracle/`).
  *
  *   node scripts/zoo.mjs          the networks of CI: every family of operators, 3 GB
  *   node scripts/zoo.mjs --all    all of them: 12 GB
@@ -33,13 +34,21 @@ const LARGE = ["alexnet", "convnext_tiny", "inception_v3", "resnext50_32x4d", "s
 /** What the exports depend on. */
 const SOURCES = ["acs", "export_zoo", "functional3d", "lift_zoo", "nets", "weights"];
 
-/** Where the exports are. */
-export function zooFolder() {
-  if (process.env.ZOO) return process.env.ZOO;
+/** What the gradients depend on. */
+const GRADIENT_SOURCES = ["acs", "functional3d", "grad_modules", "grad_zoo", "nets", "weights"];
+
+const cached = (name, sources) => {
   const hash = createHash("sha256");
-  for (const file of SOURCES) hash.update(readFileSync(join(oracle, `${file}.py`)));
-  return join(cache, `zoo-${hash.digest("hex").slice(0, 12)}`);
-}
+  for (const file of sources) hash.update(readFileSync(join(oracle, `${file}.py`)));
+  return join(cache, `${name}-${hash.digest("hex").slice(0, 12)}`);
+};
+
+/** Where the exports are. */
+export const zooFolder = () => process.env.ZOO ?? cached("zoo", SOURCES);
+
+/** Where the gradients are. */
+export const gradientsFolder = () =>
+  process.env.ZOO ? join(process.env.ZOO, "gradients") : cached("gradients", GRADIENT_SOURCES);
 
 /** The manifest's entries, none where nothing has been exported. */
 export function zooEntries() {
@@ -48,13 +57,14 @@ export function zooEntries() {
 }
 
 function make(all) {
-  const folder = zooFolder();
+  const [folder, gradients] = [zooFolder(), gradientsFolder()];
   mkdirSync(folder, { recursive: true });
   for (const other of readdirSync(cache)) {
-    if (join(cache, other) !== folder) rmSync(join(cache, other), { recursive: true });
+    if (![folder, gradients].includes(join(cache, other))) rmSync(join(cache, other), { recursive: true });
   }
-  const run = (script, args) =>
-    execFileSync(python, [join(oracle, script), "--out", folder, ...args], { stdio: "inherit" });
+  const run = (script, args, out = folder) =>
+    execFileSync(python, [join(oracle, script), "--out", out, ...args], { stdio: "inherit" });
+  if (!existsSync(join(gradients, "manifest.json"))) run("grad_zoo.py", [], gradients);
   const missing = (names) => {
     const there = new Map(zooEntries().map((entry) => [entry.name, entry]));
     const lifted = (name) => !there.get(name).liftable || existsSync(join(folder, `${name}.3d.npz`));

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { checkWritable, unfinishedFiles, writeFiles } from "./files.ts";
+import { checkWritable, makeFolder, unfinishedFiles, writeFiles } from "./files.ts";
 
 let folder: string;
 beforeEach(async () => {
@@ -13,6 +13,16 @@ afterEach(async () => {
 });
 
 const text = (words: string): Uint8Array => new TextEncoder().encode(words);
+
+test("makeFolder makes those above it, and says what is in the way", async () => {
+  await makeFolder(join(folder, "a/b"));
+  await makeFolder(join(folder, "a/b"));
+  expect(await readdir(join(folder, "a"))).toEqual(["b"]);
+  await writeFile(join(folder, "file"), "");
+  await expect(makeFolder(join(folder, "file/x"))).rejects.toThrow(
+    `Cannot write "${join(folder, "file")}": it is there already, as a file.`,
+  );
+});
 
 describe("writeFiles", () => {
   test("writes the chunks of every file, over what was there", async () => {

@@ -96,6 +96,25 @@ export async function checkWritable(path: string): Promise<void> {
 }
 
 /**
+ * Makes a folder, and those above it. Node's own `recursive` blames a missing folder where the disk is read-only,
+ * and does not come back from file systems such as /proc.
+ *
+ * @throws {@link AcsconvError} `io` if it cannot be made
+ */
+export async function makeFolder(path: string): Promise<void> {
+  const { mkdir, stat } = builtin("node:fs/promises");
+  await ioErrors("write", path, async () => {
+    if ((await stat(path).catch(() => undefined))?.isDirectory()) return;
+    const above = builtin("node:path").dirname(path);
+    if (above !== path) await makeFolder(above);
+    await mkdir(path).catch(async (error: NodeJS.ErrnoException) => {
+      // Another process may have made it meanwhile.
+      if (error.code !== "EEXIST" || !(await stat(path)).isDirectory()) throw error;
+    });
+  });
+}
+
+/**
  * Makes sure that what is read and what is written are different files: nothing is replaced by mistake.
  *
  * @throws {@link AcsconvError} `input`
@@ -145,6 +164,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EPERM: "permission is denied",
   EROFS: "the disk is read-only",
   EISDIR: "it is a folder",
+  EEXIST: "it is there already, as a file",
   ENOTDIR: "a part of the path is not a folder",
   ENOSPC: "the disk is full",
   EDQUOT: "the disk quota is used up",

@@ -49,7 +49,6 @@ export const parseFraction = parser(
 );
 /** From 0 to 1. */
 export const parsePart = parser("a number from 0 to 1, such as 0.2", (value) => value >= 0 && value <= 1);
-export const parseNumber = parser("a number", Number.isFinite);
 export const parsePositive = parser("a number above 0", (value) => value > 0 && Number.isFinite(value));
 export const parseCount = parser(
   "a whole number from 1 on",

@@ -69,7 +69,11 @@ export function addEvaluate(program: Command): void {
         .default(["dice", "iou"], "dice,iou"),
     )
     .option("--out <file.json>", "also write the values as JSON, case by case")
-    .option("--region <part>", "count only a half of every scan, or six parts", parseRegion)
+    .option(
+      "--region <part>",
+      "count only a half of every scan, or six parts; the network sees all of it, unlike in validation",
+      parseRegion,
+    )
     .option("--patch <d,h,w>", "voxels the network sees at once (default: as it was trained)", parseSizes)
     .option("--overlap <part>", "part of a window that the next one covers", parseFraction, 0.5)
     .option("--spacing <d,h,w>", "millimetres at which the network works", parseSpacing)

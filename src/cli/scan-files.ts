@@ -1,9 +1,9 @@
 /** @file Which scans a command works on, and where their results go. */
 
-import { mkdir, readdir, stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { AcsconvError } from "../errors.ts";
-import { checkWritable, ioErrors } from "../files.ts";
+import { checkWritable, ioErrors, makeFolder } from "../files.ts";
 import { canReadVolume, canWriteVolume } from "../volume/index.ts";
 
 export interface ScanJob {
@@ -52,7 +52,7 @@ export async function planScans(
         `There are ${scans.length} scans: name a folder for them, not the file "${target}".`,
       );
     }
-    await ioErrors("write", target, () => mkdir(target, { recursive: true }));
+    await makeFolder(target);
   } else if (!canWriteVolume(target)) {
     throw new AcsconvError(
       "input",

@@ -196,7 +196,12 @@ describe("acsconv train", () => {
     process.emit("SIGINT");
     expect(ended).toBe(1);
 
+    await writeFile(at("cut/config.json.0b1c.tmp"), "{"); // as a killed process may leave it
     expect(await acsconv(`train --resume -q -o @cut`)).toMatchObject({ code: 0, stderr: "" });
+    expect(await readdir(at("cut"))).toEqual(RUN_FILES);
+    expect((await acsconv(`train --resume -o @cut`)).stderr).toContain(
+      "all 3 epochs are done: nothing is left",
+    );
     for (const name of ["last.safetensors", "best.safetensors", "model.onnx"]) {
       expect(await readFile(at(`cut/${name}`)), name).toEqual(await readFile(at(`straight/${name}`)));
     }
@@ -252,6 +257,8 @@ describe("bad input", () => {
     await saveData("grids", 1);
     const label = withData(plainGrid([10, 12, 13]), new Uint8Array(1560));
     await writeVolume(label, at("grids/case0_label.nii"));
+    await saveData("late", 3);
+    await writeVolume(label, at("late/case2_label.nii"));
     await saveData("labels", 1, 7);
     await saveData("none", 1);
     await describeData("none", []);
@@ -278,6 +285,17 @@ describe("bad input", () => {
     ["an empty data set", train("--data @none"), /is empty|holds no|no labelled case|"training"/],
     ["grids that differ", train("--data @grids"), /Case "case0": .* both must lie on one grid/],
     [
+      "grids that differ in the last case",
+      train("--data @late"),
+      /Case "case2": .* both must lie on one grid/,
+    ],
+    ["a region of nothing", train("--region 0,0.5,,1,0,1"), /expected right, left, .*, or six parts such as/],
+    [
+      "resuming on other data",
+      "train --resume --augment noise -o @done",
+      /began with "augment" \[\], and here it is \["noise"\]: go on with the same, or begin anew/,
+    ],
+    [
       "labels outside the classes",
       train("--data @labels"),
       /has the label 7 in \d+ voxels, but the classes are 0 /,
@@ -295,9 +313,13 @@ describe("bad input", () => {
       /broken\.ts" cannot be read as a configuration: /,
     ],
     ["no file", "train --config @nofile.ts -o @new", /Cannot read ".*nofile\.ts": there is no such file/],
-    ["a loss there is not", train("--loss dise"), /no loss "dise": did you mean "dice"\?/],
+    ["a loss there is not", train("--loss dise"), /no loss "dise": the nearest is "dice", of /],
     ["a metric there is not", train("--metrics iuo"), /no metric "iuo"/],
-    ["an optimiser there is not", train("--optimiser adem"), /no optimiser "adem": did you mean "adam"\?/],
+    [
+      "an optimiser there is not",
+      train("--optimiser adem"),
+      /no optimiser "adem": the nearest is "adam", of /,
+    ],
     [
       "an option there is not",
       train('--loss {"name":"focal","gama":1}'),

@@ -106,5 +106,5 @@ test("an example of another size is named, and what a data set throws arrives", 
 test("too few examples are refused with both numbers", () => {
   expect(batchesPerEpoch(7, 2)).toBe(3);
   expect(() => batchesPerEpoch(0, 2)).toThrow("The data set is empty: there is nothing to train with.");
-  expect(() => batchesPerEpoch(3, 4)).toThrow("A batch takes 4 examples, but the data set has 3");
+  expect(() => batchesPerEpoch(3, 4)).toThrow("A step takes 4 examples, but the data set has 3");
 });

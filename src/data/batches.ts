@@ -53,7 +53,7 @@ export function batchesPerEpoch(length: number, batch: number): number {
     "input",
     length === 0
       ? "The data set is empty: there is nothing to train with."
-      : `A batch takes ${batch} examples, but the data set has ${length}: choose a smaller batch, or more patches per epoch.`,
+      : `A step takes ${batch} examples, but the data set has ${length}: choose a smaller batch, accumulate fewer, or take more patches of each case.`,
   );
 }
 

@@ -10,7 +10,7 @@ import { AcsconvError } from "../errors.ts";
 import type { Line } from "../predict/intensity.ts";
 import { type Preparation, prepareScan } from "../predict/prepare.ts";
 import { sameGrid } from "../volume/geometry.ts";
-import { readVolume } from "../volume/read.ts";
+import { readGrid, readVolume } from "../volume/read.ts";
 import { resampleLike } from "../volume/resample.ts";
 import { type Grid, type Volume, emptyLike, withData } from "../volume/volume.ts";
 import type { CaseFiles, DataFolder } from "./folders.ts";
@@ -79,6 +79,28 @@ export async function readCase(
       `Case "${name}": the label "${labelPath}" should hold one number per voxel, and has ${label.channels}.`,
     );
   return { image, label: classesOf(label, classes, `Case "${name}": "${labelPath}"`) };
+}
+
+/**
+ * Checks that images and labels lie on one grid, as far as headers tell it: what is wrong with the last case of
+ * hundreds should not be found out after the others have been trained on.
+ *
+ * @throws {@link AcsconvError} `io` or `format`, as {@link readCase}
+ */
+export async function checkGrids(cases: readonly CaseFiles[]): Promise<void> {
+  for (const { name, images, label } of cases) {
+    const [path] = images as readonly [string];
+    const first = await readGrid(path);
+    if (!first) continue;
+    const others = [
+      ...images.slice(1).map((image) => [image, `"${image}"`]),
+      [label, `its label "${label}"`],
+    ];
+    for (const [other, what] of others as [string, string][]) {
+      const grid = await readGrid(other);
+      if (grid) checkGrid(name, [`the image "${path}"`, first], [what, grid]);
+    }
+  }
 }
 
 /** Cases by their number, loaded when they are first asked for. */

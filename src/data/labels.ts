@@ -85,6 +85,6 @@ function unknownLabel(data: Volume["data"], at: number, table: LabelTable, where
   const classes = table.values.map((own, k) => `${own.join(", ")} (${table.names[k]})`).join(", ");
   return new AcsconvError(
     "format",
-    `${where} has the label ${value} in ${count} voxels, but the classes are ${classes}: add it to "labels" in dataset.json or correct the file.`,
+    `${where} has the label ${value} in ${count === 1 ? "one voxel" : `${count} voxels`}, but the classes are ${classes}: add it to "labels" in dataset.json or correct the file.`,
   );
 }

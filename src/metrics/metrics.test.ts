@@ -231,17 +231,17 @@ describe("by name", () => {
     ["roc_auc", "rocAuc"],
   ])("%s is unknown, and %s was meant", (typo, name) => {
     expect(() => createMetric(typo, { classes: 2 })).toThrow(
-      `There is no metric "${typo}": did you mean "${name}"? There are ${METRIC_NAMES.join(", ")}.`,
+      `There is no metric "${typo}": the nearest is "${name}", of ${METRIC_NAMES.join(", ")}.`,
     );
   });
 
   test("nothing is suggested where nothing is near, and options are names too", () => {
     expect(() => createMetric("hausdorff", { classes: 2 })).toThrow(
-      /^There is no metric "hausdorff": There are/,
+      /^There is no metric "hausdorff": there are/,
     );
     expect(() => createMetric("toString", { classes: 2 })).toThrow(/There is no metric "toString"/);
     expect(() => createMetric("dice", { classes: 2, ignoreindex: 1 })).toThrow(
-      /no option of dice "ignoreindex": did you mean "ignoreIndex"\?/,
+      /no option of dice "ignoreindex": the nearest is "ignoreIndex", of /,
     );
   });
 });

@@ -8,11 +8,8 @@ import { AcsconvError } from "../errors.ts";
  */
 export function unknownName(what: string, name: string, names: readonly string[]): AcsconvError {
   const nearest = nearestName(name, names);
-  return new AcsconvError(
-    "input",
-    `There is no ${what} "${name}": ${nearest === undefined ? "" : `did you mean "${nearest}"? `}` +
-      `There are ${names.join(", ")}.`,
-  );
+  const meant = nearest === undefined ? "there are" : `the nearest is "${nearest}", of`;
+  return new AcsconvError("input", `There is no ${what} "${name}": ${meant} ${names.join(", ")}.`);
 }
 
 /** The name with the fewest letters changed, if they are fewer than half of them. */

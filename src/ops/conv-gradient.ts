@@ -94,7 +94,8 @@ export function kernelGradient(
   const moved = many ? stridedColumns(c, x, dy, taps) : flatColumns(c, x, dy, taps, inputs < perGroup);
   const [copied, still] = moved.shifts === "x" ? [inputs, perGroup] : [perGroup, inputs];
   const bytes = 4 * batch * groups * copied * offsets.length * moved.places;
-  const chunks = offsets.length === 1 ? 1 : Math.max(1, Math.round(bytes / CHUNK_BYTES));
+  const chunks =
+    offsets.length === 1 ? 1 : Math.min(MOST_CHUNKS, Math.max(1, Math.round(bytes / CHUNK_BYTES)));
   const step = Math.max(1, Math.floor(moved.planes / chunks));
   const products: string[] = [];
   for (let start = 0; start < moved.planes; start += step) {
@@ -117,6 +118,11 @@ export function kernelGradient(
 
 /** What the copies of one product may take together; small enough for caches, large enough to keep nodes few. */
 const CHUNK_BYTES = 2 ** 23;
+/**
+ * Each product is a dozen nodes or more, and the time to open a session grows faster than their number: without a limit
+ * a U-Net on 160³ voxels has 13,000 nodes and takes 12 s to open. Maps of up to 63 planes may still take theirs one by one.
+ */
+const MOST_CHUNKS = 32;
 
 /** x and dy as columns that belong together, a range of planes (of the first spatial axis) at a time. */
 interface Columns {

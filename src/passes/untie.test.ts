@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { graphOf, node, value } from "../../test/helpers/graphs.ts";
 import { floatTensor } from "../graph/tensor.ts";
 import { lift, Model, unlift } from "../model.ts";
-import { untie } from "./untie.ts";
+import { slotsOf, untie } from "./untie.ts";
 
 const vector = (n: number): ReturnType<typeof floatTensor> => floatTensor([n], new Float32Array(n));
 const kernel = floatTensor([2, 2, 1, 1], [1, 0, 0, 1]);
@@ -37,4 +37,22 @@ test("a lifted network gives its own vectors back to its 2D form", () => {
   const { initializers } = unlift(trained).graph;
   expect([...initializers.get("b@2")!.bytes]).toEqual([...floatTensor([2], [1, 2]).bytes]);
   expect([...initializers.get("b")!.bytes]).toEqual([...vector(2).bytes]);
+});
+
+test("scales of groups, which an exporter fills with ones, are no parameters; a GroupNorm's own are", () => {
+  const groupNorm = (scale: readonly number[]): string[] => {
+    const graph = graphOf(
+      [
+        node("Conv", ["x", "w"], ["c"]),
+        node("Reshape", ["c", "sizes"], ["groups"]),
+        node("InstanceNormalization", ["groups", "ones", "zeros"], ["n"]),
+        node("Reshape", ["n", "back"], ["r"]),
+        node("Mul", ["r", "gamma"], ["y"]),
+      ],
+      { initializers: { w: kernel, ones: floatTensor([2], scale), zeros: vector(2), gamma: vector(2) } },
+    );
+    return [...slotsOf(graph)].flatMap(([{ inputs }, { parameters }]) => parameters.map((i) => inputs[i]!));
+  };
+  expect(groupNorm([1, 1])).toEqual(["w", "gamma"]);
+  expect(groupNorm([1, 2])).toEqual(["w", "ones", "zeros", "gamma"]);
 });

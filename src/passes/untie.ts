@@ -9,7 +9,7 @@
  */
 
 import type { Graph, Node } from "../graph/graph.ts";
-import { elementCount } from "../graph/tensor.ts";
+import { elementCount, numbersOf, type Tensor } from "../graph/tensor.ts";
 import { LIFTED_DOMAIN } from "../ops/lifted.ts";
 
 /** Inputs that hold weights, by operator. */
@@ -42,17 +42,32 @@ interface Slots {
 export function slotsOf(graph: Graph): ReadonlyMap<Node, Slots> {
   const found = new Map<Node, Slots>();
   const dependent = new Set<string>();
+  const reshaped = new Set<string>();
   for (const node of graph.nodes) {
+    if (node.op === "Reshape") reshaped.add(node.outputs[0]!);
     const held = (slots: readonly number[] = []): number[] =>
       slots.filter((i) => graph.initializers.has(node.inputs[i] ?? ""));
     const own = node.domain === "" || node.domain === LIFTED_DOMAIN;
-    const parameters = own ? [...held(WEIGHTS[node.op]), ...addends(graph, node, dependent)] : [];
+    const bare =
+      node.op === "InstanceNormalization" && reshaped.has(node.inputs[0]!) && isNeutral(graph, node);
+    const parameters = own && !bare ? [...held(WEIGHTS[node.op]), ...addends(graph, node, dependent)] : [];
     const statistics = own ? held(STATISTICS[node.op]) : [];
     if (parameters.length + statistics.length > 0) found.set(node, { parameters, statistics });
     if (parameters.length > 0 || node.inputs.some((name) => dependent.has(name)))
       for (const name of node.outputs) if (name) dependent.add(name);
   }
   return found;
+}
+
+/**
+ * Whether scales are 1 and shifts 0. Of groups, for which channels were reshaped, they are the exporter's, who had to
+ * write something: GroupNorm's own come after it, one per channel.
+ */
+function isNeutral(graph: Graph, { inputs }: Node): boolean {
+  const [, scale, shift] = inputs.map((name) => graph.initializers.get(name));
+  const all = (tensor: Tensor | undefined, value: number): boolean =>
+    tensor !== undefined && numbersOf(tensor).every((element) => element === value);
+  return all(scale, 1) && all(shift, 0);
 }
 
 /** Operands of Add and Mul that are parameters, because the other operand depends on one. */

@@ -139,7 +139,7 @@ export function networkFingerprint(network: Graph, state: ReadonlyMap<string, Te
   return hash.digest("hex");
 }
 
-/** Removes what a killed process has left of a checkpoint that it was writing. */
+/** Removes what a killed process has left of a file that it was writing. */
 export async function removeUnfinished(path: string): Promise<void> {
   const { readdir, rm } = builtin("node:fs/promises");
   const paths = builtin("node:path");

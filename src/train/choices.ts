@@ -9,7 +9,7 @@ import { adam, adamW, sgd } from "./optimisers.ts";
 import type { ClassOptions, CrossEntropyOptions, DiceOptions, FocalOptions, Loss } from "./losses.ts";
 import { binaryCrossEntropy, crossEntropy, dice, diceCrossEntropy, focal } from "./losses.ts";
 import { type Choice, type Fields, type Named, choice, choose } from "./fields.ts";
-import { anyNumber, flag, listOf, notNegative, part, positive } from "./fields.ts";
+import { anyNumber, flag, fraction, listOf, notNegative, part, positive } from "./fields.ts";
 import type { Schedule } from "./schedules.ts";
 
 /** Losses of classes; which voxels are left out is the data set's to say. */
@@ -24,7 +24,7 @@ const LOSSES = {
   focal: choice<Loss, FocalOptions, "ignore">(focal, { gamma: notNegative }),
 };
 
-const ADAM = { betas: listOf(part, 2), epsilon: positive, weightDecay: notNegative };
+const ADAM = { betas: listOf(fraction, 2), epsilon: positive, weightDecay: notNegative };
 const OPTIMISERS = {
   sgd: choice<Optimiser, SgdOptions>(sgd, { momentum: part, nesterov: flag, weightDecay: notNegative }),
   adam: choice<Optimiser, AdamOptions>(adam, ADAM),

@@ -133,13 +133,17 @@ describe("names", () => {
   });
 
   test.each<[string, () => unknown, RegExp]>([
-    ["a loss", () => createLoss("dise"), /There is no loss "dise": did you mean "dice"\?/],
-    ["an optimiser", () => createOptimiser("adem"), /There is no optimiser "adem": did you mean "adam/],
-    ["a schedule", () => createSchedule("cosin"), /There is no schedule "cosin": did you mean "cosine"\?/],
+    ["a loss", () => createLoss("dise"), /There is no loss "dise": the nearest is "dice", of /],
+    ["an optimiser", () => createOptimiser("adem"), /There is no optimiser "adem": the nearest is "adam/],
+    [
+      "a schedule",
+      () => createSchedule("cosin"),
+      /There is no schedule "cosin": the nearest is "cosine", of /,
+    ],
     [
       "an augmentation",
       () => createAugmentation("flop"),
-      /There is no augmentation "flop": did you mean "flip"\?/,
+      /There is no augmentation "flop": the nearest is "flip", of /,
     ],
     [
       "an option",
@@ -150,6 +154,11 @@ describe("names", () => {
       "an option's value",
       () => createOptimiser({ name: "sgd", momentum: 9 }),
       /The optimiser "sgd": "momentum" should be a number from 0 to 1, not 9\.$/,
+    ],
+    [
+      "a decay that never decays, by which Adam would divide by 0",
+      () => createOptimiser({ name: "adam", betas: [0.9, 1] }),
+      /"betas" should be a list of 2, each a number from 0 to below 1, not \[0\.9,1\]\.$/,
     ],
     ["milestones", () => createSchedule("multiStep"), /"multiStep" needs "milestones"/],
   ])("refuses %s that there is not", (_what, create, message) => {

@@ -44,6 +44,11 @@ export const part: Field = {
   expects: "a number from 0 to 1",
   accepts: (value) => isNumber(value) && value >= 0 && value <= 1,
 };
+/** From 0 to below 1. */
+export const fraction: Field = {
+  expects: "a number from 0 to below 1",
+  accepts: (value) => isNumber(value) && value >= 0 && value < 1,
+};
 export const anyNumber: Field = { expects: "a number", accepts: isNumber };
 
 export const oneOf = (values: readonly string[]): Field => ({

@@ -78,7 +78,7 @@ test("a run that begins anew empties the log", () => {
 
 test("another file is refused, and one that cannot be written", () => {
   writeFileSync(path, '{"type":"start","step":0}\nhello\n');
-  expect(() => readLog(path)).toThrow(`"${path}" is no log of a training run: see line 2.`);
+  expect(() => readLog(path)).toThrow(`"${path}" is no log of a training run: remove line 2, or the file.`);
   expect(() => write(start(2, 3))).toThrow("is no log of a training run");
   expect(() => trainLog(join(folder, "none", "log"))(start(1, 0))).toThrow(/no such file or folder/);
   expect(() => readLog(join(folder, "none"))).toThrow(/no such file or folder/);

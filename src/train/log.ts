@@ -57,7 +57,10 @@ export function readLog(path: string): TrainEvent[] {
   return lines.map((line, i) => {
     const event = parse(line);
     if (event) return event;
-    throw new AcsconvError("format", `"${path}" is no log of a training run: see line ${i + 1}.`);
+    throw new AcsconvError(
+      "format",
+      `"${path}" is no log of a training run: remove line ${i + 1}, or the file.`,
+    );
   });
 }
 

@@ -149,7 +149,7 @@ describe("numbers that are not finite", () => {
     };
     expect(await failing(step, { spoil })).toEqual({
       message:
-        "The loss is NaN: the image holds values that are not finite: check the data. The parameters are as before the step.",
+        "The loss is NaN: the image holds values that are not finite: check the data; the parameters are as before the step.",
       kept: true,
     });
   });
@@ -160,7 +160,7 @@ describe("numbers that are not finite", () => {
     const huge = floatTensor(second.dims, new Float32Array(elementCount(second.dims)).fill(1e38));
     const { message, kept } = await failing(step, { state: new Map([...step.state, [second.name, huge]]) });
     expect(message).toMatch(
-      /^The loss is (NaN|-?Infinity): (Conv|Concat|Relu) ".*" is the first with a value that is not finite: lower the learning rate, or clip the gradient\. The parameters are as before the step\.$/,
+      /^The loss is (NaN|-?Infinity): (Conv|Concat|Relu) ".*" is the first with a value that is not finite: lower the learning rate, or clip the gradient; the parameters are as before the step\.$/,
     );
     expect(kept).toBe(true);
   });

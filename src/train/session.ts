@@ -204,9 +204,9 @@ export class TrainingSession {
     for (const batch of micro) {
       const feeds = new Map([...batch, ...this.#present(), ...this.#zeros()]);
       const why = await explain(this.#step, feeds, this.#options);
-      if (why !== undefined) return `${what}: ${why}. The parameters are as before the step.`;
+      if (why !== undefined) return `${what}: ${why}; the parameters are as before the step.`;
     }
-    return `${what}: sums of finite values overflow; ${REMEDY}. The parameters are as before the step.`;
+    return `${what}: sums of finite values overflow; ${REMEDY}; the parameters are as before the step.`;
   }
 }
 

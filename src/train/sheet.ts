@@ -6,6 +6,7 @@ import { GraphBuilder } from "../ops/builder.ts";
 import { Expressions } from "../ops/expressions.ts";
 import { lowerTrainBatchNorm } from "../passes/train-batch-norm.ts";
 import { mergeAxes } from "../passes/merge-axes.ts";
+import { plainSoftmax } from "../passes/plain-softmax.ts";
 import { dropUnused } from "../passes/tidy.ts";
 
 export class Sheet {
@@ -48,7 +49,7 @@ export class Sheet {
       nodes: [...written.nodes],
       initializers: new Map([...written.initializers, ...constants]),
     });
-    const graph = mergeAxes(dropUnused(plain));
+    const graph = mergeAxes(plainSoftmax(dropUnused(plain)));
     const read = new Set(graph.nodes.flatMap(({ inputs }) => inputs));
     const domains = new Set(graph.nodes.map(({ domain }) => domain));
     return {

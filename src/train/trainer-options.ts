@@ -63,7 +63,8 @@ export function monitorOf({ monitor, validation }: TrainerOptions): string {
   const watched = monitor ?? names[0] ?? "loss";
   if (watched === "loss" || names.includes(watched)) return watched;
   const there = ["loss", ...names].map((name) => `"${name}"`).join(", ");
-  throw new AcsconvError("input", `Cannot watch "${watched}" for the best epoch: there are ${there}.`);
+  const verb = names.length === 0 ? "without validation there is only" : "there are";
+  throw new AcsconvError("input", `Cannot watch "${watched}" for the best epoch: ${verb} ${there}.`);
 }
 
 /** What decides over the steps to come, beside data and network: a checkpoint is good for the same only. */

@@ -197,7 +197,7 @@ describe("is refused in a sentence", () => {
     expect(() => make({ monitor: "dise" })).toThrow(
       'Cannot watch "dise" for the best epoch: there are "loss", "dice"',
     );
-    expect(() => make({ batch: 8 })).toThrow("A batch takes 8 examples, but the data set has 7");
+    expect(() => make({ batch: 8 })).toThrow("A step takes 8 examples, but the data set has 7");
     expect(() => make({ data: { ...blobs(0, 8), length: 0 } })).toThrow("The data set is empty");
     expect(() => make({}).model("best")).toThrow("There are no best weights yet");
   });

@@ -9,7 +9,7 @@
 import { batches, batchesPerEpoch } from "../data/batches.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { AcsconvError } from "../errors.ts";
-import { builtin, checkWritable, ioErrors } from "../files.ts";
+import { builtin, checkWritable, makeFolder } from "../files.ts";
 import { seedFor } from "../graph/random.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import type { Metric } from "../metrics/metric.ts";
@@ -299,8 +299,7 @@ export class Trainer {
     const path = this.#path("last");
     if (path === undefined) return;
     const { folder } = this.#options.checkpoint!;
-    const { mkdir } = builtin("node:fs/promises");
-    await ioErrors("write", folder, () => mkdir(folder, { recursive: true }));
+    await makeFolder(folder);
     await checkWritable(path);
     await Promise.all([path, this.#path("best")!].map(removeUnfinished));
   }

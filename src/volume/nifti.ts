@@ -1,9 +1,15 @@
 /** @file Volumes from and to NIfTI (.nii, .nii.gz), streamed: voxels are held once. */
 
 import { AcsconvError } from "../errors.ts";
-import { type NiftiType, makeNiftiHeader, niftiVersion, parseNiftiHeader } from "./nifti-header.ts";
+import {
+  type NiftiHeader,
+  type NiftiType,
+  makeNiftiHeader,
+  niftiVersion,
+  parseNiftiHeader,
+} from "./nifti-header.ts";
 import { ByteReader, type ByteSource } from "./source.ts";
-import { type Volume, allocate, voxelCount, withData } from "./volume.ts";
+import { type Grid, type Volume, allocate, voxelCount, withData } from "./volume.ts";
 import { type FileNumbers, rescale, separate, swapBytes, voxelsOf } from "./voxels.ts";
 
 const ARRAYS = {
@@ -29,20 +35,12 @@ const ARRAYS = {
 export async function readNifti(source: ByteSource): Promise<Volume> {
   const reader = await ByteReader.open(source);
   try {
-    const start = new Uint8Array(4);
-    await reader.readInto(start);
-    const version = niftiVersion(start);
-    if (!version) throw new AcsconvError("format", `"${source.name}" is not a NIfTI file.`);
-    const bytes = new Uint8Array(version.bytes);
-    bytes.set(start);
-    await reader.readInto(bytes.subarray(4));
-    const header = parseNiftiHeader(bytes, version.littleEndian, source.name);
-
+    const { header, bytes: read } = await readHeader(reader);
     const components = header.type === "rgb" ? 3 : 1;
     const length = voxelCount(header.grid) * header.channels * components;
     const Numbers = ARRAYS[header.type];
     const size = length * Numbers.BYTES_PER_ELEMENT;
-    const skipped = header.offset - version.bytes;
+    const skipped = header.offset - read;
     if (skipped + size > reader.available)
       throw new AcsconvError(
         "format",
@@ -61,6 +59,32 @@ export async function readNifti(source: ByteSource): Promise<Volume> {
   } finally {
     await reader.close();
   }
+}
+
+/**
+ * Where the voxels of a NIfTI file lie, by its header alone.
+ *
+ * @throws {@link AcsconvError} `format` or `io`
+ */
+export async function readNiftiGrid(source: ByteSource): Promise<Grid> {
+  const reader = await ByteReader.open(source);
+  try {
+    return (await readHeader(reader)).header.grid;
+  } finally {
+    await reader.close();
+  }
+}
+
+/** The header, and how many bytes it took. */
+async function readHeader(reader: ByteReader): Promise<{ header: NiftiHeader; bytes: number }> {
+  const start = new Uint8Array(4);
+  await reader.readInto(start);
+  const version = niftiVersion(start);
+  if (!version) throw new AcsconvError("format", `"${reader.name}" is not a NIfTI file.`);
+  const bytes = new Uint8Array(version.bytes);
+  bytes.set(start);
+  await reader.readInto(bytes.subarray(4));
+  return { header: parseNiftiHeader(bytes, version.littleEndian, reader.name), bytes: bytes.length };
 }
 
 /**

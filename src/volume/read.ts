@@ -3,10 +3,10 @@
 import { AcsconvError } from "../errors.ts";
 import { builtin } from "../files.ts";
 import { type ItkImage, quietly, volumeFromItk } from "./itk.ts";
-import { readNifti } from "./nifti.ts";
+import { readNifti, readNiftiGrid } from "./nifti.ts";
 import { volumeFromNpy, volumeFromNpz } from "./npz-volume.ts";
 import { blobSource } from "./source.ts";
-import type { Volume } from "./volume.ts";
+import type { Grid, Volume } from "./volume.ts";
 
 /** What a file alone does not say. */
 export interface ReadOptions {
@@ -59,6 +59,16 @@ export async function readVolume(input: string | File, options: ReadOptions = {}
     case undefined:
       throw unknownFormat(name);
   }
+}
+
+/**
+ * Where the voxels of a file lie, if its header says so without the rest being read (NIfTI).
+ *
+ * @throws {@link AcsconvError} as {@link readVolume}
+ */
+export async function readGrid(path: string): Promise<Grid | undefined> {
+  const suffix = suffixOf(path);
+  return suffix && FORMATS[suffix] === "nifti" ? readNiftiGrid(await sourceOf(path)) : undefined;
 }
 
 /** Whether {@link readVolume} knows the format by this name; DICOM files may have any. */

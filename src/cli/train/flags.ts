@@ -10,7 +10,6 @@ import type { Named } from "../../train/fields.ts";
 import { HALVES, type Region } from "../../data/region.ts";
 import {
   parseCount,
-  parseNumber,
   parsePart,
   parsePositive,
   parseRange,
@@ -50,7 +49,7 @@ const REGION = `half of every scan (${names(Object.keys(HALVES))}), or six parts
 /** `left`, or `0,0.5,0,1,0,1`: from and to along each of the patient's axes. */
 export function parseRegion(text: string): RegionConfig {
   if (Object.hasOwn(HALVES, text)) return text as RegionConfig;
-  const parts = list(text).map(parseNumber);
+  const parts = list(text).map((part) => (part === "" ? NaN : Number(part)));
   const [a, b, c, d, e, f, ...rest] = parts;
   if (
     f === undefined ||
@@ -219,7 +218,7 @@ const GROUPS: Readonly<Record<string, readonly Flag[]>> = {
     {
       sets: "metrics",
       flags: "--metrics <names>",
-      says: `measured on the validation data: ${names(METRIC_NAMES)} (default: dice)`,
+      says: `measured on the validation data: ${names(METRIC_NAMES)}; or JSON (default: dice)`,
       parse: parseNamedList,
     },
     {

@@ -9,10 +9,11 @@
  *   report.html         curves and pictures
  */
 
-import { mkdir, readdir, rm, stat } from "node:fs/promises";
+import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { AcsconvError } from "../../errors.ts";
-import { ioErrors, writeFiles } from "../../files.ts";
+import { ioErrors, makeFolder, writeFiles } from "../../files.ts";
+import { removeUnfinished } from "../../train/checkpoint.ts";
 import type { RunConfig, TrainConfig } from "../../train/config.ts";
 import { readConfig } from "./config.ts";
 
@@ -70,13 +71,18 @@ export async function checkEmpty({ path }: RunFolder): Promise<void> {
 
 /** Makes the folder, and removes the files of an earlier run; all else in it stays. */
 export async function clearRun(folder: RunFolder): Promise<void> {
+  await makeFolder(folder.path);
   await ioErrors("write", folder.path, async () => {
-    await mkdir(folder.path, { recursive: true });
     const external = `${folder.model}.data`;
     for (const name of [...Object.keys(NAMES).map((key) => folder[key as keyof typeof NAMES]), external]) {
       await rm(name, { force: true });
     }
   });
+}
+
+/** Removes what a killed process has left of files that it was writing. */
+export async function tidyRun(folder: RunFolder): Promise<void> {
+  for (const key of Object.keys(NAMES)) await removeUnfinished(folder[key as keyof typeof NAMES]);
 }
 
 export const writeConfig = ({ config: path }: RunFolder, config: RunConfig): Promise<void> =>

@@ -1,11 +1,11 @@
 /**
  * @file From a configuration to a run: the network, lifted and with its head; the cases, and which of them
- * are set aside; and a trainer for them. Nothing is written. The first scans are read, for what is wrong
- * with one is often wrong with all.
+ * are set aside; and a trainer for them. Nothing is written. The headers of all scans are read, and the first
+ * scans, for what is wrong with one is often wrong with all.
  */
 
 import { type DataFolder, CaseStore, openFolder, patches, splitCases, wholeScans } from "../../data/index.ts";
-import type { PreparedCase } from "../../data/cases.ts";
+import { type PreparedCase, checkGrids } from "../../data/cases.ts";
 import type { CaseFiles } from "../../data/folders.ts";
 import { IGNORED } from "../../data/labels.ts";
 import { inTurn, mapDataset } from "../../data/transform.ts";
@@ -59,6 +59,7 @@ export async function planTraining(config: RunConfig, checkpointFolder?: string)
 
   const size = config.size ?? fixedSize(model) ?? USUAL_SIZE;
   const { training, validation } = await splitOf(config, model, folder);
+  await checkGrids([...training.files, ...(validation?.files ?? [])]);
   const first = await training.store.load(0);
   await validation?.store.load(0);
   const augmentations = config.augment.map(createAugmentation);

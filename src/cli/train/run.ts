@@ -4,7 +4,7 @@ import { basename } from "node:path";
 import { AcsconvError } from "../../errors.ts";
 import type { Picture } from "../../report/html/pictures.ts";
 import { trainingReport } from "../../report/training.ts";
-import { completeConfig } from "../../train/config.ts";
+import { type TrainConfig, completeConfig } from "../../train/config.ts";
 import type { TrainEvent } from "../../train/events.ts";
 import { readLog, trainLog } from "../../train/log.ts";
 import { estimateMemory } from "../../train/memory.ts";
@@ -21,6 +21,7 @@ import {
   configOfRun,
   hasCheckpoint,
   runFolder,
+  tidyRun,
   writeConfig,
   writeText,
 } from "./folder.ts";
@@ -66,11 +67,44 @@ export async function runTraining(flags: TrainFlags): Promise<void> {
     return;
   }
   const goesOn = resume && (await hasCheckpoint(folder!));
-  if (goesOn) await trainer.resume();
-  else await clearRun(folder!);
+  if (goesOn) {
+    checkSameData(before, plan.config, folder!);
+    await trainer.resume();
+    await tidyRun(folder!);
+  } else await clearRun(folder!);
   await writeConfig(folder!, plan.config);
   if (!flags.quiet) process.stderr.write(`${describePlan(plan, trainer, memory)}\n\n`);
   await train(plan, trainer, folder!, flags.quiet ?? false);
+}
+
+/** What examples and values are made from. Of all else that decides over a run, its checkpoint knows. */
+const DATA_SETTINGS = [
+  "validation",
+  "region",
+  "validationRegion",
+  "spacing",
+  "orientation",
+  "window",
+  "normalize",
+  "patchesPerCase",
+  "foreground",
+  "augment",
+] as const satisfies readonly (keyof TrainConfig)[];
+
+/** @throws {@link AcsconvError} `input` if a run would go on with other data than it began with */
+function checkSameData(before: TrainConfig, now: TrainConfig, { path }: RunFolder): void {
+  const told = completeConfig({ ...before, model: now.model, data: now.data });
+  for (const name of DATA_SETTINGS) {
+    const [there, here] = [told[name], now[name]];
+    // A folder may have been moved.
+    if (typeof there === "string" && typeof here === "string" && name === "validation") continue;
+    const [a, b] = [there, here].map((value) => JSON.stringify(value) ?? "not set");
+    if (a === b) continue;
+    throw new AcsconvError(
+      "input",
+      `The run in "${path}" began with "${name}" ${a}, and here it is ${b}: go on with the same, or begin anew.`,
+    );
+  }
 }
 
 async function dryRunOf(plan: TrainPlan, trainer: Trainer, memory: number): Promise<void> {

@@ -99,7 +99,8 @@ export function startTrainView(monitor: string | undefined, quiet: boolean): Tra
     switch (event.type) {
       case "start":
         Object.assign(state, { epochs: event.epochs, stepsPerEpoch: event.stepsPerEpoch });
-        if (event.step > 0) say(`going on after step ${event.step}, in epoch ${event.epoch}`);
+        if (event.epoch > event.epochs) say(`all ${event.epochs} epochs are done: nothing is left to train`);
+        else if (event.step > 0) say(`going on after step ${event.step}, in epoch ${event.epoch}`);
         break;
       case "step":
         onStep(event);
