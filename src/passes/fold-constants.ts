@@ -24,7 +24,8 @@ import { renameReads } from "./tidy.ts";
 /** Folding more elements than this would cost more than it saves (32 million: a 128 MB weight). */
 const FOLD_LIMIT = 2 ** 25;
 
-export function foldConstants(graph: Graph): Graph {
+/** @param folds - whether a node may be folded; all may unless given */
+export function foldConstants(graph: Graph, folds: (node: Node) => boolean = () => true): Graph {
   const types = inferTypes(graph);
   const initializers = new Map(graph.initializers);
   const inputs = new Set(graph.inputs.map(({ name }) => name));
@@ -35,7 +36,7 @@ export function foldConstants(graph: Graph): Graph {
       for (const inner of inlineBranch(node, branch, initializers)) visit(inner);
       return;
     }
-    const folded = foldNode(node, types, initializers, opsetOf(graph));
+    const folded = folds(node) ? foldNode(node, types, initializers, opsetOf(graph)) : undefined;
     if (!folded) {
       nodes.push(node);
       return;

@@ -32,26 +32,47 @@ const STATISTICS: Readonly<Record<string, readonly number[]>> = { BatchNormaliza
 
 const ELEMENTWISE = new Set(["Add", "Mul"]);
 
+/** An input of a node that an initialiser fills, directly or through operators that only regroup its elements. */
+interface Slot {
+  readonly input: number;
+  readonly name: string;
+}
+
 /** Which inputs of a node hold parameters, and which running statistics. */
 interface Slots {
-  readonly parameters: readonly number[];
-  readonly statistics: readonly number[];
+  readonly parameters: readonly Slot[];
+  readonly statistics: readonly Slot[];
 }
+
+/** Operators whose output is an initialiser still, under other sizes or in another order. */
+const REGROUPINGS = new Set(["Unsqueeze", "Squeeze", "Reshape", "Flatten", "Transpose"]);
+
+/** Whether a node regroups a weight: lifting aligns vectors with volumes so. */
+export const regroupsWeight = (graph: Graph, node: Node): boolean => {
+  const tensor = REGROUPINGS.has(node.op) ? graph.initializers.get(node.inputs[0]!) : undefined;
+  return tensor?.dtype === "float32" && elementCount(tensor.dims) > 1;
+};
 
 /** The slots of the nodes that have any, for initialisers of this graph. */
 export function slotsOf(graph: Graph): ReadonlyMap<Node, Slots> {
   const found = new Map<Node, Slots>();
   const dependent = new Set<string>();
   const reshaped = new Set<string>();
+  const held = new Map([...graph.initializers.keys()].map((name) => [name, name] as const));
   for (const node of graph.nodes) {
     if (node.op === "Reshape") reshaped.add(node.outputs[0]!);
-    const held = (slots: readonly number[] = []): number[] =>
-      slots.filter((i) => graph.initializers.has(node.inputs[i] ?? ""));
+    if (regroupsWeight(graph, node)) held.set(node.outputs[0]!, node.inputs[0]!);
+    const filled = (inputs: readonly number[] = []): Slot[] =>
+      inputs.flatMap((input) => {
+        const name = held.get(node.inputs[input] ?? "");
+        return name === undefined ? [] : [{ input, name }];
+      });
     const own = node.domain === "" || node.domain === LIFTED_DOMAIN;
     const bare =
       node.op === "InstanceNormalization" && reshaped.has(node.inputs[0]!) && isNeutral(graph, node);
-    const parameters = own && !bare ? [...held(WEIGHTS[node.op]), ...addends(graph, node, dependent)] : [];
-    const statistics = own ? held(STATISTICS[node.op]) : [];
+    const added = ELEMENTWISE.has(node.op) ? filled([0, 1]).filter(isAdded(graph, node, dependent)) : [];
+    const parameters = own && !bare ? [...filled(WEIGHTS[node.op]), ...added] : [];
+    const statistics = own ? filled(STATISTICS[node.op]) : [];
     if (parameters.length + statistics.length > 0) found.set(node, { parameters, statistics });
     if (parameters.length > 0 || node.inputs.some((name) => dependent.has(name)))
       for (const name of node.outputs) if (name) dependent.add(name);
@@ -70,14 +91,11 @@ function isNeutral(graph: Graph, { inputs }: Node): boolean {
   return all(scale, 1) && all(shift, 0);
 }
 
-/** Operands of Add and Mul that are parameters, because the other operand depends on one. */
-function addends(graph: Graph, node: Node, dependent: ReadonlySet<string>): number[] {
-  if (!ELEMENTWISE.has(node.op)) return [];
-  return [0, 1].filter((i) => {
-    const tensor = graph.initializers.get(node.inputs[i]!);
-    return tensor && elementCount(tensor.dims) > 1 && dependent.has(node.inputs[1 - i]!);
-  });
-}
+/** Whether an operand of Add or Mul is a parameter: the other operand depends on one. */
+const isAdded =
+  (graph: Graph, node: Node, dependent: ReadonlySet<string>) =>
+  ({ input, name }: Slot): boolean =>
+    elementCount(graph.initializers.get(name)!.dims) > 1 && dependent.has(node.inputs[1 - input]!);
 
 /**
  * Gives every slot a vector of its own. Exporters store equal vectors once (zero
@@ -92,8 +110,9 @@ export function untie(graph: Graph): Graph {
   const nodes = graph.nodes.map((node) => {
     const slots = found.get(node);
     if (!slots) return node;
+    const own = new Set([...slots.parameters, ...slots.statistics].map(({ input }) => input));
     const inputs = node.inputs.map((name, i) => {
-      if (!slots.parameters.includes(i) && !slots.statistics.includes(i)) return name;
+      if (!own.has(i) || !graph.initializers.has(name)) return name;
       const tensor = graph.initializers.get(name)!;
       if (elementCount(tensor.dims) !== Math.max(...tensor.dims)) return name;
       const use = (uses.get(name) ?? 0) + 1;

@@ -74,7 +74,7 @@ describe("estimateMemory", () => {
 describe("withinMemory", async () => {
   const file = new URL("../../test/fixtures/models/unet_train.onnx", import.meta.url);
   const { graph } = liftGraph(await readModel(new Uint8Array(readFileSync(file))), { kind: "acs" });
-  const whole = trainingStep(graph, { loss: dice(), optimiser: sgd(), batch: 2, size: [32, 32, 32] });
+  const whole = trainingStep(graph, { loss: dice(), optimiser: sgd(), batch: 2, size: [48, 48, 48] });
 
   const trained = async (step: TrainingStep): Promise<ReadonlyMap<string, readonly number[]>> => {
     const session = await TrainingSession.open(step, { threads: 1 });
@@ -113,7 +113,7 @@ describe("withinMemory", async () => {
       optimiser: sgd(),
       batch: 1,
       accumulate: 2,
-      size: [32, 32, 32],
+      size: [48, 48, 48],
     });
     const now = estimateMemory(micro.graph).peakBytes;
     const less = withinMemory(micro, now - 1e6);
@@ -125,7 +125,7 @@ describe("withinMemory", async () => {
   test("leaves alone what fits, and refuses what cannot", () => {
     expect(withinMemory(whole, 4e9)).toBe(whole);
     expect(() => withinMemory(whole, 1e6)).toThrow(
-      /^A training step on 2 examples of 32×32×32 takes 0\.\d\d GB, and 0\.\d\d GB with all that can be computed again; the budget is 0\.00 GB: take a smaller batch/,
+      /^A training step on 2 examples of 48×48×48 takes 0\.\d\d GB, and 0\.\d\d GB with all that can be computed again; the budget is 1\.0 MB: take a smaller batch/,
     );
   });
 });

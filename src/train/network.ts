@@ -16,7 +16,7 @@ import { lower } from "../passes/lower.ts";
 import { resizeByProducts } from "../passes/resize-by-products.ts";
 import { dropIdentities, dropUnused } from "../passes/tidy.ts";
 import { trainBatchNorm, type RunningStatistics } from "../passes/train-batch-norm.ts";
-import { untie } from "../passes/untie.ts";
+import { regroupsWeight, untie } from "../passes/untie.ts";
 import { withDropout, withoutDropout, type Mask } from "./dropout.ts";
 import { parametersOf, trainedParameters, type Parameter } from "./parameters.ts";
 import type { StepOptions } from "./step.ts";
@@ -47,7 +47,11 @@ export function prepareNetwork(given: Graph, options: StepOptions): Prepared {
   return { network, plain: dropUnused(plain), image, parameters, statistics, masks };
 }
 
-const tidy = (graph: Graph): Graph => dropUnused(dropIdentities(foldConstants(dropIdentities(graph))));
+/** Weights keep their names: what regroups one is not folded into another. */
+function tidy(graph: Graph): Graph {
+  const current = dropIdentities(graph);
+  return dropUnused(dropIdentities(foldConstants(current, (node) => !regroupsWeight(current, node))));
+}
 
 /** The graph that computes the first output, for one batch of one size. */
 function atSize(graph: Graph, { batch, size }: StepOptions): Graph {

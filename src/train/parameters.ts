@@ -39,8 +39,7 @@ export function parametersOf(graph: Graph, batchNorm: boolean): string[] {
   const names = new Set<string>();
   for (const [node, { parameters }] of slotsOf(graph)) {
     if (node.op === "BatchNormalization" && !batchNorm) continue;
-    for (const i of parameters) {
-      const name = node.inputs[i]!;
+    for (const { name } of parameters) {
       const { dtype } = graph.initializers.get(name)!;
       if (dtype !== "float32") {
         throw new AcsconvError(

@@ -53,7 +53,7 @@ export function withinMemory(step: TrainingStep, budget: number): TrainingStep {
     const [batch, ...size] = [step.image.dims[0]!, ...step.image.dims.slice(2)];
     throw new AcsconvError(
       "train",
-      `A training step on ${batch} examples of ${size.join("×")} takes ${gigabytes(now)}, and ${gigabytes(Math.min(now, least))} with all that can be computed again; the budget is ${gigabytes(budget)}: take a smaller batch (and accumulate), smaller patches, or a larger budget.`,
+      `A training step on ${batch} examples of ${size.join("×")} takes ${sizeText(now)}, and ${sizeText(Math.min(now, least))} with all that can be computed again; the budget is ${sizeText(budget)}: take a smaller batch (and accumulate), smaller patches, or a larger budget.`,
     );
   }
   while (high - low > 1) {
@@ -67,7 +67,8 @@ export function withinMemory(step: TrainingStep, budget: number): TrainingStep {
   return { ...step, graph: { ...halves.without(ranked.slice(0, high)), valueInfos } };
 }
 
-const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(2)} GB`;
+const sizeText = (bytes: number): string =>
+  bytes < 1e8 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
 
 /** The forward half of a step's graph, and what the backward half keeps of it. */
 class Halves {
