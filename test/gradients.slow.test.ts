@@ -7,7 +7,7 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { gradientsFolder } from "../scripts/zoo.mjs";
 import type { Graph } from "../src/graph/graph.ts";
 import { elementCount, numbersOf, type Tensor } from "../src/graph/tensor.ts";
@@ -140,46 +140,46 @@ function pairOff(gradients: Map<string, RunTensor>, expected: Arrays): void {
   }
 }
 
-describe.each([...lifted, ...plain])("$name", (entry) => {
-  test("gradients", async () => {
-    const arrays = readNpz(readFileSync(join(folder, `${entry.name}.npz`)), entry.name);
-    const gradients = await gradientsOf(await stepOf(entry, arrays), arrays);
-    const expected = under(arrays, "grad/");
-    const noise = under(arrays, "noise/");
-    const all = Math.max(...[...expected.values()].map(largest));
-    expect(relativeDeviation(gradients.get(LOSS)!, { ...arrays.get("loss")!, dims: [] })).toBeLessThan(
-      TOLERANCE,
-    );
-    gradients.delete(LOSS);
-    pairOff(gradients, expected);
-    const odd = [...gradients.keys(), ...expected.keys()].filter(
-      (name) => !gradients.has(name) || !expected.has(name),
-    );
-    expect(odd, odd.join(", ")).toEqual([]);
-    const wrong = [...expected].flatMap(([name, gradient]) => {
-      const own = largest(gradient);
-      const allowed = Math.max(
-        TOLERANCE * own,
-        Math.min(NOISE * numbersOf(noise.get(name)!)[0]!, LIMIT * own),
-        FLOOR * all,
-      );
-      const deviation = relativeDeviation(gradients.get(name)!, gradient) * (own || 1);
-      return deviation <= allowed ? [] : [`${name}: ${deviation} of ${own}, allowed ${allowed}`];
-    });
-    expect(wrong, wrong.slice(0, 9).join("\n")).toEqual([]);
-  });
+const networks = [...lifted, ...plain];
 
-  test.runIf(entry.steps > 0)("losses and state of SGD", async () => {
-    const arrays = readNpz(readFileSync(join(folder, `${entry.name}.npz`)), entry.name);
-    const session = await TrainingSession.open(await stepOf(entry, arrays));
-    const batch = { image: feedOf(arrays.get("x")!), target: targetOf(arrays) };
-    for (const [i, expected] of numbersOf(arrays.get("losses")!).entries()) {
-      const { loss } = await session.run(batch, { learningRate: 0.02, seed: 0 });
-      expect(Math.abs(loss - expected) / expected, `loss ${i}`).toBeLessThan(TOLERANCE);
-    }
-    const { state } = session;
-    await session.dispose();
-    for (const [name, expected] of under(arrays, "state/"))
-      expect(relativeDeviation(feedOf(state.get(name)!), expected), name).toBeLessThan(STATE_TOLERANCE);
+test.each(networks)("gradients of $name", async (entry) => {
+  const arrays = readNpz(readFileSync(join(folder, `${entry.name}.npz`)), entry.name);
+  const gradients = await gradientsOf(await stepOf(entry, arrays), arrays);
+  const expected = under(arrays, "grad/");
+  const noise = under(arrays, "noise/");
+  const all = Math.max(...[...expected.values()].map(largest));
+  expect(relativeDeviation(gradients.get(LOSS)!, { ...arrays.get("loss")!, dims: [] })).toBeLessThan(
+    TOLERANCE,
+  );
+  gradients.delete(LOSS);
+  pairOff(gradients, expected);
+  const odd = [...gradients.keys(), ...expected.keys()].filter(
+    (name) => !gradients.has(name) || !expected.has(name),
+  );
+  expect(odd, odd.join(", ")).toEqual([]);
+  const wrong = [...expected].flatMap(([name, gradient]) => {
+    const own = largest(gradient);
+    const allowed = Math.max(
+      TOLERANCE * own,
+      Math.min(NOISE * numbersOf(noise.get(name)!)[0]!, LIMIT * own),
+      FLOOR * all,
+    );
+    const deviation = relativeDeviation(gradients.get(name)!, gradient) * (own || 1);
+    return deviation <= allowed ? [] : [`${name}: ${deviation} of ${own}, allowed ${allowed}`];
   });
+  expect(wrong, wrong.slice(0, 9).join("\n")).toEqual([]);
+});
+
+test.each(networks.filter(({ steps }) => steps > 0))("losses and state of SGD: $name", async (entry) => {
+  const arrays = readNpz(readFileSync(join(folder, `${entry.name}.npz`)), entry.name);
+  const session = await TrainingSession.open(await stepOf(entry, arrays));
+  const batch = { image: feedOf(arrays.get("x")!), target: targetOf(arrays) };
+  for (const [i, expected] of numbersOf(arrays.get("losses")!).entries()) {
+    const { loss } = await session.run(batch, { learningRate: 0.02, seed: 0 });
+    expect(Math.abs(loss - expected) / expected, `loss ${i}`).toBeLessThan(TOLERANCE);
+  }
+  const { state } = session;
+  await session.dispose();
+  for (const [name, expected] of under(arrays, "state/"))
+    expect(relativeDeviation(feedOf(state.get(name)!), expected), name).toBeLessThan(STATE_TOLERANCE);
 });

@@ -11,7 +11,8 @@ import { dice } from "../metrics/overlap.ts";
 import { readSafetensors } from "../weights/safetensors.ts";
 import type { TrainEvent } from "./events.ts";
 import { readLog, trainLog } from "./log.ts";
-import { type FitOptions, type FitResult, Trainer, type TrainerOptions } from "./trainer.ts";
+import { type FitOptions, type FitResult, Trainer } from "./trainer.ts";
+import type { TrainerOptions } from "./trainer-options.ts";
 
 let folder: string;
 const model = tinyNetwork();

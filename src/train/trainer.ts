@@ -32,8 +32,6 @@ import { TrainingSession } from "./session.ts";
 import { type TrainingStep, trainingStep } from "./step.ts";
 import { type TrainerOptions, checkOptions, monitorOf, perUpdate, settingsOf } from "./trainer-options.ts";
 
-export type { TrainerOptions } from "./trainer-options.ts";
-
 /** How to watch a run, and how to end it. */
 export interface FitOptions {
   /** Ends training after the step that is running, with a checkpoint. */

@@ -9,7 +9,7 @@ import { dice } from "../../src/metrics/overlap.ts";
 import { lift, Model } from "../../src/model.ts";
 import { crossEntropy } from "../../src/train/losses.ts";
 import { adam } from "../../src/train/optimisers.ts";
-import type { TrainerOptions } from "../../src/train/trainer.ts";
+import type { TrainerOptions } from "../../src/train/trainer-options.ts";
 import { graphOf, node } from "./graphs.ts";
 
 const CLASSES = ["background", "a", "b", "c"];

@@ -19,7 +19,8 @@ import { createAugmentation, createLoss, createOptimiser, createSchedule } from 
 import { type RunConfig, memoryBytes, regionOf } from "../../train/config.ts";
 import type { Named } from "../../train/fields.ts";
 import { replaceHead } from "../../train/head.ts";
-import { Trainer, type TrainerOptions } from "../../train/trainer.ts";
+import { Trainer } from "../../train/trainer.ts";
+import type { TrainerOptions } from "../../train/trainer-options.ts";
 import { warn } from "../errors.ts";
 
 /** Labelled cases of one purpose. */
