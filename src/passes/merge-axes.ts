@@ -10,7 +10,7 @@
  */
 
 import type { Graph, Node } from "../graph/graph.ts";
-import { int, opsetOf } from "../graph/graph.ts";
+import { int } from "../graph/graph.ts";
 import { int64Tensor } from "../graph/tensor.ts";
 import { GraphBuilder } from "../ops/builder.ts";
 import { convSize, groupsOf, type Taps, tapsAttrs, tapsOf } from "../ops/geometry.ts";
@@ -20,10 +20,7 @@ import { readersOf } from "./tidy.ts";
 export function mergeAxes(graph: Graph): Graph {
   const readers = readersOf(graph);
   const reader = new Map(graph.nodes.flatMap((node) => node.inputs.map((name) => [name, node] as const)));
-  const names = [...graph.nodes.flatMap((node) => node.outputs), ...graph.initializers.keys()];
-  const builder = new GraphBuilder(opsetOf(graph), names);
-  for (const input of graph.inputs) builder.input(input);
-  for (const [name, tensor] of graph.initializers) builder.initializer(name, tensor);
+  const builder = GraphBuilder.over(graph);
   const absorbed = new Set<Node>();
   for (const node of graph.nodes) {
     if (absorbed.has(node)) continue;
