@@ -19,10 +19,12 @@ const PIPELINE = [
   "model",
   "predict",
   "weights",
+  "models",
   "metrics",
   "data",
   "train",
   "report",
+  "experiments",
   "index",
   "cli",
 ];

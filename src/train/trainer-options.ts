@@ -19,8 +19,12 @@ export interface TrainerOptions extends StepOptions {
   readonly epochs: number;
   /** All that is random follows from it: 0 unless given. */
   readonly seed?: number | undefined;
-  /** What is evaluated after every epoch, and by which metrics, which start empty each time. */
-  readonly validation?: { readonly data: Dataset; metrics(): readonly Metric[] } | undefined;
+  /**
+   * What is evaluated by which metrics, which start empty each time: after every epoch, or every `every` epochs and
+   * after the last one.
+   */
+  readonly validation?:
+    { readonly data: Dataset; metrics(): readonly Metric[]; readonly every?: number | undefined } | undefined;
   /** The value by which the best epoch is chosen: the first metric unless given, or without any `loss`. */
   readonly monitor?: string | undefined;
   /** Ends training after so many epochs in a row that are not better. */
@@ -41,8 +45,8 @@ export const perUpdate = ({ batch, accumulate = 1 }: StepOptions): number => bat
 
 /** @throws {@link AcsconvError} `input` for a number that makes no sense */
 export function checkOptions(options: TrainerOptions): void {
-  const { epochs, learningRate, seed, patience, checkpoint } = options;
-  const counts = { epochs, patience, everySteps: checkpoint?.everySteps };
+  const { epochs, learningRate, seed, patience, checkpoint, validation } = options;
+  const counts = { epochs, patience, everySteps: checkpoint?.everySteps, every: validation?.every };
   for (const [name, value] of Object.entries(counts)) {
     if (value === undefined || (Number.isSafeInteger(value) && value > 0)) continue;
     throw new AcsconvError("input", `${name} must be a positive whole number, not ${value}.`);

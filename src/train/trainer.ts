@@ -210,10 +210,12 @@ export class Trainer {
     started: number,
     signal: AbortSignal | undefined,
   ): Promise<boolean> {
-    const { validation } = this.#options;
+    const { validation, epochs } = this.#options;
+    const number = this.#progress.epoch + 1;
+    const isEvaluated = validation && (number % (validation.every ?? 1) === 0 || number === epochs);
     let metrics: Metrics = {};
     try {
-      if (validation) metrics = await this.evaluate(validation.data, validation.metrics(), { signal });
+      if (isEvaluated) metrics = await this.evaluate(validation.data, validation.metrics(), { signal });
     } catch (error) {
       if (signal?.aborted) return false;
       throw error;
@@ -221,7 +223,7 @@ export class Trainer {
     const position = this.#position();
     const { lossSum, best } = this.#progress;
     const loss = lossSum / this.stepsPerEpoch;
-    const value = this.#monitor === "loss" ? loss : metrics[this.#monitor]!;
+    const value = this.#monitor === "loss" ? loss : (metrics[this.#monitor] ?? Number.NaN);
     const isBest = this.#isBetter(value, best?.value);
     const nowBest = isBest ? { epoch: position.epoch, value } : best;
     this.#progress = { epoch: position.epoch, batch: 0, lossSum: 0, ...(nowBest && { best: nowBest }) };
