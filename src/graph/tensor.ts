@@ -80,6 +80,9 @@ function view<T>(
   );
 }
 
+/** Every float16 by its bits: looking one up takes a hundredth of the time of converting it. */
+let widened: Float32Array | undefined;
+
 /**
  * The elements as numbers. float16/bfloat16 become a Float32Array and
  * int64/uint64 a Float64Array (exact to 2^53); other types are viewed in place.
@@ -110,10 +113,19 @@ export function numbersOf(tensor: Tensor): Numbers {
       return Float64Array.from(view(BigInt64Array, bytes), Number);
     case "uint64":
       return Float64Array.from(view(BigUint64Array, bytes), Number);
-    case "float16":
-      return Float32Array.from(new Float16Array(view(Uint16Array, bytes).slice().buffer));
+    case "float16": {
+      const halves = view(Uint16Array, bytes);
+      const wide = new Float32Array(halves.length);
+      widened ??= Float32Array.from(
+        new Float16Array(Uint16Array.from({ length: 2 ** 16 }, (_, i) => i).buffer),
+      );
+      for (let i = 0; i < halves.length; i++) wide[i] = widened[halves[i]!]!;
+      return wide;
+    }
     case "bfloat16": {
-      const wide = Uint32Array.from(view(Uint16Array, bytes), (half) => half << 16);
+      const halves = view(Uint16Array, bytes);
+      const wide = new Uint32Array(halves.length);
+      for (let i = 0; i < halves.length; i++) wide[i] = halves[i]! << 16;
       return new Float32Array(wide.buffer);
     }
     default:

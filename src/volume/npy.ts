@@ -9,7 +9,7 @@ import { type DType, DTYPES, type Tensor, byteLength as bytesIn } from "../graph
 import { swapBytes } from "./voxels.ts";
 
 /** NumPy's kind and size, and ours. */
-const TYPES: Readonly<Record<string, DType>> = {
+export const NUMPY_TYPES: Readonly<Record<string, DType>> = {
   b1: "bool",
   u1: "uint8",
   u2: "uint16",
@@ -55,7 +55,7 @@ export function readNpy({ buffer, byteOffset, byteLength }: Uint8Array, name: st
   const header = new TextDecoder().decode(bytes.subarray(start, start + headerLength));
 
   const descr = /'descr':\s*'([<>|=]?)([a-zA-Z])(\d*)'/.exec(header);
-  const dtype = descr ? TYPES[`${descr[2]}${descr[3]}`] : undefined;
+  const dtype = descr ? NUMPY_TYPES[`${descr[2]}${descr[3]}`] : undefined;
   if (!dtype)
     fail(`holds elements that are not plain numbers (${/'descr':\s*([^,]*)/.exec(header)?.[1] ?? "?"})`);
   const shape =
@@ -104,7 +104,7 @@ function rowMajor(bytes: Uint8Array, dims: readonly number[], width: number): Ui
  * @throws {@link AcsconvError} `input` for element types that NumPy does not have
  */
 export function encodeNpy(tensor: Tensor): [Uint8Array<ArrayBuffer>, Uint8Array] {
-  const code = Object.keys(TYPES).find((key) => TYPES[key] === tensor.dtype);
+  const code = Object.keys(NUMPY_TYPES).find((key) => NUMPY_TYPES[key] === tensor.dtype);
   if (!code) throw new AcsconvError("input", `NumPy has no element type for ${tensor.dtype}.`);
   const order = code.endsWith("1") && code.length === 2 ? "|" : "<";
   const shape = tensor.dims.length === 1 ? `${tensor.dims[0]},` : tensor.dims.join(", ");

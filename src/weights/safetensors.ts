@@ -14,8 +14,8 @@
  */
 
 import { AcsconvError } from "../errors.ts";
-import { builtin, ioErrors, notAFile } from "../files.ts";
 import { byteLength, DTYPES, type DType, type Tensor } from "../graph/tensor.ts";
+import { readBytes } from "./source.ts";
 
 /** Tensors by name, and texts by key. */
 export interface Safetensors {
@@ -173,23 +173,5 @@ const isSizes = (value: unknown): value is readonly number[] =>
  * @throws {@link AcsconvError} `io` if it cannot be read, or as {@link decodeSafetensors}
  */
 export async function readSafetensors(path: string): Promise<Safetensors> {
-  const { open, stat } = builtin("node:fs/promises");
-  const bytes = await ioErrors("read", path, async () => {
-    const found = await stat(path);
-    if (!found.isFile()) throw notAFile("read", path, found);
-    const handle = await open(path, "r");
-    try {
-      // Not readFile, which ends at 2 GB.
-      const bytes = new Uint8Array(found.size);
-      for (let at = 0; at < bytes.length;) {
-        const { bytesRead } = await handle.read(bytes, at, Math.min(bytes.length - at, 2 ** 30), at);
-        if (bytesRead === 0) throw new AcsconvError("io", `Cannot read "${path}": it shrank meanwhile.`);
-        at += bytesRead;
-      }
-      return bytes;
-    } finally {
-      await handle.close();
-    }
-  });
-  return decodeSafetensors(bytes, path);
+  return decodeSafetensors(await readBytes(path), path);
 }

@@ -1,0 +1,104 @@
+/**
+ * @file Weights from any file that the field keeps them in, told apart by content and not by name:
+ * safetensors, PyTorch's checkpoints, NumPy's archives, ONNX models.
+ *
+ * Files are foreign. Reading executes nothing, believes nothing before it is checked, and allocates what
+ * the size of the file justifies: tensors are views of its bytes wherever elements follow each other.
+ */
+
+import { AcsconvError } from "../errors.ts";
+import type { Graph } from "../graph/graph.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import { readModel } from "../onnx/files.ts";
+import { readNpy } from "../volume/npy.ts";
+import { Budget, type Fail, failOf } from "./foreign.ts";
+import { pickleOf, readStreamCheckpoint, readZipCheckpoint } from "./pytorch/checkpoint.ts";
+import { decodeSafetensors } from "./safetensors.ts";
+import { bytesOf, nameOf, pathOf, type WeightSource } from "./source.ts";
+import { ZipArchive } from "./zip.ts";
+
+/** The format of a file of weights: `pytorch-stream` is what `torch.save` wrote before PyTorch 1.6. */
+export type WeightFormat = "safetensors" | "pytorch" | "pytorch-stream" | "npz" | "onnx";
+
+/** What is in a file of weights. */
+export interface WeightFile {
+  readonly format: WeightFormat;
+  /** By name; in nested dictionaries by path, as in `state_dict.module.conv1.weight`. */
+  readonly tensors: ReadonlyMap<string, Tensor>;
+  /** What stands beside the tensors, as texts: the epoch, options of the training … */
+  readonly metadata: ReadonlyMap<string, string>;
+}
+
+/**
+ * Reads the weights of a file. The tensors share its memory.
+ *
+ * From a PyTorch checkpoint nothing is ever executed. It may hold tensors, plain data and a list of
+ * harmless objects; whatever else it asks for is refused by name.
+ *
+ * @throws {@link AcsconvError} `io` if it cannot be read, `format` if it is damaged or something else
+ *
+ * @example
+ * const { tensors } = await readWeights("resnet18-f37072fd.pth");
+ */
+export async function readWeights(source: WeightSource): Promise<WeightFile> {
+  const name = nameOf(source);
+  const fail = failOf(name);
+  const bytes = await bytesOf(source);
+  const budget = new Budget(bytes.length, fail);
+  const other = FOREIGN.find(({ start }) => startsWith(bytes, start));
+  if (other) fail(other.is);
+  if (startsWith(bytes, ZIP)) return readArchive(new ZipArchive(bytes, budget, fail), name, budget, fail);
+  if (startsWith(bytes, PICKLE))
+    return { format: "pytorch-stream", ...readStreamCheckpoint(bytes, budget, fail) };
+  // A header's length in eight bytes, and the header.
+  if (bytes[8] === "{".charCodeAt(0)) return { format: "safetensors", ...decodeSafetensors(bytes, name) };
+  const { initializers, metadata } = await readOnnx(pathOf(source) ?? bytes, name, fail);
+  return { format: "onnx", tensors: initializers, metadata };
+}
+
+const ZIP = "PK\x03\x04";
+/** Every pickle that PyTorch or Python 3 writes begins with its protocol. */
+const PICKLE = "\x80";
+
+/** Files that are often found where weights were expected. */
+const FOREIGN: readonly { readonly start: string; readonly is: string }[] = [
+  { start: "\x89HDF", is: "is an HDF5 file, as Keras writes them, which is not read here" },
+  { start: "GGUF", is: "is a GGUF file, which is not read here: convert it to safetensors" },
+  { start: "\x1f\x8b", is: "is compressed with gzip: unpack it first" },
+  {
+    start: "version https://git-lfs",
+    is: "is only a pointer of Git LFS to the file: fetch the file itself (git lfs pull)",
+  },
+  { start: "<!DOCTYPE", is: "is a web page and no file of weights: download it anew" },
+  { start: "<html", is: "is a web page and no file of weights: download it anew" },
+];
+
+const startsWith = (bytes: Uint8Array, text: string): boolean =>
+  bytes.length >= text.length && [...text].every((letter, i) => bytes[i] === letter.charCodeAt(0));
+
+function readArchive(archive: ZipArchive, name: string, budget: Budget, fail: Fail): WeightFile {
+  const pickle = pickleOf(archive);
+  if (pickle !== undefined) return { format: "pytorch", ...readZipCheckpoint(archive, pickle, budget, fail) };
+  const arrays = archive.names.filter((entry) => entry.endsWith(NPY));
+  if (arrays.length === 0)
+    fail("is a zip archive, but has neither a PyTorch checkpoint nor NumPy arrays in it");
+  const tensors = arrays.map((entry): [string, Tensor] => [
+    entry.slice(0, -NPY.length),
+    readNpy(archive.read(entry)!, `${name}:${entry}`),
+  ]);
+  return { format: "npz", tensors: new Map(tensors), metadata: new Map() };
+}
+
+const NPY = ".npy";
+
+/** What is nothing else may be ONNX, whose files do not begin in any way of their own. */
+async function readOnnx(source: string | Uint8Array, name: string, fail: Fail): Promise<Graph> {
+  try {
+    return await readModel(source);
+  } catch (error) {
+    if (!(error instanceof AcsconvError) || error.kind === "io" || name.endsWith(".onnx")) throw error;
+    return fail(
+      "has none of the formats that weights are read from (safetensors, PyTorch, npz, ONNX), or is damaged",
+    );
+  }
+}

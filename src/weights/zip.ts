@@ -1,0 +1,176 @@
+/**
+ * @file The entries of a zip archive, stored ones in place. PyTorch and NumPy store tensors without
+ * compression, so that a checkpoint of gigabytes is read without being copied.
+ *
+ * @see https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
+ */
+
+import { Inflate } from "fflate";
+import { messageOf } from "../errors.ts";
+import { type Budget, decodeText, type Fail } from "./foreign.ts";
+
+/** More than any checkpoint has. */
+const MAX_ENTRIES = 200_000;
+const DIRECTORY_END = 0x06054b50;
+const DIRECTORY_END_BYTES = 22;
+const DIRECTORY_END_64 = 0x06064b50;
+const LOCATOR_64 = 0x07064b50;
+const LOCATOR_64_BYTES = 20;
+const ENTRY = 0x02014b50;
+const ENTRY_BYTES = 46;
+const LOCAL = 0x04034b50;
+const LOCAL_BYTES = 30;
+/** A number in 32 bits that stands for one in 64 bits elsewhere. */
+const ELSEWHERE = 0xffffffff;
+/** The field that holds numbers of 64 bits. */
+const WIDE_FIELD = 1;
+const STORED = 0;
+const DEFLATED = 8;
+/** Compressed bytes given to the decompressor at once: they can become a thousand times as many. */
+const INFLATE_STEP = 4096;
+
+/** An entry: where it lies, and how. */
+interface Entry {
+  readonly method: number;
+  readonly encrypted: boolean;
+  readonly packed: number;
+  readonly size: number;
+  /** Of its local header. */
+  readonly at: number;
+}
+
+/** An archive's entries, read when they are asked for. */
+export class ZipArchive {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  readonly #entries: ReadonlyMap<string, Entry>;
+  readonly #budget: Budget;
+  readonly #fail: Fail;
+
+  constructor(bytes: Uint8Array, budget: Budget, fail: Fail) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#budget = budget;
+    this.#fail = fail;
+    this.#entries = this.#directory();
+  }
+
+  get names(): readonly string[] {
+    return [...this.#entries.keys()];
+  }
+
+  /** The content of an entry; stored ones are part of the archive's bytes. */
+  read(name: string): Uint8Array | undefined {
+    const entry = this.#entries.get(name);
+    if (!entry) return undefined;
+    const { method, encrypted, packed, size, at } = entry;
+    if (encrypted) this.#fail(`has an encrypted entry, ${JSON.stringify(name)}`);
+    this.#require(at, LOCAL_BYTES);
+    if (this.#view.getUint32(at, true) !== LOCAL)
+      this.#fail("is damaged: an entry is not where it should be");
+    const start =
+      at + LOCAL_BYTES + this.#view.getUint16(at + 26, true) + this.#view.getUint16(at + 28, true);
+    this.#require(start, packed);
+    const content = this.#bytes.subarray(start, start + packed);
+    if (method === STORED && packed === size) return content;
+    return method === DEFLATED
+      ? this.#inflate(name, content, size)
+      : this.#fail(`has an entry ${JSON.stringify(name)} in a compression that is not known (${method})`);
+  }
+
+  #inflate(name: string, packed: Uint8Array, size: number): Uint8Array {
+    this.#budget.take(size);
+    const content = new Uint8Array(size);
+    let end = 0;
+    const wrong = (found: string): never =>
+      this.#fail(`is damaged: its entry ${JSON.stringify(name)} of ${size} bytes ${found}`);
+    const inflate = new Inflate((chunk) => {
+      if (end + chunk.length > size) wrong("unpacks to more");
+      content.set(chunk, end);
+      end += chunk.length;
+    });
+    for (let at = 0; at === 0 || at < packed.length; at += INFLATE_STEP) {
+      const step = packed.subarray(at, at + INFLATE_STEP);
+      const isLast = at + INFLATE_STEP >= packed.length;
+      this.#guard(name, () => inflate.push(step, isLast));
+    }
+    return end === size ? content : wrong(`unpacks to ${end}`);
+  }
+
+  /** fflate throws errors of its own. */
+  #guard(name: string, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      if (error instanceof Error && "code" in error)
+        this.#fail(`is damaged: its entry ${JSON.stringify(name)} cannot be unpacked (${messageOf(error)})`);
+      throw error;
+    }
+  }
+
+  #require(at: number, count: number): void {
+    if (!(at + count <= this.#bytes.length))
+      this.#fail(`is truncated: ${count} bytes at byte ${at} of the archive are not there`);
+  }
+
+  #uint64(at: number): number {
+    this.#require(at, 8);
+    return Number(this.#view.getBigUint64(at, true));
+  }
+
+  /** Where the list of entries begins, and how many there are. */
+  #directoryPlace(): { start: number; count: number } {
+    const view = this.#view;
+    // A comment of up to 65,535 bytes may follow.
+    const first = Math.max(0, this.#bytes.length - DIRECTORY_END_BYTES - 0xffff);
+    let end = this.#bytes.length - DIRECTORY_END_BYTES;
+    while (end >= first && view.getUint32(end, true) !== DIRECTORY_END) end--;
+    if (end < first) this.#fail("is truncated: the list of entries at the end of a zip archive is missing");
+    const place = { start: view.getUint32(end + 16, true), count: view.getUint16(end + 10, true) };
+    const locator = end - LOCATOR_64_BYTES;
+    if (locator < 0 || view.getUint32(locator, true) !== LOCATOR_64) return place;
+    const end64 = this.#uint64(locator + 8);
+    this.#require(end64, 56);
+    if (view.getUint32(end64, true) !== DIRECTORY_END_64) return place;
+    return { start: this.#uint64(end64 + 48), count: this.#uint64(end64 + 32) };
+  }
+
+  #directory(): Map<string, Entry> {
+    const { start, count } = this.#directoryPlace();
+    if (count > MAX_ENTRIES) this.#fail(`claims to have ${count} entries; the limit is ${MAX_ENTRIES}`);
+    const entries = new Map<string, Entry>();
+    const view = this.#view;
+    for (let i = 0, at = start; i < count; i++) {
+      this.#require(at, ENTRY_BYTES);
+      if (view.getUint32(at, true) !== ENTRY) this.#fail("is damaged: its list of entries is broken");
+      const [nameLength, extraLength, commentLength] = [28, 30, 32].map((o) => view.getUint16(at + o, true));
+      const extra = at + ENTRY_BYTES + nameLength!;
+      this.#require(extra, extraLength! + commentLength!);
+      const [size, packed, local] = this.#sizes(at, extra, extraLength!);
+      entries.set(decodeText(this.#bytes.subarray(at + ENTRY_BYTES, extra)), {
+        method: view.getUint16(at + 10, true),
+        encrypted: (view.getUint16(at + 8, true) & 1) === 1,
+        packed: packed!,
+        size: size!,
+        at: local!,
+      });
+      at = extra + extraLength! + commentLength!;
+    }
+    return entries;
+  }
+
+  /** Size, packed size and place of an entry: in 32 bits, or those that do not fit, in turn, in a field of their own. */
+  #sizes(entry: number, extra: number, extraLength: number): number[] {
+    let wide = extra;
+    const end = extra + extraLength;
+    while (wide + 4 <= end && this.#view.getUint16(wide, true) !== WIDE_FIELD)
+      wide += 4 + this.#view.getUint16(wide + 2, true);
+    wide += 4;
+    return [24, 20, 42].map((at) => {
+      const narrow = this.#view.getUint32(entry + at, true);
+      if (narrow !== ELSEWHERE || wide + 8 > end) return narrow;
+      wide += 8;
+      return this.#uint64(wide - 8);
+    });
+  }
+}
