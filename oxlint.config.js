@@ -7,6 +7,7 @@ import { defineConfig } from "oxlint";
 
 const PIPELINE = [
   "errors",
+  "names",
   "files",
   "graph",
   "ops",

@@ -9,6 +9,7 @@ export { AcsconvError, type ErrorKind } from "./errors.ts";
 export { LIFT_KINDS, type LiftOptions } from "./lift/options.ts";
 export type { NodeReport } from "./lift/walk.ts";
 export { lift, load, Model, unlift } from "./model.ts";
+export { pretrained, type PretrainedName } from "./models/pretrained.ts";
 export type { ModelSource } from "./onnx/files.ts";
 export type { LiftKind, View } from "./ops/rule.ts";
 export type { Normalization } from "./predict/intensity.ts";

@@ -9,9 +9,9 @@ import { bytes, compact, shapeText } from "../report/figures.ts";
 import { costsByKind, sizesFor, usualSize } from "../report/lift-report.ts";
 import { type NetworkSummary, summarise } from "../report/summary.ts";
 import { opsetOf } from "../graph/graph.ts";
+import { formatTable } from "../report/text-table.ts";
 import { parseSizes } from "./arguments.ts";
 import type { GlobalOptions } from "./program.ts";
-import { formatTable } from "./table.ts";
 
 interface InspectFlags extends GlobalOptions {
   readonly size?: readonly [number, number, number];

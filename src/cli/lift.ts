@@ -5,10 +5,10 @@ import { checkApart, checkWritable, writeFiles } from "../files.ts";
 import { LIFT_KINDS, type LiftOptions, type Model, lift, load } from "../index.ts";
 import { bytes, compact, shapeText } from "../report/figures.ts";
 import { liftReport } from "../report/lift-report.ts";
+import { formatTable } from "../report/text-table.ts";
 import { parseCount, parseSizes } from "./arguments.ts";
 import { warn } from "./errors.ts";
 import type { GlobalOptions } from "./program.ts";
-import { formatTable } from "./table.ts";
 
 interface LiftFlags extends GlobalOptions {
   readonly out: string;

@@ -1,7 +1,7 @@
 /** @file Measured values as tables: a line for each class, a column for each metric. */
 
+import { formatTable } from "../report/text-table.ts";
 import type { Metrics } from "../train/events.ts";
-import { formatTable } from "./table.ts";
 
 /** The metric's name before the dot, and the class (or pair of classes) after it. */
 const splitName = (name: string): { metric: string; part: string | undefined } => {

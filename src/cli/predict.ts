@@ -10,6 +10,7 @@ import {
   endsInActivation,
   predictVolume,
 } from "../predict/index.ts";
+import { formatTable } from "../report/text-table.ts";
 import type { Session } from "../run/session.ts";
 import type { Activation } from "../run/sinks.ts";
 import type { Blending } from "../run/window-axis.ts";
@@ -20,7 +21,6 @@ import { previewPng } from "./preview.ts";
 import type { GlobalOptions } from "./program.ts";
 import { formatDuration, startProgress } from "./progress.ts";
 import { type ScanJob, planScans } from "./scan-files.ts";
-import { formatTable } from "./table.ts";
 
 interface PredictFlags extends GlobalOptions {
   readonly out: string;

@@ -3,10 +3,12 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { addEvaluate } from "./evaluate.ts";
+import { addExperiment } from "./experiment.ts";
 import { addInspect } from "./inspect.ts";
 import { addLift } from "./lift.ts";
 import { addPredict } from "./predict.ts";
 import { addTrain } from "./train.ts";
+import { addWeights } from "./weights.ts";
 
 /** Options that every command understands. */
 export interface GlobalOptions {
@@ -42,6 +44,8 @@ export function createProgram(): Command {
   addPredict(program);
   addTrain(program);
   addEvaluate(program);
+  addExperiment(program);
+  addWeights(program);
   for (const command of program.commands) {
     command.configureOutput({
       outputError: (message, write) => write(usageError(message, `acsconv ${command.name()}`)),

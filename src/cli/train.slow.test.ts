@@ -3,7 +3,7 @@
  * and finds them in the other; killed in the middle and resumed, it ends with the same bits.
  */
 
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { acsconv, codeOf } from "../../test/helpers/command.ts";
 import type { Metrics } from "../train/events.ts";
 import { readLog } from "../train/log.ts";
 
@@ -36,15 +37,6 @@ beforeAll(() => {
   writeFileSync(at("dataset.json"), JSON.stringify(description));
 });
 afterAll(() => rmSync(folder, { recursive: true }));
-
-/** The command in a process of its own. */
-const acsconv = (...args: readonly string[]): ChildProcess =>
-  spawn(
-    process.execPath,
-    ["--conditions=acsconv-source", "--import", "jiti/register", here("main.ts"), ...args, "--quiet"],
-    { stdio: ["ignore", "inherit", "inherit"] },
-  );
-const codeOf = async (child: ChildProcess): Promise<unknown> => ((await once(child, "exit")) as [unknown])[0];
 
 const TRAIN =
   "--region left --size 32 --batch 4 --patches 80 --foreground 0.9 --epochs 16 --lr 0.01 --schedule cosine --save-every 5";

@@ -6,8 +6,8 @@
  *
  *   AUC = Σ over positives p of (#{n < p} + ½·#{n = p}) / (P·N)
  *
- * Positives and negatives are sorted apart and merged, so that it takes
- * O(n log n) and sums of whole numbers only: the result is rounded once.
+ * Positives and negatives are sorted apart and merged, so that it takes O(n)
+ * and sums of whole numbers only: the result is rounded once.
  *
  * @see Hanley & McNeil, "The meaning and use of the area under a ROC curve", Radiology 143 (1982)
  */
@@ -16,6 +16,7 @@ import { AcsconvError } from "../errors.ts";
 import { type ClassOptions, checkLengths, classNames, unknownClass } from "./classes.ts";
 import type { Metric, Prediction, Scores } from "./metric.ts";
 import { withMean } from "./overlap.ts";
+import { sortedKeys } from "./sorted-keys.ts";
 
 /**
  * How many scores are kept, over all classes (0.5 GB): an exact area needs them all. Below it
@@ -93,21 +94,24 @@ export function rocAuc(options: RocAucOptions): Metric {
   };
 }
 
-/** The area for the scores of positives and of negatives, which are sorted in place; NaN if either are none or one is NaN. */
+/**
+ * The area for the scores of positives and of negatives; NaN if either are none or one is NaN.
+ * Both arrays are used up: they hold no scores afterwards.
+ */
 export function areaUnderCurve(positives: Float32Array, negatives: Float32Array): number {
-  positives.sort();
-  negatives.sort();
-  // NaN is sorted to the end.
-  if (Number.isNaN(positives.at(-1)) || Number.isNaN(negatives.at(-1))) return NaN;
+  const pairs = positives.length * negatives.length;
+  const above = sortedKeys(positives);
+  const others = sortedKeys(negatives);
+  if (pairs === 0 || !above || !others) return NaN;
   let doubled = 0;
   let below = 0;
   let notAbove = 0;
-  for (const score of positives) {
-    while (below < negatives.length && negatives[below]! < score) below++;
-    while (notAbove < negatives.length && negatives[notAbove]! <= score) notAbove++;
+  for (const key of above) {
+    while (below < others.length && others[below]! < key) below++;
+    while (notAbove < others.length && others[notAbove]! <= key) notAbove++;
     doubled += below + notAbove;
   }
-  return doubled / 2 / (positives.length * negatives.length);
+  return doubled / 2 / pairs;
 }
 
 /**

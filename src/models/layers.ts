@@ -1,26 +1,44 @@
 /**
- * @file Layers of 2D networks, added to a graph one after the other. Parameters
+ * @file Layers of networks, added to a graph one after the other. Parameters
  * are named as PyTorch names them (`enc1.encode.0.weight`), so that state dicts
- * fit; their values are left to `initialise`.
+ * fit; their values are left to `initialise`. A value is named as the outermost
+ * module that it is the output of (`layer2`, not `layer2.1.relu`), so that a name says where to tap.
  *
- * Maps are [N, C, H, W].
+ * Maps are [N, C, H, W], or [N, C, D, H, W] in networks that are 3D by birth. What is given per axis is one
+ * number for all axes, or one for each.
  */
 
-import { type Dim, symbol } from "../graph/dim.ts";
-import { type Attrs, type Graph, float, int, ints, str } from "../graph/graph.ts";
+import { AcsconvError } from "../errors.ts";
+import { type Dim, sameDims, symbol } from "../graph/dim.ts";
+import { type Attrs, type Graph, type ValueType, float, int, ints, str } from "../graph/graph.ts";
 import { elementCount, floatTensor } from "../graph/tensor.ts";
 import { Model } from "../model.ts";
+import { unknownName } from "../names.ts";
+import { CANONICAL_OPSET, upgradeGraph } from "../onnx/upgrade.ts";
 import { GraphBuilder } from "../ops/builder.ts";
+import { dropUnused } from "../passes/tidy.ts";
 
-/** The version of ONNX's operators that builders write. */
-const OPSET = 18;
+type PerAxis = number | readonly number[];
 
 /** Of a convolution. */
 export interface ConvOptions {
   readonly out: number;
-  readonly kernel: number;
-  readonly padding?: number;
+  readonly kernel: PerAxis;
+  readonly stride?: PerAxis;
+  readonly padding?: PerAxis;
+  readonly dilation?: PerAxis;
+  readonly groups?: number;
   readonly bias?: boolean;
+}
+
+/** Of a transposed convolution, which enlarges by its stride. */
+type ConvTransposeOptions = Pick<ConvOptions, "out" | "kernel" | "stride" | "padding" | "bias">;
+
+/** Of a pool. */
+interface PoolOptions {
+  readonly kernel: PerAxis;
+  readonly stride: PerAxis;
+  readonly padding?: PerAxis;
 }
 
 /** What lies between two voxels of a map that is enlarged: `linear` without aligned corners, as PyTorch has it. */
@@ -35,88 +53,296 @@ const RESIZE: Readonly<Record<Interpolation, Attrs>> = {
   },
 };
 
-/** A network that is being built. Methods take and return names of values; `name` is that of the PyTorch module. */
+const AXES = { 2: ["H", "W"], 3: ["D", "H", "W"] } as const;
+
+/**
+ * A network that is being built. Methods take and return names of values; `name` is that of the PyTorch module,
+ * `output` that of the value where the module ends a larger one.
+ */
 export class Layers {
   /** The image. */
   readonly input: string;
-  readonly #builder = new GraphBuilder(OPSET);
-  readonly #inputs: Graph["inputs"];
+  /** What the network continues: another network, or nothing but the image. */
+  readonly base: Graph;
+  readonly #builder: GraphBuilder;
+  readonly #dimensions: 2 | 3;
+  #zero = new Float32Array(0);
 
-  /** Begins with an image [N, channels, H, W] of any size. */
-  constructor(input: string, channels: number) {
-    this.input = input;
-    const shape = [symbol("N"), channels, symbol("H"), symbol("W")];
-    this.#inputs = [{ name: input, dtype: "float32", shape }];
-    this.#builder.input(this.#inputs[0]!);
+  private constructor(base: Graph, builder: GraphBuilder) {
+    const [image] = base.inputs;
+    this.base = base;
+    this.#builder = builder;
+    this.input = image!.name;
+    this.#dimensions = (image!.shape!.length - 2) as 2 | 3;
+  }
+
+  /**
+   * Begins with an image [N, channels, H, W] or [N, channels, D, H, W].
+   *
+   * @param options.size - of the image, for networks that take one size only
+   */
+  static from(
+    input: string,
+    channels: number,
+    { dimensions = 2, size }: { readonly dimensions?: 2 | 3; readonly size?: readonly number[] } = {},
+  ): Layers {
+    const axes = AXES[dimensions];
+    const shape = [symbol("N"), channels, ...axes.map((axis, i) => size?.[i] ?? symbol(axis))];
+    const base: Graph = {
+      name: "",
+      inputs: [{ name: input, dtype: "float32", shape }],
+      outputs: [],
+      nodes: [],
+      initializers: new Map(),
+      valueInfos: new Map(),
+      opsets: new Map([["", CANONICAL_OPSET]]),
+      metadata: new Map(),
+    };
+    return new Layers(base, GraphBuilder.over(base));
+  }
+
+  /**
+   * Goes on with another network.
+   *
+   * @throws {@link AcsconvError} `input` unless it has one input, an image
+   */
+  static after({ graph }: Model): Layers {
+    const base = upgradeGraph(graph);
+    const ranks = base.inputs.map(({ shape }) => shape?.length);
+    if (ranks.length !== 1 || !(ranks[0] === 4 || ranks[0] === 5)) {
+      const found = base.inputs.map(({ name, shape }) => `"${name}" [${shape?.join(", ") ?? "unknown"}]`);
+      throw new AcsconvError(
+        "input",
+        `Expected a network with one image [N, C, H, W], found ${found.join(", ") || "no input"}; cut the model to the part that reads one image.`,
+      );
+    }
+    const builder = GraphBuilder.over(base);
+    for (const node of base.nodes) builder.push(node);
+    return new Layers(base, builder);
+  }
+
+  /** What is known of a value: type, sizes. */
+  known(x: string): ValueType {
+    return this.#builder.known(x);
   }
 
   channels(x: string): number {
     return this.#shape(x)[1] as number;
   }
 
-  conv(name: string, x: string, { out, kernel, padding = 0, bias = true }: ConvOptions): string {
-    const inputs = [x, this.#parameter(`${name}.weight`, [out, this.channels(x), kernel, kernel])];
+  conv(name: string, x: string, options: ConvOptions, output = name): string {
+    const { out, kernel, padding = 0, stride = 1, dilation = 1, groups = 1, bias = true } = options;
+    const [window, pads] = [this.#perAxis(kernel), this.#perAxis(padding)];
+    const inputs = [x, this.#parameter(`${name}.weight`, [out, this.channels(x) / groups, ...window])];
     if (bias) inputs.push(this.#parameter(`${name}.bias`, [out]));
-    return this.#node("Conv", name, inputs, {
-      kernel_shape: ints([kernel, kernel]),
-      pads: ints([padding, padding, padding, padding]),
+    return this.#node("Conv", output, inputs, {
+      kernel_shape: ints(window),
+      pads: ints([...pads, ...pads]),
+      ...this.#unless(1, "strides", stride),
+      ...this.#unless(1, "dilations", dilation),
+      ...(groups === 1 ? {} : { group: int(groups) }),
     });
   }
 
-  batchNorm(name: string, x: string): string {
+  convTranspose(name: string, x: string, options: ConvTransposeOptions): string {
+    const { out, kernel, stride = 1, padding = 0, bias = true } = options;
+    const [window, pads] = [this.#perAxis(kernel), this.#perAxis(padding)];
+    const inputs = [x, this.#parameter(`${name}.weight`, [this.channels(x), out, ...window])];
+    if (bias) inputs.push(this.#parameter(`${name}.bias`, [out]));
+    return this.#node("ConvTranspose", name, inputs, {
+      kernel_shape: ints(window),
+      strides: ints(this.#perAxis(stride)),
+      pads: ints([...pads, ...pads]),
+    });
+  }
+
+  /** A fully connected layer on features [N, C]. */
+  linear(name: string, x: string, out: number): string {
+    const weight = this.#parameter(`${name}.weight`, [out, this.channels(x)]);
+    const bias = this.#parameter(`${name}.bias`, [out]);
+    return this.#node("Gemm", name, [x, weight, bias], { transB: int(1) });
+  }
+
+  batchNorm(name: string, x: string, output = name): string {
     const sizes = [this.channels(x)];
     const parameters = ["weight", "bias", "running_mean", "running_var"].map((kind) =>
       this.#parameter(`${name}.${kind}`, sizes),
     );
-    return this.#node("BatchNormalization", name, [x, ...parameters], { epsilon: float(1e-5) });
+    return this.#node("BatchNormalization", output, [x, ...parameters], { epsilon: float(1e-5) });
+  }
+
+  /** Normalises the channels of each pixel. They go to the last axis for it, where ONNX's operator wants them. */
+  layerNorm(name: string, x: string, output = name): string {
+    const rank = this.#dimensions + 2;
+    const pixels = Array.from({ length: this.#dimensions }, (_, i) => i);
+    const parameters = ["weight", "bias"].map((kind) =>
+      this.#parameter(`${name}.${kind}`, [this.channels(x)]),
+    );
+    const last = this.#node("Transpose", `${name}/last`, [x], {
+      perm: ints([0, ...pixels.map((axis) => axis + 2), 1]),
+    });
+    const normal = this.#node("LayerNormalization", `${name}/normal`, [last, ...parameters], {
+      axis: int(-1),
+      epsilon: float(1e-6),
+    });
+    return this.#node("Transpose", output, [normal], {
+      perm: ints([0, rank - 1, ...pixels.map((axis) => axis + 1)]),
+    });
+  }
+
+  /** A factor for each channel, which begins as `initial`; the parameter has no module of its own. */
+  channelScale(parameter: string, x: string, initial: number): string {
+    const sizes = [this.channels(x), ...this.#perAxis(1)];
+    return this.#node("Mul", `${parameter}/scaled`, [x, this.#parameter(parameter, sizes, initial)]);
   }
 
   relu(name: string, x: string): string {
     return this.#node("Relu", name, [x]);
   }
 
-  maxPool(name: string, x: string, size: number): string {
-    return this.#node("MaxPool", name, [x], {
-      kernel_shape: ints([size, size]),
-      strides: ints([size, size]),
-    });
+  /** min(max(x, 0), 6). */
+  relu6(name: string, x: string): string {
+    return this.#node("Clip", name, [x, this.#number(0), this.#number(6)]);
+  }
+
+  sigmoid(name: string, x: string): string {
+    return this.#node("Sigmoid", name, [x]);
+  }
+
+  /** x · σ(x). */
+  silu(name: string, x: string): string {
+    return this.multiply(name, x, this.sigmoid(`${name}/sigmoid`, x));
+  }
+
+  /** x/2 · (1 + erf(x/√2)), not its approximation by tanh. */
+  gelu(name: string, x: string): string {
+    const part = (of: string, op: string, a: string, ...b: string[]): string =>
+      this.#node(op, `${name}/${of}`, [a, ...b]);
+    const erf = part("erf", "Erf", part("scaled", "Div", x, this.#number(Math.SQRT2)));
+    const twice = part("twice", "Mul", x, part("shifted", "Add", erf, this.#number(1)));
+    return this.#node("Mul", name, [twice, this.#number(0.5)]);
+  }
+
+  maxPool(name: string, x: string, options: PoolOptions): string {
+    return this.#node("MaxPool", name, [x], this.#window(options));
+  }
+
+  averagePool(name: string, x: string, options: PoolOptions): string {
+    return this.#node("AveragePool", name, [x], this.#window(options));
+  }
+
+  /** The mean of every channel, [N, C, 1, …]. */
+  globalAveragePool(name: string, x: string): string {
+    return this.#node("GlobalAveragePool", name, [x]);
+  }
+
+  /** All features of an example in a row, [N, C]. */
+  flatten(name: string, x: string): string {
+    return this.#node("Flatten", name, [x], { axis: int(1) });
+  }
+
+  /** Drops features in training only. */
+  dropout(name: string, x: string, ratio: number): string {
+    return this.#node("Dropout", name, [x, this.#number(ratio)]);
   }
 
   upsample(name: string, x: string, factor: number, interpolation: Interpolation): string {
-    const scales = this.#builder.constant(floatTensor([4], [1, 1, factor, factor]), "scales");
+    const factors = [1, 1, ...this.#perAxis(factor)];
+    const scales = this.#builder.constant(floatTensor([factors.length], factors), "scales");
     return this.#node("Resize", name, [x, "", scales], RESIZE[interpolation]);
+  }
+
+  /** Whether two maps have equally many pixels along each axis, for every image. */
+  hasSizeOf(x: string, like: string): boolean {
+    return sameDims(this.#shape(x).slice(2), this.#shape(like).slice(2));
+  }
+
+  /** Brings a map to the pixels of another one; nothing is done where it has them. */
+  resizeLike(name: string, x: string, like: string, interpolation: Interpolation): string {
+    if (this.hasSizeOf(x, like)) return x;
+    const features = this.#node("Shape", `${name}/features`, [x], { start: int(0), end: int(2) });
+    const pixels = this.#node("Shape", `${name}/pixels`, [like], { start: int(2) });
+    const sizes = this.#node("Concat", `${name}/sizes`, [features, pixels], { axis: int(0) });
+    return this.#node("Resize", name, [x, "", "", sizes], RESIZE[interpolation]);
   }
 
   concat(name: string, maps: readonly string[]): string {
     return this.#node("Concat", name, maps, { axis: int(1) });
   }
 
-  /** The finished network. Its parameters are zero: {@link initialise} draws them. */
+  add(name: string, a: string, b: string): string {
+    return this.#node("Add", name, [a, b]);
+  }
+
+  multiply(name: string, a: string, b: string): string {
+    return this.#node("Mul", name, [a, b]);
+  }
+
+  /**
+   * The finished network: what these values need. Its new parameters are zero: `initialise` draws them.
+   *
+   * @throws {@link AcsconvError} `input` for a value that there is not
+   */
   finish(name: string, outputs: readonly string[]): Model {
-    const { nodes, initializers, types } = this.#builder;
-    return new Model({
-      name,
-      inputs: this.#inputs,
-      outputs: outputs.map((output) => ({ ...types.get(output), name: output })),
-      nodes,
-      initializers,
-      valueInfos: new Map(),
-      opsets: new Map([["", OPSET]]),
-      metadata: new Map(),
-    });
+    const { types, nodes } = this.#builder;
+    const values = nodes.flatMap((node) => node.outputs);
+    for (const output of outputs) if (!values.includes(output)) throw unknownName("value", output, values);
+    const infos = outputs.map((output) => ({ ...types.get(output), name: output }));
+    return new Model(dropUnused({ ...this.#builder.build(this.base, infos), name }));
   }
 
   #shape(x: string): readonly Dim[] {
-    return this.#builder.known(x).shape!;
+    return this.known(x).shape!;
   }
 
-  /** Adds a node, named and whose output is named as the module. */
+  #perAxis(value: PerAxis): number[] {
+    return typeof value === "number" ? new Array<number>(this.#dimensions).fill(value) : [...value];
+  }
+
+  /** An attribute that is left out where it says nothing. */
+  #unless(neutral: number, name: string, value: PerAxis): Attrs {
+    const numbers = this.#perAxis(value);
+    return numbers.every((number) => number === neutral) ? {} : { [name]: ints(numbers) };
+  }
+
+  #window({ kernel, stride, padding = 0 }: PoolOptions): Attrs {
+    const pads = this.#perAxis(padding);
+    return {
+      kernel_shape: ints(this.#perAxis(kernel)),
+      strides: ints(this.#perAxis(stride)),
+      ...(pads.every((pad) => pad === 0) ? {} : { pads: ints([...pads, ...pads]) }),
+    };
+  }
+
+  #number(value: number): string {
+    return this.#builder.constant(floatTensor([], [value]), "number");
+  }
+
+  /** Adds a node, named and whose output is named alike. */
   #node(op: string, name: string, inputs: readonly string[], attrs: Attrs = {}): string {
+    this.#refuseTaken(name);
     this.#builder.push({ op, domain: "", name, inputs, outputs: [name], attrs });
     return name;
   }
 
-  #parameter(name: string, dims: readonly number[]): string {
-    return this.#builder.initializer(name, floatTensor(dims, new Float32Array(elementCount(dims))));
+  #parameter(name: string, dims: readonly number[], value = 0): string {
+    this.#refuseTaken(name);
+    const count = elementCount(dims);
+    const values = value === 0 ? this.#zeros(count) : new Float32Array(count).fill(value);
+    return this.#builder.initializer(name, floatTensor(dims, values));
+  }
+
+  /** Zeros that all parameters share until they are drawn or loaded. */
+  #zeros(count: number): Float32Array {
+    if (count > this.#zero.length) this.#zero = new Float32Array(count);
+    return this.#zero.subarray(0, count);
+  }
+
+  #refuseTaken(name: string): void {
+    if (!this.#builder.types.has(name)) return;
+    throw new AcsconvError(
+      "input",
+      `The network already has a value "${name}", which is to be added to it; does it have such a head already?`,
+    );
   }
 }

@@ -2,6 +2,7 @@
 
 import { encode } from "fast-png";
 
+/** A colour: each part from 0 to 255. */
 export type Rgb = readonly [red: number, green: number, blue: number];
 
 /** Pixels row by row from the top left, three bytes each. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-export { encodePng, type RgbImage } from "./image.ts";
+export { encodePng, type Rgb, type RgbImage } from "./image.ts";
 export {
   costsByKind,
   type KindCost,
@@ -14,4 +14,14 @@ export {
   sizesFor,
 } from "./lift-report.ts";
 export { grid, montage, type MontageOptions, type Overlay } from "./montage.ts";
+export { renderLabels } from "./rendering.ts";
+export {
+  type ReportChart,
+  type ReportGallery,
+  type ReportPage,
+  type ReportSection,
+  type ReportTable,
+  reportPage,
+} from "./report-page.ts";
+export { type Elements, greys, type Slice, slicePicture } from "./slices.ts";
 export { type LayerSummary, type NetworkSummary, summarise } from "./summary.ts";

@@ -11,8 +11,8 @@ import { type Markup, markup } from "./html/markup.ts";
 import { legend, pageText, section, sideBySide } from "./html/page.ts";
 import { labelVariable } from "./html/palette.ts";
 import { type Picture, picture } from "./html/pictures.ts";
-import { type Point, quantile, smoothed } from "./html/points.ts";
-import { figure, table } from "./html/table.ts";
+import { type Point, quantile, smoothed, tenths } from "./html/points.ts";
+import { figure, settingsTable, table } from "./html/table.ts";
 
 /** What a page tells of a run. */
 export interface TrainingReport {
@@ -72,7 +72,7 @@ export function trainingReport({
       ...(overlays.length > 0
         ? [section("Cases", labelLegend(classes), sideBySide(overlays.map(picture)))]
         : []),
-      ...(config ? [section("Configuration", configTable(config))] : []),
+      ...(config ? [section("Configuration", settingsTable(config))] : []),
     ],
   });
 }
@@ -228,14 +228,6 @@ function metricCharts(measures: readonly Measure[], classes: readonly string[]):
   });
 }
 
-/** For parts of a whole: the tenths between which all lie, so that small changes do not look large. */
-function tenths(points: readonly Point[]): readonly [low: number, high: number] | undefined {
-  const [low, high] = [quantile(points, 0), quantile(points, 1)];
-  if (!(low >= 0 && high <= 1)) return undefined;
-  const from = Math.min(9, Math.floor(low * 10));
-  return [from / 10, Math.max(from + 1, Math.ceil(high * 10)) / 10];
-}
-
 function measureTable(measures: readonly Measure[]): Markup {
   return table(
     [
@@ -285,17 +277,3 @@ const labelLegend = (classes: readonly string[]): Markup | undefined =>
   classes.length === 0
     ? undefined
     : legend(classes.map((label, i) => ({ label, colour: labelVariable(i) })).slice(1));
-
-const configTable = (config: Readonly<Record<string, unknown>>): Markup =>
-  table([{ title: "option" }, { title: "value" }], flattened(config));
-
-/** `optimiser.weightDecay` and its value: one row for each leaf; lists in one line. */
-function flattened(config: Readonly<Record<string, unknown>>, path = ""): string[][] {
-  return Object.entries(config).flatMap(([key, value]) => {
-    if (value === undefined) return [];
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) {
-      return flattened(value as Readonly<Record<string, unknown>>, `${path}${key}.`);
-    }
-    return [[path + key, typeof value === "string" ? value : JSON.stringify(value)]];
-  });
-}

@@ -4,7 +4,7 @@
  */
 
 import { AcsconvError } from "../errors.ts";
-import { nearestName, unknownName } from "../metrics/names.ts";
+import { nearestName, unknownName } from "../names.ts";
 
 /** What one field may hold. */
 export interface Field {

@@ -170,6 +170,21 @@ describe("the same bits", () => {
   });
 });
 
+test("validation every second epoch and after the last; the best is one of these", async () => {
+  const validation = { ...tinyRun().validation!, every: 2 };
+  const { events, result } = await fit(new Trainer(model, tinyRun({ epochs: 5, validation })));
+  const epochs = only(events, "epoch");
+  expect(epochs.map(({ metrics }) => Object.keys(metrics).length > 0)).toEqual([
+    false,
+    true,
+    false,
+    true,
+    true,
+  ]);
+  expect(epochs.filter(({ best }) => best).at(-1)!.epoch).toBe(result.best!.epoch);
+  expect([2, 4, 5]).toContain(result.best!.epoch);
+});
+
 test("training ends early when nothing gets better, and stays ended", async () => {
   const data = fixed(blobs(7, 8));
   const changes = { learningRate: 1e-30, epochs: 9, patience: 2, batchNorm: "frozen", data } as const;

@@ -18,7 +18,7 @@ import { readLog } from "../../train/log.ts";
 import type { TrainEvent } from "../../train/events.ts";
 import type { PocConfig } from "./config.ts";
 import type { MeanAuc } from "./features.ts";
-import { ROWS, type Row } from "./runs.ts";
+import { ROWS, type Row, type Run, runsOf } from "./runs.ts";
 
 /** A pass over the training data, and what the test set said after it where it was asked. */
 export interface EpochResult {
@@ -58,16 +58,18 @@ export interface RunResult {
   readonly features?: FeatureResult;
 }
 
-/** A row of the table: the runs of each protocol, one per seed. */
-export interface RowResult extends Pick<Row, "id" | "label" | "kind" | "pretrained"> {
-  readonly published: readonly RunResult[];
-  readonly honest: readonly RunResult[];
+/** A training of a row of the table, once for every seed. */
+export interface TrainingResult {
+  /** Of the training, as in {@link runsOf}; also the name of its folder. */
+  readonly id: string;
+  readonly label: string;
+  readonly runs: readonly RunResult[];
 }
 
 export interface PocResults {
   readonly config: PocConfig;
   readonly pretraining: RunResult;
-  readonly rows: readonly RowResult[];
+  readonly trainings: readonly TrainingResult[];
 }
 
 /** Folders within that of the experiment. */
@@ -76,30 +78,29 @@ export const folders = {
   run: (out: string, id: string, seed: number): string => join(out, id, `seed-${seed}`),
 };
 
+/** The rows of the table that an experiment has. */
+export const rowsOf = ({ models }: PocConfig): Row[] => ROWS.filter(({ id }) => models.includes(id));
+
 /** Reads what there is so far. */
-export function readResults(out: string, config: PocConfig): PocResults {
-  const rows = ROWS.filter(({ id }) => config.models.includes(id));
-  const ofRun = (id: string): RunResult[] =>
-    config.seeds.map((seed) => readRun(folders.run(out, id, seed), seed));
-  return {
-    config,
-    pretraining: readRun(folders.pretraining(out), config.seeds[0]!),
-    rows: rows.map(({ id, label, kind, pretrained, published, honest }) => ({
-      id,
-      label,
-      kind,
-      pretrained,
-      published: ofRun(published),
-      honest: ofRun(honest),
-    })),
-  };
-}
+export const readResults = (out: string, config: PocConfig): PocResults => ({
+  config,
+  pretraining: readRun(folders.pretraining(out), config.seeds[0]!),
+  trainings: runsOf(rowsOf(config)).map((run) => ({
+    id: run.id,
+    label: labelOf(run),
+    runs: config.seeds.map((seed) => readRun(folders.run(out, run.id, seed), seed)),
+  })),
+});
+
+/** The row's, and the weights where a row has trainings from several. */
+export const labelOf = ({ row, kernels }: Run): string =>
+  row.published === row.honest ? row.label : `${row.label} (${kernels} weights)`;
 
 function readRun(folder: string, seed: number): RunResult {
   const log = join(folder, "log.jsonl");
   const ended = existsSync(log) ? readLog(log).filter(isEpoch) : [];
-  const facts = readJson<Facts>(join(folder, "facts.json"));
-  const features = readJson<FeatureResult>(join(folder, "features.json"));
+  const facts = readJson(join(folder, "facts.json")) as Facts | undefined;
+  const features = readJson(join(folder, "features.json")) as FeatureResult | undefined;
   return {
     seed,
     epochs: ended.map(({ epoch, loss, metrics }) => ({
@@ -114,5 +115,5 @@ function readRun(folder: string, seed: number): RunResult {
 
 const isEpoch = (event: TrainEvent): event is TrainEvent & { type: "epoch" } => event.type === "epoch";
 
-const readJson = <T>(path: string): T | undefined =>
-  existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as T) : undefined;
+const readJson = (path: string): unknown =>
+  existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) : undefined;

@@ -8,7 +8,7 @@ import { curves } from "./curves.ts";
 import { markup } from "./markup.ts";
 import { contrast, visibleOn } from "./palette.ts";
 import { quantile, smoothed, thinned } from "./points.ts";
-import { figure } from "./table.ts";
+import { figure, table } from "./table.ts";
 
 describe("markup", () => {
   test("any text reads back as the text it was, inside elements and attributes", () => {
@@ -139,4 +139,29 @@ test.each([
   [0, "0"],
 ])("figure %d is %s", (value, text) => {
   expect(figure(value)).toBe(text);
+});
+
+test("a title over columns spans its neighbours of the same group; without groups there is none", () => {
+  const columns = [
+    { title: "a", isLine: true },
+    { title: "b", isNumber: true, group: "<g>" },
+    { title: "c", isNumber: true, group: "<g>" },
+    { title: "d", group: "h" },
+  ];
+  const page = (text: string) => parseHTML(`<html><body>${text}</body></html>`).document;
+  const document = page(table(columns, [["1", "2", "3", "4"]]).text);
+  const [groups, titles, row] = document.querySelectorAll("tr");
+  expect([...groups!.children].map((cell) => [cell.textContent, cell.getAttribute("colspan")])).toEqual([
+    ["", "1"],
+    ["<g>", "2"],
+    ["h", "1"],
+  ]);
+  expect([...titles!.children].map((cell) => cell.textContent)).toEqual(["a", "b", "c", "d"]);
+  expect([...row!.children].map((cell) => cell.className)).toEqual([
+    "line",
+    "number first",
+    "number",
+    "first",
+  ]);
+  expect(page(table([{ title: "a" }], [["1"]]).text).querySelectorAll("thead tr")).toHaveLength(1);
 });

@@ -68,6 +68,8 @@ h2 { font-size: 18px; margin: 32px 0 12px; }
 h3 { font-size: 15px; margin: 0 0 4px; overflow-wrap: anywhere; }
 section > h3 { margin: 24px 0 8px; }
 section > .legend { margin-bottom: 8px; }
+section > p { max-width: 76ch; margin: 0 0 12px; }
+section > .card + .card, section > .card + p { margin-top: 16px; }
 ul { list-style: none; margin: 0; padding: 0; }
 .facts { display: flex; flex-wrap: wrap; gap: 4px 20px; color: var(--muted); }
 .grid { display: grid; gap: 16px; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); }
@@ -79,12 +81,23 @@ ul { list-style: none; margin: 0; padding: 0; }
 .legend { display: flex; flex-wrap: wrap; gap: 0 16px; font-size: 13px; color: var(--muted); }
 .legend i { display: inline-block; width: 16px; height: 4px; border-radius: 2px; margin-right: 6px; vertical-align: middle; }
 figure img { display: block; max-width: 100%; height: auto; margin: 8px auto 0; border-radius: 4px; }
+.tiles { display: grid; gap: 16px 12px; grid-template-columns: repeat(auto-fit, minmax(100px, 1fr)); margin-top: 8px; }
+.tiles figure {
+  display: grid; grid-row: span 2; grid-template-rows: subgrid; gap: 4px; align-items: start;
+  padding: 0; border: 0; background: none; max-width: 192px;
+}
+.tiles figcaption { font-size: 13px; line-height: 1.35; color: var(--muted); overflow-wrap: anywhere; white-space: pre-line; }
+.tiles img { width: 100%; margin: 0; }
 .scroll { overflow-x: auto; width: fit-content; max-width: 100%; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: 4px 16px 4px 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
 th { font-weight: 600; color: var(--muted); white-space: nowrap; }
 td { min-width: 6ch; overflow-wrap: break-word; }
 tr:last-child td { border-bottom: 0; }
+.first:not(:first-child) { border-left: 1px solid var(--line); padding-left: 16px; }
+.line { white-space: nowrap; }
+.line:first-child { position: sticky; left: 0; background: var(--card); }
+pre { margin: 0; }
 .number { text-align: right; white-space: nowrap; }
 .note { color: var(--muted); }
 `;

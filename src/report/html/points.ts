@@ -50,3 +50,11 @@ export function quantile(points: readonly Point[], fraction: number): number {
     .sort();
   return sorted[Math.round(fraction * (sorted.length - 1))] ?? NaN;
 }
+
+/** For parts of a whole: the tenths between which all lie, so that small changes do not look large. */
+export function tenths(points: readonly Point[]): readonly [low: number, high: number] | undefined {
+  const [low, high] = [quantile(points, 0), quantile(points, 1)];
+  if (!(low >= 0 && high <= 1)) return undefined;
+  const from = Math.min(9, Math.floor(low * 10));
+  return [from / 10, Math.max(from + 1, Math.ceil(high * 10)) / 10];
+}

@@ -1,6 +1,6 @@
-/** @file A name from a configuration that there is not, and the one that was probably meant. */
+/** @file A name that there is not, and the one that was probably meant. */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "./errors.ts";
 
 /**
  * @param what - what the name is of, such as `metric`

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { formatTable } from "./table.ts";
+import { formatTable } from "./text-table.ts";
 
 test("aligns text to the left, and numbers with their units to the right", () => {
   const table = formatTable(
@@ -17,4 +17,9 @@ test("aligns text to the left, and numbers with their units to the right", () =>
     "fc        513,000  1×1000",
     "relu",
   ]);
+});
+
+test("numbers with a deviation are numbers", () => {
+  const table = formatTable(["Dice"], [["95.4 ± 0.3"], ["–"]]);
+  expect(table.split("\n").slice(2)).toEqual(["95.4 ± 0.3", "         –"]);
 });

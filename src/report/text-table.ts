@@ -1,7 +1,7 @@
 /** @file Text tables: columns aligned, numbers to the right, two spaces between. */
 
 /** A number, perhaps with a unit or a multiplier after it (`1.2 M`, `64%`, `–`). */
-const NUMERIC = /^(?:[-+]?[\d.,]+(?:e[-+]?\d+)?\s?[a-zA-Zµ%×/²³]{0,4}|[-–])?$/;
+const NUMERIC = /^(?:[-+]?[\d.,]+(?:e[-+]?\d+)?(?: ± [\d.]+)?\s?[a-zA-Zµ%×/²³]{0,4}|[-–])?$/;
 
 /**
  * Columns whose every cell is a number (or empty) are set to the right, others to the left.
