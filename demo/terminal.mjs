@@ -1,9 +1,4 @@
-/** @file What the demo says, and how long things take. */
-
-import { spawnSync } from "node:child_process";
-import { fileURLToPath } from "node:url";
-
-const CLI = fileURLToPath(new URL("dist/cli/main.js", import.meta.resolve("acsconv/package.json")));
+/** @file How the demo speaks: headings, tables, and work that shows how far it is. */
 
 /** @param {string} line */
 export const say = (line) => console.log(line);
@@ -11,24 +6,6 @@ export const say = (line) => console.log(line);
 /** @param {string} heading */
 export const title = (heading) =>
   say(process.stdout.isTTY ? `\n\u001B[1m${heading}\u001B[0m` : `\n${heading}`);
-
-/**
- * A command to paste.
- *
- * @param {readonly string[]} words - of `acsconv`
- */
-export const quote = (words) => say(`$ npx acsconv ${words.join(" ")}`);
-
-/**
- * Says a command and runs it; ends the demo if it fails.
- *
- * @param {readonly string[]} words - of `acsconv`
- */
-export function run(words) {
-  quote(words);
-  const { status } = spawnSync(process.execPath, [CLI, ...words], { stdio: "inherit" });
-  if (status !== 0) process.exit(status ?? 1);
-}
 
 /**
  * A table: first column to the left, the others to the right.
@@ -44,25 +21,39 @@ export function table(rows) {
 }
 
 /** So that times stand under one another. */
-const LABEL_WIDTH = 24;
+const LABEL_WIDTH = 36;
+/** Letters of a bar. */
+const BAR = 20;
+/** Where there is no terminal to draw on, long work says so many times how far it is. */
+const REPORTS = 8;
 
 /**
- * Says how long work takes; on a terminal also while it lasts, and how far it is.
+ * Says how long work takes, and how far it is: on a terminal all the time, in a pipe now and then.
  *
  * @template T
  * @param {string} label
- * @param {(tell: (done: number, total: number) => void) => Promise<T>} work
+ * @param {(tell: (done: number, total: number, note?: string) => void) => Promise<T>} work
  */
 export async function timed(label, work) {
+  const { stdout } = process;
   const start = performance.now();
+  const seconds = () => `${((performance.now() - start) / 1000).toFixed(1)} s`.padStart(7);
   let progress = "";
-  const line = () => `${label.padEnd(LABEL_WIDTH)}  ${((performance.now() - start) / 1000).toFixed(1)} s`;
-  const redraw = () => process.stdout.write(`\r${line()}  ${progress}`);
-  const ticks = process.stdout.isTTY ? setInterval(redraw, 100) : undefined;
-  const result = await work((done, total) => {
-    progress = `${done}/${total}`;
-  });
-  clearInterval(ticks);
-  say(ticks ? `\r\u001B[K${line()}` : line());
-  return result;
+  let reports = 0;
+  const redraw = () => stdout.write(`\r\u001B[K${label.padEnd(LABEL_WIDTH)}${seconds()}   ${progress}`);
+  const ticks = stdout.isTTY ? setInterval(redraw, 100) : undefined;
+  try {
+    const result = await work((done, total, note = "") => {
+      const full = Math.round((BAR * done) / total);
+      progress = `${"█".repeat(full)}${"░".repeat(BAR - full)} ${done}/${total}  ${note}`;
+      const reached = Math.floor((REPORTS * done) / total);
+      if (!stdout.isTTY && note !== "" && reached > reports) say(`  ${done}/${total}  ${note}`);
+      reports = reached;
+    });
+    if (ticks) stdout.write("\r\u001B[K");
+    say(`${label.padEnd(LABEL_WIDTH)}${seconds()}`);
+    return result;
+  } finally {
+    clearInterval(ticks);
+  }
 }

@@ -8,7 +8,16 @@ import { build, createLogger } from "vite";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { installInto, manifest, tsc } from "./helpers/installed.ts";
 
-const ENTRIES = ["acsconv", "acsconv/graph", "acsconv/report", "acsconv/volume"];
+const ENTRIES = [
+  "acsconv",
+  "acsconv/experiments",
+  "acsconv/graph",
+  "acsconv/models",
+  "acsconv/report",
+  "acsconv/volume",
+];
+
+const NETWORK = "assets/poc-unet-2d.onnx";
 
 let folder: string;
 beforeAll(() => {
@@ -34,8 +43,9 @@ function run(command: string, ...args: string[]): string {
 test("it holds what users need, and nothing else", () => {
   const files = filesUnder("node_modules/acsconv");
   const outside = files.filter((path) => !path.startsWith("dist"));
+  const listed = manifest.files.filter((name) => name !== "dist" && name !== "assets");
   expect(outside.sort()).toEqual(
-    ["LICENSE", "README.md", "package.json", ...manifest.files.filter((name) => name !== "dist")].sort(),
+    ["LICENSE", "README.md", "package.json", "assets/README.md", NETWORK, ...listed].sort(),
   );
   expect(files.filter((path) => /\.test\.|(?<!\.d)\.ts$/.test(path))).toEqual([]);
   expect(files).toContain("dist/run/ort-worker.js");
@@ -46,6 +56,18 @@ test.each(ENTRIES)('import "%s" in Node', async (name) => {
   const source = name.replace("acsconv", "../src") + "/index.ts";
   const expected = Object.keys((await import(/* @vite-ignore */ source)) as object).sort();
   expect(run("node", "import.mjs").trim()).toBe(expected.join());
+});
+
+test("its pretrained network is found, and lifts", () => {
+  write(
+    "pretrained.mjs",
+    `import { lift, pretrained } from "acsconv";
+const image = { dtype: "float32", dims: [1, 1, 8, 12, 16], data: new Float32Array(8 * 12 * 16) };
+const model = lift(await pretrained("poc-unet-2d"));
+const { final } = await model.run({ image });
+console.log(final.dims.join());`,
+  );
+  expect(run("node", "pretrained.mjs").trim()).toBe("1,3,8,12,16");
 });
 
 test.each([
@@ -111,6 +133,12 @@ globalThis.entries = [${ENTRIES.map((_, i) => `entry${i}`).join()}];`,
     ),
   );
   expect(importing).toEqual([]);
+  const networks = filesUnder("bundle").filter((path) => path.endsWith(".onnx"));
+  expect(networks).toHaveLength(1);
+  const [bundled, shipped] = [join("bundle", networks[0]!), join("node_modules/acsconv", NETWORK)].map(
+    (path) => readFileSync(join(folder, path)),
+  );
+  expect(bundled!.equals(shipped!)).toBe(true);
 });
 
 test("the command runs", () => {

@@ -56,6 +56,7 @@ const SURFACE: Readonly<Record<string, { values: string[]; types: string[] }>> =
       "lift",
       "load",
       "predictVolume",
+      "pretrained",
       "unlift",
     ],
     types: [
@@ -68,6 +69,7 @@ const SURFACE: Readonly<Record<string, { values: string[]; types: string[] }>> =
       "Normalization",
       "PredictOptions",
       "PredictionKind",
+      "PretrainedName",
       "RunOptions",
       "RunTensor",
       "RunTensors",
@@ -116,6 +118,10 @@ const SURFACE: Readonly<Record<string, { values: string[]; types: string[] }>> =
       "Transform",
     ],
   },
+  "./experiments": {
+    values: ["CANVAS", "CLASSES_2D", "CLASSES_3D", "datasetOf", "meanAuc", "samples2d", "samples3d"],
+    types: ["MeanAuc", "Part", "Rotation", "Sample", "Samples", "ShapesOptions"],
+  },
   "./graph": {
     values: [
       "SymbolicDim",
@@ -162,9 +168,26 @@ const SURFACE: Readonly<Record<string, { values: string[]; types: string[] }>> =
       "Scores",
     ],
   },
+  "./models": {
+    values: ["initialise", "pocUnet", "pretrained"],
+    types: ["Initialisation", "Interpolation", "PocUnetOptions", "PretrainedName"],
+  },
   "./report": {
-    values: ["costsByKind", "encodePng", "grid", "liftReport", "montage", "sizesFor", "summarise"],
+    values: [
+      "costsByKind",
+      "encodePng",
+      "greys",
+      "grid",
+      "liftReport",
+      "montage",
+      "renderLabels",
+      "reportPage",
+      "sizesFor",
+      "slicePicture",
+      "summarise",
+    ],
     types: [
+      "Elements",
       "KindCost",
       "LayerSummary",
       "LiftReport",
@@ -172,7 +195,14 @@ const SURFACE: Readonly<Record<string, { values: string[]; types: string[] }>> =
       "NetworkSummary",
       "NodeCost",
       "Overlay",
+      "ReportChart",
+      "ReportGallery",
+      "ReportPage",
+      "ReportSection",
+      "ReportTable",
+      "Rgb",
       "RgbImage",
+      "Slice",
     ],
   },
   "./train": {
@@ -262,6 +292,21 @@ const SURFACE: Readonly<Record<string, { values: string[]; types: string[] }>> =
       "VoxelType",
       "Voxels",
       "ZScoreOptions",
+    ],
+  },
+  "./weights": {
+    values: ["loadWeights", "readWeights", "transferred"],
+    types: [
+      "LoadReport",
+      "LoadWeightsOptions",
+      "Mismatch",
+      "NameMap",
+      "NameMapName",
+      "NamePattern",
+      "Transfer",
+      "WeightFile",
+      "WeightFormat",
+      "WeightSource",
     ],
   },
 };

@@ -10,6 +10,8 @@ import { fileURLToPath } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { build, defaultClientConditions, preview, type InlineConfig, type PreviewServer } from "vite";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { samples2d } from "../../src/experiments/index.ts";
+import { pretrained } from "../../src/index.ts";
 import { encodePng, montage } from "../../src/report/index.ts";
 import { readVolume } from "../../src/volume/index.ts";
 import { launchChromium } from "../helpers/chromium.ts";
@@ -94,6 +96,15 @@ test.each([
     expect(apart).toBeLessThanOrEqual(1e-4);
   },
 );
+
+test("the package's own network is found, and gives Node's result", async () => {
+  const { image } = samples2d({ part: "test", seed: 4711 })(0);
+  const logits = await page.evaluate((values) => checks.pretrained(values), Array.from(image));
+  const model = await pretrained("poc-unet-2d");
+  const { final } = await model.run({ image: { dtype: "float32", dims: [1, 1, 48, 48], data: image } });
+  await model.dispose();
+  expect(logits).toBeAllClose(final!.data as Float32Array, { rtol: 1e-4, atol: 1e-4 });
+});
 
 test.each([{ device: "wasm" }, { device: "webgpu" }] as const)(
   "trains as PyTorch does on $device",

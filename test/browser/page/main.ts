@@ -5,6 +5,7 @@ import {
   lift,
   load,
   type LiftOptions,
+  pretrained,
   type RunTensor,
   type SessionOptions,
 } from "../../../src/index.ts";
@@ -44,6 +45,16 @@ export const checks = {
     const { output } = await model.run({ input: x3! }, options);
     await model.dispose();
     return difference(output!, y3!);
+  },
+
+  /** What the package's own 2D network makes of an image [48, 48]. */
+  async pretrained(image: number[]) {
+    const model = await pretrained("poc-unet-2d");
+    const { final } = await model.run({
+      image: { dtype: "float32", dims: [1, 1, 48, 48], data: Float32Array.from(image) },
+    });
+    await model.dispose();
+    return Array.from(final!.data as Float32Array);
   },
 
   /** The first losses of the fixtures' training run. */
