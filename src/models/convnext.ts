@@ -1,0 +1,67 @@
+/**
+ * @file ConvNeXt. Stages: `features.0` (after the stem), `features.1`, `features.2` (halved), `features.3` … `features.7`.
+ *
+ * torchvision moves channels to the last axis for its linear layers [O, I]. Here maps keep their layout and those layers
+ * are convolutions 1×1, whose kernels are [O, I, 1, 1]: the same numbers, which `loadWeights` fits in. Blocks that are
+ * skipped at random in training (stochastic depth) are not: the network is as it predicts.
+ *
+ * @see Liu et al., arXiv:2201.03545
+ * @see https://github.com/pytorch/vision/blob/v0.14.1/torchvision/models/convnext.py
+ */
+
+import type { Model } from "../model.ts";
+import type { Layers } from "./layers.ts";
+import { begin, type ClassifierOptions, complete, wholeNumber } from "./options.ts";
+
+/** What tells ConvNeXts apart, stage by stage. */
+interface Design {
+  readonly blocks: readonly number[];
+  readonly channels: readonly number[];
+}
+
+/** What a block's branch is multiplied with at first, channel by channel. */
+const LAYER_SCALE = 1e-6;
+
+/** ConvNeXt tiny: 28,589,128 parameters. Images [N, 3, H, W] of 32 pixels and more, scores [N, 1000]. */
+export const convnextTiny = (options: ClassifierOptions = {}): Model =>
+  convnext("convnext_tiny", { blocks: [3, 3, 9, 3], channels: [96, 192, 384, 768] }, options);
+/** ConvNeXt small: 50,223,688 parameters. */
+export const convnextSmall = (options: ClassifierOptions = {}): Model =>
+  convnext("convnext_small", { blocks: [3, 3, 27, 3], channels: [96, 192, 384, 768] }, options);
+/** ConvNeXt base: 88,591,464 parameters. */
+export const convnextBase = (options: ClassifierOptions = {}): Model =>
+  convnext("convnext_base", { blocks: [3, 3, 27, 3], channels: [128, 256, 512, 1024] }, options);
+/** ConvNeXt large: 197,767,336 parameters. */
+export const convnextLarge = (options: ClassifierOptions = {}): Model =>
+  convnext("convnext_large", { blocks: [3, 3, 27, 3], channels: [192, 384, 768, 1536] }, options);
+
+function convnext(name: string, { blocks, channels }: Design, options: ClassifierOptions): Model {
+  const net = begin(options);
+  const classes = wholeNumber("classes", options.classes ?? 1000);
+  const patches = net.conv("features.0.0", net.input, { out: channels[0]!, kernel: 4, stride: 4 });
+  let x = net.layerNorm("features.0.1", patches, "features.0");
+  blocks.forEach((count, i) => {
+    const stage = `features.${2 * i + 1}`;
+    for (let j = 0; j < count; j++) {
+      x = block(net, `${stage}.${j}`, x, j === count - 1 ? stage : `${stage}.${j}`);
+    }
+    const wider = channels[i + 1];
+    if (wider === undefined) return;
+    const lead = `features.${2 * i + 2}`;
+    const normal = net.layerNorm(`${lead}.0`, x);
+    x = net.conv(`${lead}.1`, normal, { out: wider, kernel: 2, stride: 2 }, lead);
+  });
+  const pooled = net.layerNorm("classifier.0", net.globalAveragePool("avgpool", x));
+  const flat = net.flatten("classifier.1", pooled);
+  return complete(net, name, [net.linear("classifier.2", flat, classes)], options);
+}
+
+/** x + scale · branch(x). */
+function block(net: Layers, name: string, x: string, output: string): string {
+  const out = net.channels(x);
+  const at = (module: number): string => `${name}.block.${module}`;
+  const spread = net.conv(at(0), x, { out, kernel: 7, padding: 3, groups: out });
+  const wide = net.conv(at(3), net.layerNorm(at(2), spread), { out: 4 * out, kernel: 1 });
+  const branch = net.conv(at(5), net.gelu(at(4), wide), { out, kernel: 1 });
+  return net.add(output, net.channelScale(`${name}.layer_scale`, branch, LAYER_SCALE), x);
+}

@@ -1,0 +1,73 @@
+/** @file What every builder of a network is told, and how it begins and ends. */
+
+import { AcsconvError } from "../errors.ts";
+import type { Model } from "../model.ts";
+import { initialise, type Initialisation } from "./initialise.ts";
+import { Layers } from "./layers.ts";
+
+/** Of every network. */
+export interface NetworkOptions {
+  /** Channels of the image. Default 3. */
+  readonly channels?: number;
+  /**
+   * Values that the network gives instead of its own, such as `["layer2", "layer4"]`. They are named as torchvision's
+   * modules whose output they are; what they do not need is left out.
+   */
+  readonly outputs?: readonly string[];
+  /** How fresh kernels are drawn. Default: as PyTorch's layers do. `none` where weights are loaded anyway. */
+  readonly kernels?: Initialisation;
+  /** Of the fresh weights. Default 0. */
+  readonly seed?: number;
+}
+
+/** Of a network that gives one score per class for an image. */
+export interface ClassifierOptions extends NetworkOptions {
+  /** Classes the network tells apart. Default 1000, ImageNet's. */
+  readonly classes?: number;
+}
+
+/** The beginning of a network, which every higher layer of it may reduce. */
+export interface Stem {
+  /** Stride of the first convolution. Default 2. */
+  readonly stride?: 1 | 2;
+  /** Whether a max-pool that halves the map comes after it. Default true. */
+  readonly pool?: boolean;
+}
+
+/** Begins a 2D network of images [N, channels, H, W]. */
+export function begin({ channels = 3 }: NetworkOptions, size?: readonly number[]): Layers {
+  return Layers.from("image", wholeNumber("channels", channels), size && { size });
+}
+
+/** Ends it: with what was asked for, else with `outputs`. */
+export function complete(
+  net: Layers,
+  name: string,
+  outputs: readonly string[],
+  options: NetworkOptions,
+): Model {
+  const wanted = options.outputs ?? outputs;
+  if (wanted.length === 0) {
+    throw new AcsconvError(
+      "input",
+      `outputs must name one value of ${name} at least, such as "${outputs[0]!}".`,
+    );
+  }
+  return initialise(net.finish(name, wanted), options);
+}
+
+/** @throws {@link AcsconvError} `input` unless it is a whole number from 1 on */
+export function wholeNumber(option: string, value: number): number {
+  if (!(Number.isInteger(value) && value > 0)) {
+    throw new AcsconvError("input", `${option} must be a positive whole number, got ${String(value)}.`);
+  }
+  return value;
+}
+
+/** @throws {@link AcsconvError} `input` unless it is one of those allowed */
+export function oneOf<T>(option: string, value: T, allowed: readonly T[]): T {
+  if (!allowed.includes(value)) {
+    throw new AcsconvError("input", `${option} must be one of ${allowed.join(", ")}, got ${String(value)}.`);
+  }
+  return value;
+}

@@ -1,0 +1,170 @@
+/**
+ * @file Residual networks, their kin with groups (ResNeXt) and wide ones. Stages: `relu` (after the stem), `maxpool`,
+ * `layer1` … `layer4`, `avgpool`, `fc`.
+ *
+ * @see He et al., arXiv:1512.03385; Xie et al., arXiv:1611.05431; Zagoruyko and Komodakis, arXiv:1605.07146
+ * @see https://github.com/pytorch/vision/blob/v0.14.1/torchvision/models/resnet.py
+ */
+
+import { AcsconvError } from "../errors.ts";
+import type { Model } from "../model.ts";
+import type { Layers } from "./layers.ts";
+import { begin, type ClassifierOptions, complete, oneOf, type Stem, wholeNumber } from "./options.ts";
+
+/** How a residual network treats its map's size. */
+export interface ResnetStrides {
+  /** Default: stride 2 and a pool. The paper has `{ stride: 1, pool: false }` for lung nodules. */
+  readonly stem?: Stem;
+  /** Of the four layers. Default [1, 2, 2, 2]. */
+  readonly strides?: readonly (1 | 2)[];
+  /**
+   * How many pixels of the image a pixel of the last map stands for at most: strides beyond it are left out, and later
+   * kernels dilated instead, as torchvision's `replace_stride_with_dilation` does (8 is its [false, true, true]). Of
+   * basic blocks, which torchvision does not dilate, both convolutions are. Default: no limit.
+   */
+  readonly outputStride?: 1 | 2 | 4 | 8 | 16 | 32;
+}
+
+/** Of {@link resnet18} and its kin. */
+export interface ResnetOptions extends ClassifierOptions, ResnetStrides {}
+
+/** What tells residual networks apart. */
+interface Design {
+  /** Two convolutions 3×3, or 1×1, 3×3, 1×1 with four times as many channels at the end. */
+  readonly block: "basic" | "bottleneck";
+  /** Blocks of each layer. */
+  readonly blocks: readonly number[];
+  readonly groups?: number;
+  /** Channels of a group of the first layer. */
+  readonly width?: number;
+}
+
+const RESNET50: Design = { block: "bottleneck", blocks: [3, 4, 6, 3] };
+const RESNET101: Design = { block: "bottleneck", blocks: [3, 4, 23, 3] };
+
+/** Those that segmentation networks build on. */
+export const BACKBONES = { resnet50: RESNET50, resnet101: RESNET101 } as const;
+
+/** ResNet-18: 11,689,512 parameters. Images [N, 3, H, W] of any size, scores [N, 1000]. */
+export const resnet18 = (options: ResnetOptions = {}): Model =>
+  resnet("resnet18", { block: "basic", blocks: [2, 2, 2, 2] }, options);
+/** ResNet-34: 21,797,672 parameters. */
+export const resnet34 = (options: ResnetOptions = {}): Model =>
+  resnet("resnet34", { block: "basic", blocks: [3, 4, 6, 3] }, options);
+/** ResNet-50: 25,557,032 parameters. Blocks halve in their 3×3 convolution, as torchvision's do. */
+export const resnet50 = (options: ResnetOptions = {}): Model => resnet("resnet50", RESNET50, options);
+/** ResNet-101: 44,549,160 parameters. */
+export const resnet101 = (options: ResnetOptions = {}): Model => resnet("resnet101", RESNET101, options);
+/** ResNet-152: 60,192,808 parameters. */
+export const resnet152 = (options: ResnetOptions = {}): Model =>
+  resnet("resnet152", { block: "bottleneck", blocks: [3, 8, 36, 3] }, options);
+/** ResNeXt-50, 32 groups of 4 channels: 25,028,904 parameters. */
+export const resnext50_32x4d = (options: ResnetOptions = {}): Model =>
+  resnet("resnext50_32x4d", { ...RESNET50, groups: 32, width: 4 }, options);
+/** ResNeXt-101, 32 groups of 8 channels: 88,791,336 parameters. */
+export const resnext101_32x8d = (options: ResnetOptions = {}): Model =>
+  resnet("resnext101_32x8d", { ...RESNET101, groups: 32, width: 8 }, options);
+/** ResNet-50 with twice the channels inside its blocks: 68,883,240 parameters. */
+export const wideResnet50_2 = (options: ResnetOptions = {}): Model =>
+  resnet("wide_resnet50_2", { ...RESNET50, width: 128 }, options);
+/** ResNet-101 with twice the channels inside its blocks: 126,886,696 parameters. */
+export const wideResnet101_2 = (options: ResnetOptions = {}): Model =>
+  resnet("wide_resnet101_2", { ...RESNET101, width: 128 }, options);
+
+function resnet(name: string, design: Design, options: ResnetOptions): Model {
+  const net = begin(options);
+  const classes = wholeNumber("classes", options.classes ?? 1000);
+  const features = resnetBackbone(net, "", design, options);
+  const pooled = net.flatten("flatten", net.globalAveragePool("avgpool", features));
+  return complete(net, name, [net.linear("fc", pooled, classes)], options);
+}
+
+/** Channels of the four layers, before those of a bottleneck's end. */
+const CHANNELS = [64, 128, 256, 512];
+
+/**
+ * All but the head.
+ *
+ * @param prefix - of the names, such as `backbone.`
+ * @returns the last map
+ */
+export function resnetBackbone(net: Layers, prefix: string, design: Design, options: ResnetStrides): string {
+  const { stem = {}, strides = [1, 2, 2, 2], outputStride = 32 } = options;
+  const stride = oneOf("stem.stride", stem.stride ?? 2, [1, 2]);
+  oneOf("outputStride", outputStride, [1, 2, 4, 8, 16, 32]);
+  if (strides.length !== 4) {
+    throw new AcsconvError(
+      "input",
+      `strides must be four numbers, one per layer, got [${strides.join(", ")}].`,
+    );
+  }
+  const at = (name: string): string => `${prefix}${name}`;
+  const first = net.conv(at("conv1"), net.input, { out: 64, kernel: 7, stride, padding: 3, bias: false });
+  let x = net.relu(at("relu"), net.batchNorm(at("bn1"), first));
+  if (stem.pool ?? true) x = net.maxPool(at("maxpool"), x, { kernel: 3, stride: 2, padding: 1 });
+
+  let reduced = stride * (stem.pool === false ? 1 : 2);
+  if (reduced > outputStride) {
+    throw new AcsconvError(
+      "input",
+      `outputStride must be ${reduced} at least, by which the stem alone reduces the map, got ${outputStride}; give a stem that reduces less.`,
+    );
+  }
+  let dilation = 1;
+  strides.forEach((wanted, i) => {
+    oneOf("strides", wanted, [1, 2]);
+    const stride = reduced * wanted > outputStride ? 1 : wanted;
+    const before = dilation;
+    dilation *= wanted / stride;
+    reduced *= stride;
+    const blocks = design.blocks[i]!;
+    for (let j = 0; j < blocks; j++) {
+      const name = at(`layer${i + 1}.${j}`);
+      // A layer's first block still sees the map as the layer before left it.
+      const reach = j === 0 ? { stride, dilation: before } : { stride: 1, dilation };
+      const output = j === blocks - 1 ? at(`layer${i + 1}`) : name;
+      x = residual(net, name, x, { ...reach, design, channels: CHANNELS[i]!, output });
+    }
+  });
+  return x;
+}
+
+/** Of one block. */
+interface Block {
+  readonly design: Design;
+  readonly channels: number;
+  readonly stride: number;
+  readonly dilation: number;
+  readonly output: string;
+}
+
+/** relu(x + branch(x)); where sizes change, x goes through a convolution 1×1. */
+function residual(net: Layers, name: string, x: string, block: Block): string {
+  const { design, channels, stride, dilation, output } = block;
+  const { groups = 1, width = 64 } = design;
+  const isBasic = design.block === "basic";
+  const narrow = (i: number, map: string, out: number): string =>
+    net.conv(`${name}.conv${i}`, map, { out, kernel: 1, bias: false });
+  const wide = (i: number, map: string, out: number, stride: number, groups = 1): string => {
+    const taps = { kernel: 3, stride, padding: dilation, dilation };
+    return net.conv(`${name}.conv${i}`, map, { out, ...taps, groups, bias: false });
+  };
+  const active = (i: number, map: string): string =>
+    net.relu(`${name}.relu${i}`, net.batchNorm(`${name}.bn${i}`, map));
+
+  const inner = Math.floor((channels * width) / 64) * groups;
+  const out = isBasic ? channels : 4 * channels;
+  const first = active(1, isBasic ? wide(1, x, channels, stride) : narrow(1, x, inner));
+  const last = isBasic
+    ? wide(2, first, channels, 1)
+    : narrow(3, active(2, wide(2, first, inner, stride, groups)), out);
+  const branch = net.batchNorm(`${name}.bn${isBasic ? 2 : 3}`, last);
+  const changes = stride !== 1 || net.channels(x) !== out;
+  const shortcut = changes
+    ? net.batchNorm(
+        `${name}.downsample.1`,
+        net.conv(`${name}.downsample.0`, x, { out, kernel: 1, stride, bias: false }),
+      )
+    : x;
+  return net.relu(output, net.add(`${name}.add`, branch, shortcut));
+}
