@@ -1,4 +1,4 @@
-/** @file Option values that commander leaves as text: sizes, ranges, numbers within bounds. */
+/** @file Option values that commander leaves as text: sizes, ranges, numbers within bounds, patterns. */
 
 import { InvalidArgumentError } from "commander";
 
@@ -58,6 +58,15 @@ export const parseWhole = parser(
   "a whole number from 0 on",
   (value) => Number.isSafeInteger(value) && value >= 0,
 );
+
+/** A regular expression, for names. */
+export function parsePattern(text: string): RegExp {
+  try {
+    return new RegExp(text);
+  } catch {
+    throw new InvalidArgumentError("Expected a regular expression, such as layer1.*weight.");
+  }
+}
 
 function triple(text: string): Triple | undefined {
   const [a, b = a, c = a, ...rest] = numbers(text);

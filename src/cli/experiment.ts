@@ -1,8 +1,9 @@
 /** @file `acsconv experiment`: the paper's experiments, from data to report. */
 
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, Option } from "commander";
 import { PAPER } from "../experiments/poc/config.ts";
 import { ROWS } from "../experiments/poc/runs.ts";
+import { unknownName } from "../names.ts";
 import { parseCount, parseWhole } from "./arguments.ts";
 import type { PocFlags } from "./experiment/poc.ts";
 
@@ -68,13 +69,10 @@ export function addExperiment(program: Command): void {
 /** Rows in the order of the table, each once. */
 function parseModels(text: string): string[] {
   const asked = text.split(",").map((id) => id.trim());
-  const unknown = asked.find((id) => !ROWS.some((row) => row.id === id));
-  if (unknown !== undefined) {
-    throw new InvalidArgumentError(
-      `Expected some of ${ROWS.map(({ id }) => id).join(", ")}, not "${unknown}".`,
-    );
-  }
-  return ROWS.map(({ id }) => id).filter((id) => asked.includes(id));
+  const ids = ROWS.map(({ id }) => id);
+  const unknown = asked.find((id) => !ids.includes(id));
+  if (unknown !== undefined) throw unknownName("model", unknown, ids);
+  return ids.filter((id) => asked.includes(id));
 }
 
 const parseSeeds = (text: string): number[] => [...new Set(text.split(",").map(parseWhole))];

@@ -6,7 +6,10 @@ import { addEvaluate } from "./evaluate.ts";
 import { addExperiment } from "./experiment.ts";
 import { addInspect } from "./inspect.ts";
 import { addLift } from "./lift.ts";
+import { addModels } from "./models.ts";
+import { addNew } from "./new.ts";
 import { addPredict } from "./predict.ts";
+import { addPull } from "./pull.ts";
 import { addTrain } from "./train.ts";
 import { addWeights } from "./weights.ts";
 
@@ -39,6 +42,8 @@ export function createProgram(): Command {
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({ outputError: (message, write) => write(usageError(message, "acsconv")) })
     .exitOverride();
+  addModels(program);
+  addNew(program);
   addLift(program);
   addInspect(program);
   addPredict(program);
@@ -46,6 +51,7 @@ export function createProgram(): Command {
   addEvaluate(program);
   addExperiment(program);
   addWeights(program);
+  addPull(program);
   for (const command of program.commands) {
     command.configureOutput({
       outputError: (message, write) => write(usageError(message, `acsconv ${command.name()}`)),

@@ -1,10 +1,11 @@
 /** @file `acsconv weights`: what is in a file of weights. */
 
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import { byteLength, elementCount, type Tensor } from "../graph/tensor.ts";
 import { bytes, compact } from "../report/figures.ts";
 import { formatTable } from "../report/text-table.ts";
 import { readWeights, type WeightFile, type WeightFormat } from "../weights/index.ts";
+import { parsePattern } from "./arguments.ts";
 import type { GlobalOptions } from "./program.ts";
 
 interface WeightsFlags extends GlobalOptions {
@@ -40,14 +41,6 @@ export function addWeights(program: Command): void {
     .action(async (path: string, _: unknown, command: Command) => {
       await run(path, command.optsWithGlobals<WeightsFlags>());
     });
-}
-
-function parsePattern(text: string): RegExp {
-  try {
-    return new RegExp(text);
-  } catch {
-    throw new InvalidArgumentError("Expected a regular expression, such as layer1.*weight.");
-  }
 }
 
 async function run(path: string, { grep, json }: WeightsFlags): Promise<void> {

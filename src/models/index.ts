@@ -18,6 +18,7 @@ export {
 export { initialise, type Initialisation, type InitialiseOptions } from "./initialise.ts";
 export type { Interpolation } from "./layers.ts";
 export { mobilenetV2 } from "./mobilenet.ts";
+export { modelsGenesis, type ModelsGenesisOptions } from "./models-genesis.ts";
 export type { ClassifierOptions, NetworkOptions, Stem } from "./options.ts";
 export { pretrained, type PretrainedName } from "./pretrained.ts";
 export { architecture, type Architecture, type ArchitectureOptions, ARCHITECTURES } from "./registry.ts";
@@ -34,6 +35,23 @@ export {
   wideResnet101_2,
   wideResnet50_2,
 } from "./resnet.ts";
+export {
+  med3d10,
+  med3d101,
+  med3d152,
+  med3d18,
+  med3d200,
+  med3d34,
+  med3d50,
+  type Med3dOptions,
+  videoResnet101,
+  videoResnet152,
+  videoResnet18,
+  videoResnet200,
+  videoResnet34,
+  videoResnet50,
+  type VideoResnetOptions,
+} from "./resnet3d.ts";
 export {
   deeplabV3PlusResnet101,
   deeplabV3PlusResnet50,

@@ -269,6 +269,31 @@ test("maps are brought to the pixels of another one", async () => {
   expect(results[0]!.data as Float32Array).toBeAllClose(linear, { rtol: 1e-5, atol: 1e-5 });
 });
 
+test("BatchNorm of the batch at hand", async () => {
+  const net = Layers.from("volume", 3, { dimensions: 3 });
+  const dims = [2, 3, 2, 4, 3];
+  const { image, weight, results } = await run(net, [net.currentBatchNorm("n", net.input)], dims);
+  const pixels = 2 * 4 * 3;
+  const expected = new Float32Array(image.length);
+  for (let c = 0; c < 3; c++) {
+    const own = [0, 1].flatMap((n) => Array.from({ length: pixels }, (_, i) => (3 * n + c) * pixels + i));
+    const mean = own.reduce((sum, i) => sum + image[i]!, 0) / own.length;
+    const variance = own.reduce((sum, i) => sum + (image[i]! - mean) ** 2, 0) / own.length;
+    const [scale, shift] = [weight("n.weight")[c]!, weight("n.bias")[c]!];
+    for (const i of own) expected[i] = ((image[i]! - mean) / Math.sqrt(variance + 1e-5)) * scale + shift;
+  }
+  expect(results[0]!.data as Float32Array).toBeAllClose(expected, ROUNDING);
+});
+
+test("channels of zeros", async () => {
+  const net = Layers.from("volume", 2, { dimensions: 3 });
+  const { image, results } = await run(net, [net.padChannels("p", net.input, 5)], [2, 2, 1, 2, 3]);
+  const zeros = new Array<number>(3 * 6).fill(0);
+  expect(results[0]!.dims).toEqual([2, 5, 1, 2, 3]);
+  const expected = [...image.slice(0, 12), ...zeros, ...image.slice(12), ...zeros];
+  expect([...(results[0]!.data as Float32Array)]).toEqual(expected);
+});
+
 test("networks go on where others end", async () => {
   const first = Layers.from("x", 1);
   const model = first.finish("first", [first.conv("a", first.input, { out: 2, kernel: 1 })]);

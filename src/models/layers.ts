@@ -11,7 +11,7 @@
 import { AcsconvError } from "../errors.ts";
 import { type Dim, sameDims, symbol } from "../graph/dim.ts";
 import { type Attrs, type Graph, type ValueType, float, int, ints, str } from "../graph/graph.ts";
-import { elementCount, floatTensor } from "../graph/tensor.ts";
+import { elementCount, floatTensor, int64Tensor } from "../graph/tensor.ts";
 import { Model } from "../model.ts";
 import { unknownName } from "../names.ts";
 import { CANONICAL_OPSET, upgradeGraph } from "../onnx/upgrade.ts";
@@ -171,6 +171,25 @@ export class Layers {
     return this.#node("BatchNormalization", output, [x, ...parameters], { epsilon: float(1e-5) });
   }
 
+  /**
+   * BatchNorm that always takes the mean and variance of the batch at hand, not running ones. InstanceNormalization
+   * computes it of [1, C, N, …]: its statistics are those of all axes after the second.
+   */
+  currentBatchNorm(name: string, x: string, output = name): string {
+    const pixels = Array.from({ length: this.#dimensions }, (_, i) => i + 2);
+    const parameters = ["weight", "bias"].map((kind) =>
+      this.#parameter(`${name}.${kind}`, [this.channels(x)]),
+    );
+    const first = this.#builder.constant(int64Tensor([0]), "axes");
+    const swapped = { perm: ints([1, 0, ...pixels]) };
+    const channels = this.#node("Transpose", `${name}/channels`, [x], swapped);
+    const one = this.#node("Unsqueeze", `${name}/one`, [channels, first]);
+    const normal = this.#node("InstanceNormalization", `${name}/normal`, [one, ...parameters], {
+      epsilon: float(1e-5),
+    });
+    return this.#node("Transpose", output, [this.#node("Squeeze", `${name}/all`, [normal, first])], swapped);
+  }
+
   /** Normalises the channels of each pixel. They go to the last axis for it, where ONNX's operator wants them. */
   layerNorm(name: string, x: string, output = name): string {
     const rank = this.#dimensions + 2;
@@ -268,6 +287,15 @@ export class Layers {
 
   concat(name: string, maps: readonly string[]): string {
     return this.#node("Concat", name, maps, { axis: int(1) });
+  }
+
+  /** Adds channels of zeros, so that there are `out`. */
+  padChannels(name: string, x: string, out: number): string {
+    const none = this.#perAxis(0);
+    const pads = [0, 0, ...none, 0, out - this.channels(x), ...none];
+    return this.#node("Pad", name, [x, this.#builder.constant(int64Tensor(pads), "pads")], {
+      mode: str("constant"),
+    });
   }
 
   add(name: string, a: string, b: string): string {

@@ -39,6 +39,11 @@ export function begin({ channels = 3 }: NetworkOptions, size?: readonly number[]
   return Layers.from("image", wholeNumber("channels", channels), size && { size });
 }
 
+/** Begins a network that is 3D by birth, of volumes [N, channels, D, H, W]. */
+export function beginVolume(channels: number): Layers {
+  return Layers.from("volume", wholeNumber("channels", channels), { dimensions: 3 });
+}
+
 /** Ends it: with what was asked for, else with `outputs`. */
 export function complete(
   net: Layers,

@@ -8,8 +8,10 @@ import * as densenet from "./densenet.ts";
 import { efficientnetB0 } from "./efficientnet.ts";
 import { densenet121Fcn, type FcnOptions, resnet18Fcn, vgg16BnFcn } from "./heads.ts";
 import { mobilenetV2 } from "./mobilenet.ts";
+import { modelsGenesis, type ModelsGenesisOptions } from "./models-genesis.ts";
 import type { ClassifierOptions } from "./options.ts";
 import * as resnet from "./resnet.ts";
+import * as resnet3d from "./resnet3d.ts";
 import * as segmentation from "./segmentation.ts";
 import { pocUnet, type PocUnetOptions, unet, type UnetOptions } from "./unet.ts";
 import * as vgg from "./vgg.ts";
@@ -19,14 +21,19 @@ export type ArchitectureOptions = Partial<
   Omit<UnetOptions & FcnOptions & PocUnetOptions, "outputs"> &
     resnet.ResnetOptions &
     vgg.VggOptions &
-    segmentation.SegmenterOptions
+    segmentation.SegmenterOptions &
+    resnet3d.Med3dOptions &
+    resnet3d.VideoResnetOptions &
+    ModelsGenesisOptions
 >;
 
 /** A network that can be built by name. */
 export interface Architecture {
   /** As torchvision writes it, where torchvision has it. */
   readonly name: string;
-  /** What it makes of an image: one score per class, or one for each pixel. */
+  /** Of the image. Networks of 2 become 3D by `lift`; those of 3 are so by birth. */
+  readonly dimensions: 2 | 3;
+  /** What it makes of an image by default: one score per class, or one for each pixel. */
   readonly task: "classification" | "segmentation";
   /** Channels of the image where none are given. */
   readonly channels: number;
@@ -44,7 +51,10 @@ const COMMON = ["channels", "outputs", "kernels", "seed"];
 
 /** Entries of networks that take the same options. */
 const family =
-  <Options>(facts: Pick<Architecture, "task" | "channels" | "classes">, options: readonly string[]) =>
+  <Options>(
+    facts: Pick<Architecture, "dimensions" | "task" | "channels" | "classes">,
+    options: readonly string[],
+  ) =>
   (builders: Readonly<Record<string, (options: Options) => Model>>): readonly Entry[] =>
     Object.entries(builders).map(([name, build]) => ({
       name,
@@ -54,9 +64,13 @@ const family =
       build: (given) => build(given as Options),
     }));
 
-const imagenet = { task: "classification", channels: 3, classes: 1000 } as const;
-const coco = { task: "segmentation", channels: 3, classes: 21 } as const;
-const dense = { task: "segmentation", channels: 3, classes: undefined } as const;
+const imagenet = { dimensions: 2, task: "classification", channels: 3, classes: 1000 } as const;
+const coco = { dimensions: 2, task: "segmentation", channels: 3, classes: 21 } as const;
+const dense = { dimensions: 2, task: "segmentation", channels: 3, classes: undefined } as const;
+
+/** Those of volumes. */
+const medical = { dimensions: 3, task: "segmentation", channels: 1 } as const;
+const videos = { dimensions: 3, task: "classification", channels: 3, classes: 400 } as const;
 
 const ENTRIES: readonly Entry[] = [
   ...family<resnet.ResnetOptions>(imagenet, [...COMMON, "classes", "stem", "strides", "outputStride"])({
@@ -123,18 +137,45 @@ const ENTRIES: readonly Entry[] = [
     "interpolation",
     "output",
   ])({ poc_unet: pocUnet }),
+  ...family<resnet3d.Med3dOptions>({ ...medical, classes: 2 }, [...COMMON, "classes", "head"])({
+    med3d10: resnet3d.med3d10,
+    med3d18: resnet3d.med3d18,
+    med3d34: resnet3d.med3d34,
+    med3d50: resnet3d.med3d50,
+    med3d101: resnet3d.med3d101,
+    med3d152: resnet3d.med3d152,
+    med3d200: resnet3d.med3d200,
+  }),
+  ...family<resnet3d.VideoResnetOptions>(videos, [...COMMON, "classes", "generation"])({
+    video_resnet18: resnet3d.videoResnet18,
+    video_resnet34: resnet3d.videoResnet34,
+    video_resnet50: resnet3d.videoResnet50,
+    video_resnet101: resnet3d.videoResnet101,
+    video_resnet152: resnet3d.videoResnet152,
+    video_resnet200: resnet3d.videoResnet200,
+  }),
+  ...family<ModelsGenesisOptions>({ ...medical, classes: 1 }, [...COMMON, "classes", "head"])({
+    models_genesis: modelsGenesis,
+  }),
 ];
 
 /** Every network that {@link architecture} builds. */
 export const ARCHITECTURES: readonly Architecture[] = ENTRIES.map(
-  ({ name, task, channels, classes, options }) => ({ name, task, channels, classes, options }),
+  ({ name, dimensions, task, channels, classes, options }) => ({
+    name,
+    dimensions,
+    task,
+    channels,
+    classes,
+    options,
+  }),
 );
 
 /** Names are the same in torchvision's writing and in ours: `deeplabv3_resnet50`, `deeplabV3Resnet50`. */
 const plain = (name: string): string => name.toLowerCase().replaceAll(/[-_ ]/g, "");
 
 /**
- * A 2D network by name, with fresh weights. Its 3D forms come from `lift`.
+ * A network by name, with fresh weights. The 3D forms of 2D ones come from `lift`.
  *
  * @param name - as torchvision writes it (`resnext50_32x4d`) or as it is exported here (`deeplabV3Resnet50`)
  * @throws {@link AcsconvError} `input` for a name that there is not, with the nearest one, and for options that the

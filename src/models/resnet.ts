@@ -29,7 +29,7 @@ export interface ResnetStrides {
 export interface ResnetOptions extends ClassifierOptions, ResnetStrides {}
 
 /** What tells residual networks apart. */
-interface Design {
+export interface Design {
   /** Two convolutions 3×3, or 1×1, 3×3, 1×1 with four times as many channels at the end. */
   readonly block: "basic" | "bottleneck";
   /** Blocks of each layer. */
@@ -39,37 +39,42 @@ interface Design {
   readonly width?: number;
 }
 
-const RESNET50: Design = { block: "bottleneck", blocks: [3, 4, 6, 3] };
-const RESNET101: Design = { block: "bottleneck", blocks: [3, 4, 23, 3] };
-
-/** Those that segmentation networks build on. */
-export const BACKBONES = { resnet50: RESNET50, resnet101: RESNET101 } as const;
+/** Those that other networks build on, too. */
+export const BACKBONES = {
+  resnet18: { block: "basic", blocks: [2, 2, 2, 2] },
+  resnet34: { block: "basic", blocks: [3, 4, 6, 3] },
+  resnet50: { block: "bottleneck", blocks: [3, 4, 6, 3] },
+  resnet101: { block: "bottleneck", blocks: [3, 4, 23, 3] },
+  resnet152: { block: "bottleneck", blocks: [3, 8, 36, 3] },
+} as const satisfies Readonly<Record<string, Design>>;
 
 /** ResNet-18: 11,689,512 parameters. Images [N, 3, H, W] of any size, scores [N, 1000]. */
 export const resnet18 = (options: ResnetOptions = {}): Model =>
-  resnet("resnet18", { block: "basic", blocks: [2, 2, 2, 2] }, options);
+  resnet("resnet18", BACKBONES.resnet18, options);
 /** ResNet-34: 21,797,672 parameters. */
 export const resnet34 = (options: ResnetOptions = {}): Model =>
-  resnet("resnet34", { block: "basic", blocks: [3, 4, 6, 3] }, options);
+  resnet("resnet34", BACKBONES.resnet34, options);
 /** ResNet-50: 25,557,032 parameters. Blocks halve in their 3×3 convolution, as torchvision's do. */
-export const resnet50 = (options: ResnetOptions = {}): Model => resnet("resnet50", RESNET50, options);
+export const resnet50 = (options: ResnetOptions = {}): Model =>
+  resnet("resnet50", BACKBONES.resnet50, options);
 /** ResNet-101: 44,549,160 parameters. */
-export const resnet101 = (options: ResnetOptions = {}): Model => resnet("resnet101", RESNET101, options);
+export const resnet101 = (options: ResnetOptions = {}): Model =>
+  resnet("resnet101", BACKBONES.resnet101, options);
 /** ResNet-152: 60,192,808 parameters. */
 export const resnet152 = (options: ResnetOptions = {}): Model =>
-  resnet("resnet152", { block: "bottleneck", blocks: [3, 8, 36, 3] }, options);
+  resnet("resnet152", BACKBONES.resnet152, options);
 /** ResNeXt-50, 32 groups of 4 channels: 25,028,904 parameters. */
 export const resnext50_32x4d = (options: ResnetOptions = {}): Model =>
-  resnet("resnext50_32x4d", { ...RESNET50, groups: 32, width: 4 }, options);
+  resnet("resnext50_32x4d", { ...BACKBONES.resnet50, groups: 32, width: 4 }, options);
 /** ResNeXt-101, 32 groups of 8 channels: 88,791,336 parameters. */
 export const resnext101_32x8d = (options: ResnetOptions = {}): Model =>
-  resnet("resnext101_32x8d", { ...RESNET101, groups: 32, width: 8 }, options);
+  resnet("resnext101_32x8d", { ...BACKBONES.resnet101, groups: 32, width: 8 }, options);
 /** ResNet-50 with twice the channels inside its blocks: 68,883,240 parameters. */
 export const wideResnet50_2 = (options: ResnetOptions = {}): Model =>
-  resnet("wide_resnet50_2", { ...RESNET50, width: 128 }, options);
+  resnet("wide_resnet50_2", { ...BACKBONES.resnet50, width: 128 }, options);
 /** ResNet-101 with twice the channels inside its blocks: 126,886,696 parameters. */
 export const wideResnet101_2 = (options: ResnetOptions = {}): Model =>
-  resnet("wide_resnet101_2", { ...RESNET101, width: 128 }, options);
+  resnet("wide_resnet101_2", { ...BACKBONES.resnet101, width: 128 }, options);
 
 function resnet(name: string, design: Design, options: ResnetOptions): Model {
   const net = begin(options);
@@ -117,28 +122,49 @@ export function resnetBackbone(net: Layers, prefix: string, design: Design, opti
     const before = dilation;
     dilation *= wanted / stride;
     reduced *= stride;
-    const blocks = design.blocks[i]!;
-    for (let j = 0; j < blocks; j++) {
-      const name = at(`layer${i + 1}.${j}`);
-      // A layer's first block still sees the map as the layer before left it.
-      const reach = j === 0 ? { stride, dilation: before } : { stride: 1, dilation };
-      const output = j === blocks - 1 ? at(`layer${i + 1}`) : name;
-      x = residual(net, name, x, { ...reach, design, channels: CHANNELS[i]!, output });
-    }
+    // A layer's first block still sees the map as the layer before left it.
+    x = residualLayer(net, prefix, i, x, { design, stride, dilation, firstDilation: before });
   });
   return x;
 }
 
-/** Of one block. */
-interface Block {
+/** Of {@link residualLayer}. */
+interface Layer {
   readonly design: Design;
+  /** Of the first block. */
+  readonly stride: 1 | 2;
+  readonly dilation: number;
+  /** Of the first block. Default: as the others. */
+  readonly firstDilation?: number;
+  /**
+   * What x goes through where a block changes sizes: a convolution 1×1 with BatchNorm (the default; "B" in He et al.), or
+   * nothing that has parameters: pixels are left out and channels of zeros added ("A").
+   */
+  readonly shortcut?: "convolution" | "zeros";
+}
+
+/** The blocks of `layer1` (i = 0) to `layer4`. */
+export function residualLayer(net: Layers, prefix: string, i: number, x: string, layer: Layer): string {
+  const { design, dilation, firstDilation = dilation } = layer;
+  const name = `${prefix}layer${i + 1}`;
+  const last = design.blocks[i]! - 1;
+  const channels = CHANNELS[i]!;
+  for (let j = 0; j <= last; j++) {
+    const reach = j === 0 ? { dilation: firstDilation } : { stride: 1 };
+    const output = j === last ? name : `${name}.${j}`;
+    x = residual(net, `${name}.${j}`, x, { ...layer, ...reach, channels, output });
+  }
+  return x;
+}
+
+/** Of one block. */
+interface Block extends Pick<Layer, "design" | "dilation" | "shortcut"> {
   readonly channels: number;
   readonly stride: number;
-  readonly dilation: number;
   readonly output: string;
 }
 
-/** relu(x + branch(x)); where sizes change, x goes through a convolution 1×1. */
+/** relu(x + branch(x)), with x as {@link Layer.shortcut} has it where sizes change. */
 function residual(net: Layers, name: string, x: string, block: Block): string {
   const { design, channels, stride, dilation, output } = block;
   const { groups = 1, width = 64 } = design;
@@ -160,11 +186,19 @@ function residual(net: Layers, name: string, x: string, block: Block): string {
     : narrow(3, active(2, wide(2, first, inner, stride, groups)), out);
   const branch = net.batchNorm(`${name}.bn${isBasic ? 2 : 3}`, last);
   const changes = stride !== 1 || net.channels(x) !== out;
-  const shortcut = changes
-    ? net.batchNorm(
-        `${name}.downsample.1`,
-        net.conv(`${name}.downsample.0`, x, { out, kernel: 1, stride, bias: false }),
-      )
-    : x;
+  const shortcut = changes ? resized(net, `${name}.downsample`, x, { ...block, out }) : x;
   return net.relu(output, net.add(`${name}.add`, branch, shortcut));
+}
+
+function resized(
+  net: Layers,
+  name: string,
+  x: string,
+  { shortcut, stride, out }: Pick<Block, "shortcut" | "stride"> & { readonly out: number },
+): string {
+  if (shortcut === "zeros") {
+    const fewer = stride === 1 ? x : net.averagePool(`${name}.pool`, x, { kernel: 1, stride });
+    return net.padChannels(name, fewer, out);
+  }
+  return net.batchNorm(`${name}.1`, net.conv(`${name}.0`, x, { out, kernel: 1, stride, bias: false }));
 }

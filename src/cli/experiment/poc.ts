@@ -4,11 +4,11 @@
  */
 
 import { fork } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { AcsconvError } from "../../errors.ts";
-import { type PocConfig, DATA_SEED } from "../../experiments/poc/config.ts";
+import { BATCHES, type PocConfig, DATA_SEED, PAPER } from "../../experiments/poc/config.ts";
 import { samples2d, samples3d } from "../../experiments/poc/data.ts";
 import { pocPictures } from "../../experiments/poc/pictures.ts";
 import { pocReport } from "../../experiments/poc/report.ts";
@@ -47,7 +47,7 @@ export async function runPoc(flags: PocFlags): Promise<void> {
     return;
   }
   await begin(out, config);
-  await interruptible(async (signal) => {
+  await endingWith("interrupted: the same command goes on.", async (signal) => {
     const stages = stagesOf(out, config);
     for (const [i, stage] of stages.entries()) {
       const place = `${i + 1}/${stages.length}  ${stage.title}`;
@@ -72,35 +72,69 @@ function configOf(flags: PocFlags): PocConfig {
 /** What may change while an experiment grows: its rows and seeds. All else decides over the networks that are there. */
 const GROWING: readonly (keyof PocConfig)[] = ["models", "seeds"];
 
-/** Keeps the configuration in the folder; one that is there has to agree. */
+/**
+ * Keeps the configuration in the folder; one that is there has to agree.
+ *
+ * @throws {@link AcsconvError} `input` for all that would fail after hours, or spoil what is there
+ */
 async function begin(out: string, config: PocConfig): Promise<void> {
-  const path = join(out, "config.json");
-  if (existsSync(path)) {
-    const before = readConfig(out);
-    for (const name of Object.keys(config) as (keyof PocConfig)[]) {
-      const [there, here] = [before[name], config[name]].map((value) => JSON.stringify(value));
-      if (there === here || GROWING.includes(name)) continue;
-      throw new AcsconvError(
-        "input",
-        `The experiment in "${out}" was begun with "${name}" ${there}, and here it is ${here}: ` +
-          `go on with the same, or name another folder.`,
-      );
-    }
-  }
-  await makeFolder(out);
-  await writeText(path, `${JSON.stringify(config, undefined, 2)}\n`);
-}
-
-function readConfig(out: string): PocConfig {
-  const path = join(out, "config.json");
-  try {
-    return JSON.parse(readFileSync(path, "utf8")) as PocConfig;
-  } catch (error) {
+  for (const [name, batch] of Object.entries(BATCHES) as [keyof typeof BATCHES, number][]) {
+    if (config[name] >= batch) continue;
     throw new AcsconvError(
       "input",
-      `"${path}" is not the configuration of an experiment (${(error as Error).message}): name another folder.`,
+      `A training step takes ${batch} ${name}, and --${name} is ${config[name]}: ask for ${batch} or more.`,
     );
   }
+  await makeFolder(out);
+  if (existsSync(configPath(out))) checkSame(out, readConfig(out), config);
+  else if (readdirSync(out).length > 0) {
+    throw new AcsconvError("input", `"${out}" is not empty, and holds no experiment: name another folder.`);
+  }
+  await writeText(configPath(out), `${JSON.stringify(config, undefined, 2)}\n`);
+}
+
+function checkSame(out: string, before: PocConfig, config: PocConfig): void {
+  for (const name of Object.keys(config) as (keyof PocConfig)[]) {
+    const [there, here] = [before[name], config[name]].map((value) => JSON.stringify(value));
+    if (there === here || GROWING.includes(name)) continue;
+    throw new AcsconvError(
+      "input",
+      `The experiment in "${out}" was begun with "${name}" ${there}, and here it is ${here}: ` +
+        `go on with the same, or name another folder.`,
+    );
+  }
+  const [first] = before.seeds;
+  if (config.seeds[0] === first) return;
+  throw new AcsconvError(
+    "input",
+    `The 2D network of the experiment in "${out}" has the seed ${first}: name this one first, then others.`,
+  );
+}
+
+const configPath = (out: string): string => join(out, "config.json");
+
+function readConfig(out: string): PocConfig {
+  const path = configPath(out);
+  if (!existsSync(path)) {
+    throw new AcsconvError(
+      "input",
+      `There is no experiment in "${out}", for it has no config.json: leave --stage out to begin one.`,
+    );
+  }
+  const wrong = (why: string): AcsconvError =>
+    new AcsconvError(
+      "input",
+      `"${path}" is not the configuration of an experiment (${why}): name another folder.`,
+    );
+  let config: Partial<PocConfig> | null;
+  try {
+    config = JSON.parse(readFileSync(path, "utf8")) as Partial<PocConfig> | null;
+  } catch (error) {
+    throw wrong((error as Error).message);
+  }
+  const missing = Object.keys(PAPER).find((name) => config?.[name as keyof PocConfig] === undefined);
+  if (missing !== undefined) throw wrong(`it has no "${missing}"`);
+  return config as PocConfig;
 }
 
 /** @throws {@link Interrupted} if the signal ended it; an error that says nothing more if it failed, for it has said why */
@@ -110,18 +144,18 @@ async function inProcess(stage: Stage, out: string, quiet: boolean, signal: Abor
   const child = fork(process.argv[1]!, args, { detached: true });
   const pass = (): void => void child.kill("SIGINT");
   signal.addEventListener("abort", pass);
-  const code = await new Promise<number | null>((resolve, reject) => {
+  const [code, killer] = await new Promise<[number | null, string | null]>((resolve, reject) => {
     child.on("error", reject);
-    child.on("exit", resolve);
+    child.on("exit", (...ending) => resolve(ending));
   });
   signal.removeEventListener("abort", pass);
   if (signal.aborted) {
-    throw new Interrupted(signal, `interrupted, and saved: the same command goes on with "${stage.title}".`);
+    throw new Interrupted(signal, `the same command goes on with "${stage.title}".`);
   }
   if (code !== 0) {
     throw new AcsconvError(
       "runtime",
-      `The experiment ended in "${stage.title}"; what is done is kept in "${out}".`,
+      `The experiment ended in "${stage.title}"${killer ? ` by ${killer}` : ""}; what is done is kept in "${out}".`,
     );
   }
 }
@@ -129,13 +163,16 @@ async function inProcess(stage: Stage, out: string, quiet: boolean, signal: Abor
 /** The process of one stage. */
 async function runStage(out: string, name: string, quiet: boolean): Promise<void> {
   // Nobody is left to stop it when the process that began it is killed.
-  process.on("disconnect", () => process.kill(process.pid, "SIGTERM"));
+  const end = (): void => void process.kill(process.pid, "SIGTERM");
+  process.on("disconnect", end);
+  // That may have been while this one started.
+  if (process.send && !process.connected) end();
   process.channel?.unref();
   const stage = stageNamed(stagesOf(out, readConfig(out)), name);
   const view = startTrainView("dice", quiet);
   const progress = startProgress("features", "steps", quiet);
   const [processor] = cpus();
-  await interruptible(async (signal) => {
+  await endingWith(`interrupted${stage.isTraining ? ", and saved" : ""}.`, async (signal) => {
     try {
       await stage.work({
         signal,
@@ -147,9 +184,19 @@ async function runStage(out: string, name: string, quiet: boolean): Promise<void
       view.stop();
       progress.stop();
     }
-    if (signal.aborted) throw new Interrupted(signal, "interrupted, and saved.");
   });
 }
+
+/** {@link interruptible} work, which may end by throwing the signal's reason; `message` says how it was left. */
+const endingWith = (message: string, work: (signal: AbortSignal) => Promise<void>): Promise<void> =>
+  interruptible(async (signal) => {
+    try {
+      await work(signal);
+    } catch (error) {
+      if (!signal.aborted || error !== signal.reason) throw error;
+    }
+    if (signal.aborted) throw new Interrupted(signal, message);
+  });
 
 async function report(out: string, config: PocConfig, signal: AbortSignal): Promise<void> {
   const results = readResults(out, config);
@@ -167,7 +214,7 @@ async function saveData(config: PocConfig, folder: string, quiet: boolean): Prom
     ["3d/train", samples3d({ part: "train", seed, rotate }), volumes, 3],
     ["3d/test", samples3d({ part: "test", seed, rotate }), testVolumes, 3],
   ] as const;
-  await interruptible(async (signal) => {
+  await endingWith("interrupted: the files that are there are whole.", async (signal) => {
     for (const [name, samples, count, dimensions] of parts) {
       const progress = startProgress(name, "files", quiet);
       try {
@@ -180,4 +227,7 @@ async function saveData(config: PocConfig, folder: string, quiet: boolean): Prom
       }
     }
   });
+  if (quiet) return;
+  const lines = parts.map(([name, , count]) => `${String(count).padStart(6)} files  ${join(folder, name)}`);
+  process.stdout.write(`${lines.join("\n")}\n`);
 }

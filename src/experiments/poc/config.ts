@@ -33,5 +33,8 @@ export const PAPER: PocConfig = {
   testVolumes: 200,
 };
 
+/** Of a training step, as published. */
+export const BATCHES = { images: 64, volumes: 4 } as const;
+
 /** The data are drawn from it, whatever the seeds are. */
 export const DATA_SEED = 0;

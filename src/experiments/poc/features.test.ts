@@ -20,7 +20,10 @@ const VOXELS = SIZE ** 3;
 /** Maps [24, 24, 24] of the image's largest values in 2×2×2: max(0, w·x + b) for every [w, b]. */
 function pointwise(channels: readonly (readonly [number, number])[]): Model {
   const net = Layers.from("image", 1);
-  const conv = net.conv("conv", net.maxPool("pool", net.input, { kernel: 2, stride: 2 }), { out: channels.length, kernel: 1 });
+  const conv = net.conv("conv", net.maxPool("pool", net.input, { kernel: 2, stride: 2 }), {
+    out: channels.length,
+    kernel: 1,
+  });
   const weights = new Map([
     ["conv.weight", floatTensor([channels.length, 1, 1, 1], channels.map(([w]) => w))],
     ["conv.bias", floatTensor([channels.length], channels.map(([, b]) => b))],

@@ -46,7 +46,7 @@ export function pocReport(results: PocResults, pictures: PocPictures): string {
         "Shape by shape",
         markup`<p>By the honest protocol, in per cent.</p>`,
         classTable(tables.classes, shapes3d!),
-        markup`<h3>The 2D network</h3>`,
+        markup`<h3>The 2D network</h3><p>By both protocols, in per cent.</p>`,
         table2d(tables, config, shapes2d!),
       ),
       ...figures(pictures),
@@ -65,9 +65,9 @@ export function pocReport(results: PocResults, pictures: PocPictures): string {
 }
 
 const story = markup`<p>
-A small UNet learns to find squares and circles in noisy images. Then it is made 3D, and every weight is kept: as an
-ACS network, in which each third of the kernels looks along another plane, or as a 2.5D network, in which all of them look along
-the same plane. Volumes hold shapes that the network has not seen: cones, pyramids, cubes, cylinders and balls.</p><p>
+A small UNet learns to find squares and circles in noisy images. Then it is made 3D, and all weights but those of the
+last layer are kept: as an ACS network, in which each third of the kernels looks along another plane, or as a 2.5D network, in
+which all of them look along the same plane. Volumes hold shapes that the network has not seen: cones, pyramids, cubes, cylinders and balls.</p><p>
 Is what was learnt in 2D worth something there? Two answers: how well the features tell shapes from background before
 any training in 3D (mAUC), and how well the networks find the shapes after it (Dice and mIoU). Networks marked
 “p.” begin with the pretrained weights, networks marked “r.” with random ones.</p>`;

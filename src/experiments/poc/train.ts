@@ -7,7 +7,7 @@ import type { Metric } from "../../metrics/metric.ts";
 import { dice } from "../../train/losses.ts";
 import { adam, sgd } from "../../train/optimisers.ts";
 import { Trainer } from "../../train/trainer.ts";
-import { DATA_SEED, type PocConfig } from "./config.ts";
+import { BATCHES, DATA_SEED, type PocConfig } from "./config.ts";
 import { datasetOf, samples2d, samples3d } from "./data.ts";
 import { publishedOverlap } from "./published-overlap.ts";
 import { CANVAS, CLASSES_2D, CLASSES_3D } from "./shapes.ts";
@@ -38,7 +38,7 @@ export function pretraining(config: PocConfig, folder: string): Trainer {
     // The authors' second milestone, 37.5 epochs, never takes effect: PyTorch waits for a whole number.
     schedule: { name: "multiStep", milestones: [epochs / 2] },
     epochs,
-    batch: 64,
+    batch: BATCHES.images,
     size: [CANVAS, CANVAS],
     seed: seed!,
     checkpoint: { folder },
@@ -60,7 +60,7 @@ export function training(config: PocConfig, network: Model, seed: number, folder
     optimiser: adam(),
     learningRate: 1e-3,
     epochs,
-    batch: 4,
+    batch: BATCHES.volumes,
     size: [CANVAS, CANVAS, CANVAS],
     seed,
     checkpoint: { folder },
