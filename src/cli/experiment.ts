@@ -9,7 +9,7 @@ import type { PocFlags } from "./experiment/poc.ts";
 
 const EXAMPLES = `
 Examples:
-  The table of the paper, as published: about 7 hours on 2 cores. Ctrl-C, and the same command again, go on:
+  The table of the paper, as published: about 8 hours on 2 cores. Ctrl-C, and the same command again, go on:
   $ acsconv experiment poc -o poc
 
   A tenth of it, to see what comes:

@@ -5,7 +5,7 @@
 
 import { type Series, curves } from "./html/curves.ts";
 import { type Markup, markup } from "./html/markup.ts";
-import { legend, pageText, section, sideBySide } from "./html/page.ts";
+import { pageText, pictureLegend, section, sideBySide } from "./html/page.ts";
 import { labelVariable } from "./html/palette.ts";
 import { gallery } from "./html/pictures.ts";
 import { table } from "./html/table.ts";
@@ -78,7 +78,7 @@ const sectionMarkup = ({
     title,
     text?.map((paragraph) => markup`<p>${paragraph}</p>`),
     sideBySide([...tables.map(({ columns, rows }) => table(columns, rows)), ...charts.map(chart)]),
-    labels && legend(labels.map((label, i) => ({ label, colour: labelVariable(i + 1) }))),
+    labels && pictureLegend(labels),
     sideBySide(galleries.map(galleryMarkup)),
   );
 

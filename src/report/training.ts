@@ -8,7 +8,7 @@
 import type { TrainEvent } from "../train/events.ts";
 import { type Series, curves } from "./html/curves.ts";
 import { type Markup, markup } from "./html/markup.ts";
-import { legend, pageText, section, sideBySide } from "./html/page.ts";
+import { pageText, pictureLegend, section, sideBySide } from "./html/page.ts";
 import { labelVariable } from "./html/palette.ts";
 import { type Picture, picture } from "./html/pictures.ts";
 import { type Point, quantile, smoothed, tenths } from "./html/points.ts";
@@ -274,6 +274,4 @@ function confusionTable(measures: readonly Measure[], classes: readonly string[]
 // ── The rest ────────────────────────────────────────────────────────────────
 
 const labelLegend = (classes: readonly string[]): Markup | undefined =>
-  classes.length === 0
-    ? undefined
-    : legend(classes.map((label, i) => ({ label, colour: labelVariable(i) })).slice(1));
+  classes.length === 0 ? undefined : pictureLegend(classes.slice(1));

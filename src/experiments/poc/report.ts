@@ -7,7 +7,7 @@
 import { bytes } from "../../report/figures.ts";
 import { type Series, curves } from "../../report/html/curves.ts";
 import { type Markup, markup } from "../../report/html/markup.ts";
-import { legend, pageText, section, sideBySide } from "../../report/html/page.ts";
+import { pageText, pictureLegend, section, sideBySide } from "../../report/html/page.ts";
 import { labelVariable } from "../../report/html/palette.ts";
 import { gallery } from "../../report/html/pictures.ts";
 import { type Point, tenths } from "../../report/html/points.ts";
@@ -109,7 +109,8 @@ function mainTable({ rows }: PocTable, config: PocResults["config"]): Markup {
 const tableNote = (seeds: number): Markup => markup`<p class="note">In per cent${
   seeds > 1 ? `: mean ± standard deviation over ${seeds} seeds` : ""
 }. mAUC is measured without training in 3D. “As published” and “honest” are two ways to measure, explained below: compare
-“as published” with the paper, and models with each other by “honest”.</p>`;
+“as published” with the paper, and models with each other by “honest”. Early in a training Dice also depends on BatchNorm’s running
+statistics, which trail weights that still change fast: it can be far below what the loss promises.</p>`;
 
 // ── What it says ────────────────────────────────────────────────────────────
 
@@ -244,9 +245,7 @@ function table2d(
 // ── Pictures ────────────────────────────────────────────────────────────────
 
 function figures({ samples, features, masks }: PocPictures): Markup[] {
-  const colours = legend(
-    CLASSES_3D.slice(0, -1).map((label, i) => ({ label, colour: labelVariable(i + 1) })),
-  );
+  const colours = pictureLegend(CLASSES_3D.slice(0, -1));
   const inAll =
     "Slices are not chosen by hand: of each volume it is the one with the most kinds of shapes, and of these the one that shows the smallest best.";
   return [
@@ -274,9 +273,7 @@ shapes that are in the volume. ${inAll}</p>`,
       : []),
     section(
       "Samples (Fig. A2)",
-      legend(
-        CLASSES_2D.slice(0, -1).map((label, i) => ({ label: `${label} (2D)`, colour: labelVariable(i + 1) })),
-      ),
+      pictureLegend(CLASSES_2D.slice(0, -1).map((label) => `${label} (2D)`)),
       colours,
       ...samples.map(gallery),
     ),

@@ -4,7 +4,7 @@
  */
 
 import { Markup, type Part, markup } from "./markup.ts";
-import { labelVariables } from "./palette.ts";
+import { labelVariables, pictureColour } from "./palette.ts";
 
 /** What a page consists of. */
 export interface Page {
@@ -48,6 +48,12 @@ export const legend = (entries: readonly { readonly label: string; readonly colo
     ({ label, colour }) => markup`<li><i style="background: ${colour}"></i>${label}</li>`,
   )}</ul>`;
 
+/** The labels 1, 2, … with the colours that they have in pictures. */
+export const pictureLegend = (labels: readonly string[]): Markup =>
+  markup`<ul class="legend bodies">${labels.map(
+    (label, i) => markup`<li><i style="background: ${pictureColour(i + 1)}"></i>${label}</li>`,
+  )}</ul>`;
+
 const STYLE = `
 :root {
   color-scheme: light dark;
@@ -80,6 +86,7 @@ ul { list-style: none; margin: 0; padding: 0; }
 .card svg { width: 100%; height: auto; }
 .legend { display: flex; flex-wrap: wrap; gap: 0 16px; font-size: 13px; color: var(--muted); }
 .legend i { display: inline-block; width: 16px; height: 4px; border-radius: 2px; margin-right: 6px; vertical-align: middle; }
+.legend.bodies i { width: 10px; height: 10px; outline: 1px solid var(--line); }
 figure img { display: block; max-width: 100%; height: auto; margin: 8px auto 0; border-radius: 4px; }
 .tiles { display: grid; gap: 16px 12px; grid-template-columns: repeat(auto-fit, minmax(100px, 1fr)); margin-top: 8px; }
 .tiles figure {

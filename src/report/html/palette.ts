@@ -20,6 +20,9 @@ const BLACK: Rgb = [22, 27, 34];
 export const labelVariable = (label: number): string =>
   label === 0 ? "var(--muted)" : `var(--label-${((label - 1) % COLOURS) + 1})`;
 
+/** The colour of label 1, 2, … in pictures, whatever the page's background is. */
+export const pictureColour = (label: number): string => hex(labelColour(label));
+
 /** Declarations for {@link labelVariable}. */
 export const labelVariables = (): string =>
   Array.from({ length: COLOURS }, (_, i) => {
