@@ -39,8 +39,9 @@ const TOLERANCE = 1e-4;
 /** The same of losses, gradients and updated parameters; PyTorch's are those of float64. */
 const STEP_TOLERANCE = 1e-3;
 /**
- * Where last digits matter more than that to PyTorch itself: a few times as far as they take it, but never further than
- * LIMIT. A ReLU on the other side for one of few voxels is 10⁻³ of a gradient.
+ * Where last digits matter more than that to PyTorch itself: a few times as far as they take the worst of its gradients,
+ * but never further than LIMIT. A ReLU on the other side for one of few voxels is 10⁻³ of a gradient, and which gradient
+ * that is depends on the machine.
  */
 const NOISE = 3;
 const LIMIT = 0.02;
@@ -87,7 +88,8 @@ describe.each(cases)("$name", ({ name, options, loss, ...by }) => {
     expect(relativeDeviation(result[model.outputs[0]!.name]!, arrays.get("y")!)).toBeLessThan(TOLERANCE);
   });
 
-  test.skipIf(!loss)("takes PyTorch's step", async () => {
+  if (!loss) return;
+  test("takes PyTorch's step", async () => {
     const [batch, , ...size] = arrays.get("x")!.dims as [number, number, ...number[]];
     const step = trainingStep(model.graph, {
       loss: loss === "squares" ? meanSquaredError() : crossEntropy(),
@@ -104,11 +106,15 @@ describe.each(cases)("$name", ({ name, options, loss, ...by }) => {
     const expected = under(arrays, "grad/");
     expect(expected.size).toBeGreaterThan(10);
     const floor = FLOOR * Math.max(...[...expected.values()].map(largest));
+    const noises = [...expected].map(([parameter, gradient]) => {
+      const most = largest(gradient);
+      return most > floor ? largest(arrays.get(`noise/${parameter}`)!) / most : 0;
+    });
+    const tolerance = Math.max(STEP_TOLERANCE, Math.min(NOISE * Math.max(...noises), LIMIT));
     for (const [parameter, gradient] of expected) {
       const most = largest(gradient);
-      const noise = Math.min(NOISE * largest(arrays.get(`noise/${parameter}`)!), LIMIT * most);
       const off = relativeDeviation(gradients.get(parameter)!, gradient) * (most || 1);
-      expect(off, parameter).toBeLessThan(Math.max(STEP_TOLERANCE * most, noise, floor));
+      expect(off, parameter).toBeLessThan(Math.max(tolerance * most, floor));
     }
 
     const session = await TrainingSession.open(step, {});
