@@ -1,9 +1,9 @@
 /** @file The demo's report: what was done, what came out, and how it looks. */
 
-import { reportPage } from "acsconv/report";
+import { reportPage } from "acsconv/report/page";
 import { percent } from "./words.mjs";
 
-/** @import { ReportGallery } from "acsconv/report" */
+/** @import { ReportGallery } from "acsconv/report/page" */
 
 /** @typedef {readonly (readonly string[])[]} Rows */
 

@@ -263,7 +263,6 @@ const SURFACE: Readonly<Record<string, { values: string[]; types: string[] }>> =
       "liftReport",
       "montage",
       "renderLabels",
-      "reportPage",
       "sizesFor",
       "slicePicture",
       "summarise",
@@ -277,15 +276,14 @@ const SURFACE: Readonly<Record<string, { values: string[]; types: string[] }>> =
       "NetworkSummary",
       "NodeCost",
       "Overlay",
-      "ReportChart",
-      "ReportGallery",
-      "ReportPage",
-      "ReportSection",
-      "ReportTable",
       "Rgb",
       "RgbImage",
       "Slice",
     ],
+  },
+  "./report/page": {
+    values: ["reportPage"],
+    types: ["ReportChart", "ReportGallery", "ReportPage", "ReportSection", "ReportTable"],
   },
   "./train": {
     values: [

@@ -15,13 +15,5 @@ export {
 } from "./lift-report.ts";
 export { grid, montage, type MontageOptions, type Overlay } from "./montage.ts";
 export { renderLabels } from "./rendering.ts";
-export {
-  type ReportChart,
-  type ReportGallery,
-  type ReportPage,
-  type ReportSection,
-  type ReportTable,
-  reportPage,
-} from "./report-page.ts";
 export { type Elements, greys, type Slice, slicePicture } from "./slices.ts";
 export { type LayerSummary, type NetworkSummary, summarise } from "./summary.ts";
