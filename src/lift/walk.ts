@@ -94,7 +94,7 @@ export class Walk {
     this.#policy = new DepthPolicy(options.depth);
     for (const node of graph.nodes.toReversed())
       for (const name of node.inputs) this.#readers.set(name, node);
-    const names = graph.nodes.flatMap((node) => node.outputs);
+    const names = graph.nodes.flatMap(({ name, outputs }) => [name, ...outputs]);
     this.#builder = new GraphBuilder(opsetOf(graph), [...names, ...graph.initializers.keys()]);
     const image = imageInput(graph);
     const layout = options.layout ?? guessLayout(image.shape!);

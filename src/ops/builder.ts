@@ -36,7 +36,11 @@ export class GraphBuilder {
 
   /** Begins with the inputs and initialisers of a graph; its nodes' names are not taken by helpers. */
   static over(graph: Graph): GraphBuilder {
-    const names = [...graph.initializers.keys(), ...graph.nodes.flatMap(({ outputs }) => outputs)];
+    // Those of nodes, too: what helpers add is named as its output, and ONNX Runtime wants nodes' names to differ.
+    const names = [
+      ...graph.initializers.keys(),
+      ...graph.nodes.flatMap(({ name, outputs }) => [name, ...outputs]),
+    ];
     const builder = new GraphBuilder(opsetOf(graph), names);
     for (const input of graph.inputs) builder.input(input);
     for (const [name, tensor] of graph.initializers) builder.initializer(name, tensor);

@@ -3,6 +3,7 @@
 import { expect, test } from "vitest";
 import { graphOf, node, value } from "../../test/helpers/graphs.ts";
 import { network } from "../../test/helpers/networks.ts";
+import { ints } from "../graph/graph.ts";
 import { floatTensor, numbersOf } from "../graph/tensor.ts";
 import { lift, Model, unlift } from "../model.ts";
 import { replaceHead } from "./head.ts";
@@ -71,6 +72,24 @@ test("weights are uniform in ±1/√fan-in, the bias added by a node of its own 
   expect(Math.max(...weights.map(Math.abs))).toBeLessThanOrEqual(0.05);
   expect(Math.max(...weights)).toBeGreaterThan(0.049);
   expect(numbersOf(initializers.get("b")!)).toEqual(new Float32Array(5));
+});
+
+test("a bias [1, 1, 1, 1] of a node of its own gets its classes on the channels", () => {
+  const graph = graphOf(
+    [
+      node("ConvTranspose", ["x", "w"], ["m"], { kernel_shape: ints([2, 2]), strides: ints([2, 2]) }),
+      node("Add", ["m", "b"], ["a"]),
+      node("Sigmoid", ["a"], ["y"]),
+    ],
+    {
+      inputs: [value("x", [1, 8, 16, 16])],
+      outputs: [value("y", [1, 1, 32, 32])],
+      initializers: { w: floatTensor([8, 1, 2, 2], new Float32Array(32)), b: floatTensor([1, 1, 1, 1], [1]) },
+    },
+  );
+  const { initializers, outputs } = replaceHead(new Model(graph), 4).graph;
+  expect(initializers.get("b")!.dims).toEqual([1, 4, 1, 1]);
+  expect(outputs[0]!.shape).toEqual([1, 4, 32, 32]);
 });
 
 test("an output that no layer makes is refused by name", () => {

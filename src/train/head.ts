@@ -78,9 +78,11 @@ function withHead(original: Graph, classes: number, seed: number): Graph {
   const producer = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
   const initializers = new Map(graph.initializers);
   const renamed = new Map<Node, Node>();
-  const bias = (name: string | undefined): void => {
+  const types = inferTypes(graph);
+  const bias = (name: string | undefined, { outputs: [result] }: Node): void => {
     const tensor = name && initializers.get(name);
-    if (name && tensor) initializers.set(name, zeros(tensor, classes));
+    if (name && tensor)
+      initializers.set(name, zeros(tensor, classes, types.get(result!)?.shape?.length ?? 0));
   };
   let node = producer.get(output!.name);
   while (node) {
@@ -89,13 +91,13 @@ function withHead(original: Graph, classes: number, seed: number): Graph {
     if (layer && weight && groupsOf(node) === 1) {
       const { axis, bias: added } = layer(node);
       initializers.set(node.inputs[1]!, drawn(weight, axis, classes, seedFor(seed, node.inputs[1]!)));
-      bias(added);
+      bias(added, node);
       const nodes = graph.nodes.map((other) => renamed.get(other) ?? other);
       return retyped({ ...graph, nodes, initializers });
     }
     const constant = node.op === "Add" ? node.inputs.find((name) => initializers.has(name)) : undefined;
     if (!constant && !(node.domain === "" && BETWEEN.has(node.op))) break;
-    bias(constant);
+    bias(constant, node);
     const resized = node.op === "Resize" ? withSizes(node, initializers, classes) : undefined;
     if (resized) renamed.set(node, resized);
     node = producer.get(node.inputs.find((name) => name !== constant)!);
@@ -132,9 +134,13 @@ function drawn(weight: Tensor, axis: number, classes: number, seed: number): Ten
   return tensorOf(weight.dtype, dims, values);
 }
 
-/** A bias [classes], or one that broadcasts over a map: [classes, 1, 1]. */
-function zeros({ dtype, dims }: Tensor, classes: number): Tensor {
-  const largest = dims.indexOf(Math.max(...dims));
-  const sizes = dims.length === 0 ? [] : dims.with(largest, classes);
+/**
+ * A bias [classes], or one that broadcasts over a map: [classes, 1, 1], or [1, classes, 1, 1] as Paddle's exports have it.
+ *
+ * @param rank - of what it is added to
+ */
+function zeros({ dtype, dims }: Tensor, classes: number, rank: number): Tensor {
+  const axis = dims.length === rank ? 1 : 0;
+  const sizes = dims.length === 0 ? [] : dims.with(axis, classes);
   return tensorOf(dtype, sizes, new Float32Array(elementCount(sizes)));
 }
