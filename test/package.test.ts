@@ -18,6 +18,9 @@ const ENTRIES = [
 ];
 
 const NETWORK = "assets/poc-unet-2d.onnx";
+const SCAN = ["dataset.json", "imagesTr/t1.nii.gz", "labelsTr/t1.nii.gz"].map(
+  (name) => `assets/t1-kmeans/${name}`,
+);
 
 let folder: string;
 beforeAll(() => {
@@ -45,7 +48,7 @@ test("it holds what users need, and nothing else", () => {
   const outside = files.filter((path) => !path.startsWith("dist"));
   const listed = manifest.files.filter((name) => name !== "dist" && name !== "assets");
   expect(outside.sort()).toEqual(
-    ["LICENSE", "README.md", "package.json", "assets/README.md", NETWORK, ...listed].sort(),
+    ["LICENSE", "README.md", "package.json", "assets/README.md", NETWORK, ...SCAN, ...listed].sort(),
   );
   expect(files.filter((path) => /\.test\.|(?<!\.d)\.ts$/.test(path))).toEqual([]);
   expect(files).toContain("dist/run/ort-worker.js");

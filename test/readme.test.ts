@@ -19,9 +19,9 @@ const root = fileURLToPath(new URL("../", import.meta.url));
 const FILES = {
   "resnet18.onnx": "models/resnet_basic.onnx",
   "unet.onnx": "models/unet.onnx",
-  "scan.nii.gz": "t1-kmeans/KmeansTest_T1UCharRaw.nii.gz",
-  "brain/scan.nii.gz": "t1-kmeans/KmeansTest_T1UCharRaw.nii.gz",
-  "brain/tissues.nii.gz": "t1-kmeans/KmeansTest_T1KmeansPrelimSegmentation.nii.gz",
+  "scan.nii.gz": "../../assets/t1-kmeans/imagesTr/t1.nii.gz",
+  "brain/scan.nii.gz": "../../assets/t1-kmeans/imagesTr/t1.nii.gz",
+  "brain/tissues.nii.gz": "../../assets/t1-kmeans/labelsTr/t1.nii.gz",
 };
 const BRAIN = {
   channel_names: { 0: "T1" },

@@ -1,13 +1,16 @@
 /** @file `acsconv experiment`: the paper's experiments, from data to report. */
 
 import { type Command, Option } from "commander";
+import { DEFAULTS } from "../experiments/brain/config.ts";
+import { ROWS as BRAIN_ROWS } from "../experiments/brain/rows.ts";
 import { PAPER } from "../experiments/poc/config.ts";
 import { ROWS } from "../experiments/poc/runs.ts";
 import { unknownName } from "../names.ts";
-import { parseCount, parseWhole } from "./arguments.ts";
+import { parseCount, parsePositive, parseWhole } from "./arguments.ts";
+import type { BrainFlags } from "./experiment/brain.ts";
 import type { PocFlags } from "./experiment/poc.ts";
 
-const EXAMPLES = `
+const POC_EXAMPLES = `
 Examples:
   The table of the paper, as published: about 8 hours on 2 cores. Ctrl-C, and the same command again, go on:
   $ acsconv experiment poc -o poc
@@ -24,11 +27,65 @@ Examples:
 The folder gets report.html (tables, curves, pictures), results.json, config.json, and a folder for every network
 with its log, checkpoint and ONNX file.`;
 
+const BRAIN_EXAMPLES = `
+Examples:
+  With the network that comes with the package, which has seen nothing but squares and circles:
+  $ acsconv experiment brain -o brain
+
+  With a network of your own, a classifier or a segmenter; the paper's FCN decoder is put on a classifier:
+  $ acsconv experiment brain -o brain --network densenet121.onnx
+
+  A network with a decoder: is it better to take over all of it, or its encoder alone?
+  $ acsconv experiment brain -o transfer --models acs-p,acs-e,acs-r
+
+The folder gets report.html (table, curves, pictures), results.json, config.json, and a folder for every training
+with its log, checkpoint and ONNX file. Ctrl-C, and the same command again, go on.`;
+
+const STAGE = [
+  "--stage <name>",
+  "work on this stage alone; without it, each gets a process of its own",
+] as const;
+
 export function addExperiment(program: Command): void {
   const experiment = program
     .command("experiment")
-    .summary("run an experiment of the paper")
-    .description("Run an experiment of the paper: data, trainings, tables and figures.");
+    .summary("run an experiment: the paper's, or one on a real scan")
+    .description("Run an experiment: data, trainings, tables and figures.");
+  addPoc(experiment);
+  addBrain(experiment);
+}
+
+function addBrain(experiment: Command): void {
+  experiment
+    .command("brain")
+    .summary("few-shot: is a pretrained 2D network worth something on a real scan?")
+    .description(
+      "Few-shot segmentation of a real MR scan, which comes with the package: a pretrained 2D network is lifted, learns " +
+        "the tissues of the left half of a brain, and is tested on the right half, beside networks from random weights.",
+    )
+    .option("-o, --out <folder>", "folder of the experiment; one that is there is gone on with")
+    .option(
+      "--network <file>",
+      "the pretrained 2D network: an ONNX file, or the name of one that comes with the package",
+      DEFAULTS.network,
+    )
+    .addOption(modelsOption(BRAIN_ROWS, DEFAULTS))
+    .option("--epochs <n>", "epochs of every training", parseCount, DEFAULTS.epochs)
+    .option("--steps <n>", "steps of an epoch", parseCount, DEFAULTS.steps)
+    .option("--batch <n>", "patches of a step", parseCount, DEFAULTS.batch)
+    .option("--size <voxels>", "of a patch, to each side", parseCount, DEFAULTS.size)
+    .option("--spacing <mm>", "to which the scan is resampled", parsePositive, DEFAULTS.spacing)
+    .option("--test-every <n>", "epochs between two tests", parseCount, DEFAULTS.testEvery)
+    .addOption(seedsOption(DEFAULTS))
+    .option(...STAGE)
+    .addHelpText("after", BRAIN_EXAMPLES)
+    .action(async (_: unknown, self: Command) => {
+      const { runBrain } = await import("./experiment/brain.ts");
+      await runBrain(self.optsWithGlobals<BrainFlags>());
+    });
+}
+
+function addPoc(experiment: Command): void {
   experiment
     .command("poc")
     .summary("proof of concept: does 2D pretraining help a 3D network?")
@@ -37,18 +94,10 @@ export function addExperiment(program: Command): void {
         "cubes, cylinders and balls in 3D, beside 2.5D and 3D networks. Defaults are the paper's numbers.",
     )
     .option("-o, --out <folder>", "folder of the experiment; one that is there is gone on with")
-    .addOption(
-      new Option("--models <ids>", `rows of the table, of ${ROWS.map(({ id }) => id).join(", ")}`)
-        .argParser(parseModels)
-        .default(PAPER.models, PAPER.models.join(",")),
-    )
+    .addOption(modelsOption(ROWS, PAPER))
     .option("--epochs <n>", "epochs of every training", parseCount, PAPER.epochs)
     .option("--test-every <n>", "epochs between two tests", parseCount, PAPER.testEvery)
-    .addOption(
-      new Option("--seeds <numbers>", "seeds of weights and batches; the data stay the same")
-        .argParser(parseSeeds)
-        .default(PAPER.seeds, PAPER.seeds.join(",")),
-    )
+    .addOption(seedsOption(PAPER))
     .addOption(
       new Option("--rotate <shapes>", "which lie in any direction: cones and pyramids, or cylinders, too")
         .choices(["published", "all"])
@@ -58,21 +107,36 @@ export function addExperiment(program: Command): void {
     .option("--volumes <n>", "3D volumes to train with", parseCount, PAPER.volumes)
     .option("--test-volumes <n>", "3D volumes to test with", parseCount, PAPER.testVolumes)
     .option("--save <folder>", "write the data there as .npz files, and train nothing")
-    .option("--stage <name>", "work on this stage alone; without it, each gets a process of its own")
-    .addHelpText("after", EXAMPLES)
+    .option(...STAGE)
+    .addHelpText("after", POC_EXAMPLES)
     .action(async (_: unknown, self: Command) => {
       const { runPoc } = await import("./experiment/poc.ts");
       await runPoc(self.optsWithGlobals<PocFlags>());
     });
 }
 
-/** Rows in the order of the table, each once. */
-function parseModels(text: string): string[] {
-  const asked = text.split(",").map((id) => id.trim());
-  const ids = ROWS.map(({ id }) => id);
-  const unknown = asked.find((id) => !ids.includes(id));
-  if (unknown !== undefined) throw unknownName("model", unknown, ids);
-  return ids.filter((id) => asked.includes(id));
-}
+/** Of all rows those that are asked for, in the order of the table, each once. */
+const parseModels =
+  (rows: readonly { readonly id: string }[]) =>
+  (text: string): string[] => {
+    const asked = text.split(",").map((id) => id.trim());
+    const ids = rows.map(({ id }) => id);
+    const unknown = asked.find((id) => !ids.includes(id));
+    if (unknown !== undefined) throw unknownName("model", unknown, ids);
+    return ids.filter((id) => asked.includes(id));
+  };
+
+const modelsOption = (
+  rows: readonly { readonly id: string }[],
+  { models }: { readonly models: readonly string[] },
+): Option =>
+  new Option("--models <ids>", `rows of the table, of ${rows.map(({ id }) => id).join(", ")}`)
+    .argParser(parseModels(rows))
+    .default(models, models.join(","));
+
+const seedsOption = ({ seeds }: { readonly seeds: readonly number[] }): Option =>
+  new Option("--seeds <numbers>", "seeds of weights and batches; the data stay the same")
+    .argParser(parseSeeds)
+    .default(seeds, seeds.join(","));
 
 const parseSeeds = (text: string): number[] => [...new Set(text.split(",").map(parseWhole))];

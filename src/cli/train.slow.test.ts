@@ -29,7 +29,7 @@ beforeAll(() => {
     labels: { "0": "background", "4": "CSF", "5": "grey", "6": "white" },
     training: [
       {
-        image: `${SCANS}KmeansTest_T1UCharRaw.nii.gz`,
+        image: here("../../assets/t1-kmeans/imagesTr/t1.nii.gz"),
         label: `${SCANS}KmeansTest_T1RawSkullStrip.nii.gz`,
       },
     ],

@@ -202,7 +202,7 @@ describe("a real scan", () => {
         labels: { "0": "other", "4": "CSF", "5": "grey matter", "6": "white matter" },
         training: [
           {
-            image: `${scan}KmeansTest_T1UCharRaw.nii.gz`,
+            image: new URL("../../assets/t1-kmeans/imagesTr/t1.nii.gz", import.meta.url).pathname,
             label: `${scan}KmeansTest_T1RawSkullStrip.nii.gz`,
           },
         ],

@@ -14,6 +14,11 @@ const FILES: Readonly<Record<PretrainedName, URL>> = {
   "poc-unet-2d": new URL("../../assets/poc-unet-2d.onnx", import.meta.url),
 };
 
+/** Where its file is. */
+export const pretrainedFile = (name: PretrainedName): URL => FILES[name];
+
+export const isPretrained = (name: string): name is PretrainedName => Object.hasOwn(FILES, name);
+
 /**
  * A pretrained 2D network; in a browser it is downloaded from where the bundler has put it.
  *
@@ -26,7 +31,6 @@ const FILES: Readonly<Record<PretrainedName, URL>> = {
  * const model3d = lift(await pretrained("poc-unet-2d"));
  */
 export async function pretrained(name: PretrainedName): Promise<Model> {
-  const file = Object.hasOwn(FILES, name) ? FILES[name] : undefined;
-  if (!file) throw unknownName("pretrained network", name, Object.keys(FILES));
-  return load(file);
+  if (!isPretrained(name)) throw unknownName("pretrained network", name, Object.keys(FILES));
+  return load(pretrainedFile(name));
 }

@@ -14,7 +14,7 @@ import { writeVolume } from "./write.ts";
 
 const TYPES = Object.keys(VOXEL_TYPES) as VoxelType[];
 
-const t1 = fileURLToPath(new URL("../../test/fixtures/t1-kmeans/", import.meta.url));
+const t1 = fileURLToPath(new URL("../../assets/t1-kmeans/imagesTr/t1.nii.gz", import.meta.url));
 
 /** `relative`: what the file's own precision may cost. */
 function expectSameGrid(actual: Grid, expected: Grid, relative: number): void {
@@ -128,7 +128,7 @@ test("MetaImage, with its voxels inside and beside", async () => {
 });
 
 test("a real scan: geometry and voxels as nibabel reads them", async () => {
-  const scan = await readVolume(join(t1, "KmeansTest_T1UCharRaw.nii.gz"));
+  const scan = await readVolume(t1);
   expect(scan.data).toBeInstanceOf(Int16Array);
   expect(scan.shape).toEqual([62, 128, 128]);
   expect(scan.spacing).toEqual([3, 2, 2]);

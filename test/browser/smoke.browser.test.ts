@@ -116,7 +116,7 @@ test.each([{ device: "wasm" }, { device: "webgpu" }] as const)(
 );
 
 test("a scan is read and drawn as in Node", async () => {
-  const path = "t1-kmeans/KmeansTest_T1UCharRaw.nii.gz";
+  const path = "t1-kmeans/KmeansTest_T1RawSkullStrip.nii.gz";
   const { grid, channels, sum, png } = await page.evaluate((file) => checks.draw(file), path);
   const volume = await readVolume(here(`../fixtures/${path}`));
   expect(volume).toMatchObject(grid);

@@ -1,13 +1,8 @@
 /** @file Made-up results of the proof of concept. */
 
 import { type PocConfig, PAPER } from "../../src/experiments/poc/config.ts";
-import {
-  type Facts,
-  type PocResults,
-  type RunResult,
-  labelOf,
-  rowsOf,
-} from "../../src/experiments/poc/results.ts";
+import type { Facts } from "../../src/experiments/results.ts";
+import { type PocResults, type RunResult, labelOf, rowsOf } from "../../src/experiments/poc/results.ts";
 import { runsOf } from "../../src/experiments/poc/runs.ts";
 import { CLASSES_2D, CLASSES_3D } from "../../src/experiments/poc/shapes.ts";
 

@@ -25,13 +25,13 @@ import {
 } from "../../report/slices.ts";
 import { evaluate } from "../../train/evaluate.ts";
 import type { Vec3 } from "../../volume/vec3.ts";
+import { percent } from "../statistic.ts";
 import { DATA_SEED } from "./config.ts";
 import { datasetOf, samples2d, samples3d } from "./data.ts";
 import { featureMaps } from "./features.ts";
 import { type PocResults, folders, rowsOf } from "./results.ts";
 import { ROWS, networkOf, runsOf } from "./runs.ts";
 import { CANVAS, CLASSES_2D, CLASSES_3D, type Sample } from "./shapes.ts";
-import { percent } from "./words.ts";
 
 /** What the page shows. */
 export interface PocPictures {

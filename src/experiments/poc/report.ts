@@ -5,21 +5,23 @@
  */
 
 import { bytes } from "../../report/figures.ts";
-import { type Series, curves } from "../../report/html/curves.ts";
+import type { Series } from "../../report/html/curves.ts";
 import { type Markup, markup } from "../../report/html/markup.ts";
 import { pageText, pictureLegend, section, sideBySide } from "../../report/html/page.ts";
 import { labelVariable } from "../../report/html/palette.ts";
 import { gallery } from "../../report/html/pictures.ts";
-import { type Point, tenths } from "../../report/html/points.ts";
-import { type Column, figure, settingsTable, table } from "../../report/html/table.ts";
+import { type Column, settingsTable, table } from "../../report/html/table.ts";
+import { costTable } from "../costs.ts";
+import { type ValueOf, epochChart, meanCurve } from "../curves.ts";
+import { percent } from "../statistic.ts";
 import { type Comparison, LARGE, SMALL, findingsOf, verdictOf } from "./findings.ts";
 import { DICE_2D, NOTEBOOK_AUC, TABLE_3 } from "./paper.ts";
 import type { PocPictures } from "./pictures.ts";
-import { type EpochResult, type PocResults, type RunResult, rowsOf } from "./results.ts";
+import { type PocResults, rowsOf } from "./results.ts";
 import type { ClassRow, ProtocolName, Scores } from "./scores.ts";
 import { CLASSES_2D, CLASSES_3D } from "./shapes.ts";
-import { type CostRow, type PocTable, tableOf } from "./table.ts";
-import { commandOf, isFinished, percent, progressText } from "./words.ts";
+import { type PocTable, tableOf } from "./table.ts";
+import { commandOf, isFinished, progressText } from "./words.ts";
 
 /** One HTML file that needs nothing else. */
 export function pocReport(results: PocResults, pictures: PocPictures): string {
@@ -50,7 +52,13 @@ export function pocReport(results: PocResults, pictures: PocPictures): string {
         table2d(tables, config, shapes2d!),
       ),
       ...figures(pictures),
-      section("Time and memory", ...costs(tables.costs)),
+      section(
+        "Time and memory",
+        ...costTable(
+          tables.costs,
+          "A step is 64 images in 2D and 4 volumes in 3D; inference is one image or volume of the test set.",
+        ),
+      ),
       section("Two protocols", protocols),
       section(
         "Run it again",
@@ -148,7 +156,6 @@ ${percent(SMALL, 0)} point. ${
 // ── Curves ──────────────────────────────────────────────────────────────────
 
 function charts({ config, pretraining, trainings }: PocResults): Markup[] {
-  type ValueOf = (epoch: EpochResult) => number | undefined;
   const rows = rowsOf(config);
   const lines = (valueOf: ValueOf, protocol?: ProtocolName): Series[] =>
     trainings.flatMap(({ id, label, runs }, i) =>
@@ -161,43 +168,25 @@ function charts({ config, pretraining, trainings }: PocResults): Markup[] {
     colour,
     points: meanCurve([pretraining], valueOf),
   });
-  const chart = (title: string, series: readonly Series[]): Markup => {
-    const shown = series.filter(({ points }) => points.length > 0);
-    const domain = tenths(shown.flatMap(({ points }) => points));
-    return curves({ title, xLabel: "epoch", ...(domain && { domain }), series: shown });
-  };
   return [
-    chart(
+    epochChart(
       "Loss",
       lines(({ loss }) => loss),
     ),
-    chart(
+    epochChart(
       "Dice, honest",
       lines(({ metrics }) => metrics?.["dice"], "honest"),
     ),
-    chart(
+    epochChart(
       "Dice, as published",
       lines(({ metrics }) => metrics?.["published.dice"], "published"),
     ),
-    chart("The 2D network", [
+    epochChart("The 2D network", [
       ofSource("loss", "var(--muted)", ({ loss }) => loss),
       ofSource("Dice, honest", labelVariable(2), ({ metrics }) => metrics?.["dice"]),
       ofSource("Dice, as published", labelVariable(1), ({ metrics }) => metrics?.["published.dice"]),
     ]),
   ];
-}
-
-/** By epoch, over the seeds that came so far. */
-function meanCurve(runs: readonly RunResult[], valueOf: (epoch: EpochResult) => number | undefined): Point[] {
-  const values = new Map<number, number[]>();
-  for (const result of runs.flatMap(({ epochs }) => epochs)) {
-    const value = valueOf(result);
-    if (value === undefined || !Number.isFinite(value)) continue;
-    values.set(result.epoch, [...(values.get(result.epoch) ?? []), value]);
-  }
-  return [...values]
-    .toSorted(([a], [b]) => a - b)
-    .map(([x, ys]) => ({ x, y: ys.reduce((sum, y) => sum + y, 0) / ys.length }));
 }
 
 // ── Classes ─────────────────────────────────────────────────────────────────
@@ -277,36 +266,6 @@ shapes that are in the volume. ${inAll}</p>`,
       colours,
       ...samples.map(gallery),
     ),
-  ];
-}
-
-// ── Cost ────────────────────────────────────────────────────────────────────
-
-function costs(rows: readonly CostRow[]): Markup[] {
-  if (rows.length === 0) return [markup`<p class="note">Nothing is finished yet.</p>`];
-  const seconds = (value: number): string => `${value.toPrecision(3)} s`;
-  const machines = [...new Set(rows.flatMap(({ machines }) => machines))];
-  const number = (title: string): Column => ({ title, isNumber: true });
-  return [
-    table(
-      [
-        { title: "model", isLine: true },
-        ...["training step", "inference", "peak memory", "parameters", "size"].map(number),
-        ...(machines.length > 1 ? [{ title: "machine" }] : []),
-      ],
-      rows.map((row) => [
-        row.label,
-        seconds(row.secondsPerStep),
-        seconds(row.secondsPerExample),
-        bytes(row.peakBytes),
-        figure(row.parameters),
-        bytes(row.bytes),
-        ...(machines.length > 1 ? [row.machines.join("; ")] : []),
-      ]),
-    ),
-    markup`<p class="note">${machines.length === 1 ? `On ${machines[0]}. ` : ""}A step is 64 images in 2D and 4 volumes in 3D;
-inference is one image or volume of the test set; both are medians. Memory is the most that the training process
-held, its data and evaluation included.</p>`,
   ];
 }
 

@@ -4,45 +4,15 @@
  *
  *   <out>/config.json                settings
  *   <out>/unet-2d/…                  the 2D network
- *   <out>/<run>/seed-<n>/…           a 3D network, with
- *     log.jsonl                        every step and epoch
- *     last.safetensors                 the checkpoint
- *     model.onnx                       the network after the last epoch
- *     facts.json                       time and memory
+ *   <out>/<run>/seed-<n>/…           a 3D network, with the files of `../results.ts` and
  *     features.json                    mAUC before training
  */
 
-import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { readLog } from "../../train/log.ts";
-import type { TrainEvent } from "../../train/events.ts";
+import { readJson, readRun as readTraining, type RunResult as TrainedResult } from "../results.ts";
 import type { PocConfig } from "./config.ts";
 import type { MeanAuc } from "./features.ts";
 import { ROWS, type Row, type Run, runsOf } from "./runs.ts";
-
-/** A pass over the training data, and what the test set said after it where it was asked. */
-export interface EpochResult {
-  readonly epoch: number;
-  /** Mean of the batches' losses. */
-  readonly loss: number;
-  /** `dice`, `iou`, `dice.cone` …, `published.dice`, `published.iou`: 0 … 1. */
-  readonly metrics?: Readonly<Record<string, number>>;
-}
-
-/** What a training took. */
-export interface Facts {
-  readonly parameters: number;
-  /** Of the saved weights. */
-  readonly bytes: number;
-  /** Median. */
-  readonly secondsPerStep: number;
-  /** Inference, per test image or volume. */
-  readonly secondsPerExample: number;
-  /** Largest resident set of the process that trained. */
-  readonly peakBytes: number;
-  /** What it ran on. */
-  readonly machine: string;
-}
 
 /** mAUC of the features before training: as published (`nearest`), and of the network as it is (`linear`). */
 export interface FeatureResult {
@@ -50,11 +20,8 @@ export interface FeatureResult {
   readonly linear: MeanAuc;
 }
 
-/** One training with one seed, as far as it came. */
-export interface RunResult {
-  readonly seed: number;
-  readonly epochs: readonly EpochResult[];
-  readonly facts?: Facts;
+/** One training with one seed, as far as it came, and what its features were worth before. */
+export interface RunResult extends TrainedResult {
   readonly features?: FeatureResult;
 }
 
@@ -72,10 +39,13 @@ export interface PocResults {
   readonly trainings: readonly TrainingResult[];
 }
 
-/** Folders within that of the experiment. */
+/** Folders within that of the experiment, which are the names of stages, too. */
+export const PRETRAINING = "unet-2d";
+export const runName = (id: string, seed: number): string => `${id}/seed-${seed}`;
+
 export const folders = {
-  pretraining: (out: string): string => join(out, "unet-2d"),
-  run: (out: string, id: string, seed: number): string => join(out, id, `seed-${seed}`),
+  pretraining: (out: string): string => join(out, PRETRAINING),
+  run: (out: string, id: string, seed: number): string => join(out, runName(id, seed)),
 };
 
 /** The rows of the table that an experiment has. */
@@ -97,23 +67,6 @@ export const labelOf = ({ row, kernels }: Run): string =>
   row.published === row.honest ? row.label : `${row.label} (${kernels} weights)`;
 
 function readRun(folder: string, seed: number): RunResult {
-  const log = join(folder, "log.jsonl");
-  const ended = existsSync(log) ? readLog(log).filter(isEpoch) : [];
-  const facts = readJson(join(folder, "facts.json")) as Facts | undefined;
   const features = readJson(join(folder, "features.json")) as FeatureResult | undefined;
-  return {
-    seed,
-    epochs: ended.map(({ epoch, loss, metrics }) => ({
-      epoch,
-      loss,
-      ...(Object.keys(metrics).length > 0 && { metrics }),
-    })),
-    ...(facts && { facts }),
-    ...(features && { features }),
-  };
+  return { ...readTraining(folder, seed), ...(features && { features }) };
 }
-
-const isEpoch = (event: TrainEvent): event is TrainEvent & { type: "epoch" } => event.type === "epoch";
-
-const readJson = (path: string): unknown =>
-  existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) : undefined;

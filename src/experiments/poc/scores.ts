@@ -10,19 +10,11 @@
  */
 
 import type { PaperRow } from "./paper.ts";
-import type { EpochResult, FeatureResult, RunResult } from "./results.ts";
+import type { EpochResult } from "../results.ts";
+import { type Statistic, statistic } from "../statistic.ts";
+import type { FeatureResult, RunResult } from "./results.ts";
 
 export type ProtocolName = "published" | "honest";
-
-/** Over seeds. Parts of 1, seconds … as measured. */
-export interface Statistic {
-  /** In the order of the seeds; null where there is none yet. */
-  readonly perSeed: readonly (number | null)[];
-  /** Of those that there are. */
-  readonly mean: number;
-  /** Of the sample (divided by n − 1), from two seeds on. */
-  readonly std?: number;
-}
 
 /** Where a training stands. */
 export interface Standing {
@@ -120,17 +112,4 @@ export function classRow(label: string, runs: readonly RunResult[], classes: rea
       }),
     );
   return { label, dice: byClass("dice"), iou: byClass("iou") };
-}
-
-/** undefined where no seed has a number. */
-function statistic(values: readonly (number | undefined)[]): Statistic | undefined {
-  const known = values.filter((value): value is number => Number.isFinite(value));
-  if (known.length === 0) return undefined;
-  const mean = known.reduce((sum, value) => sum + value, 0) / known.length;
-  const squares = known.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  return {
-    perSeed: values.map((value) => (Number.isFinite(value) ? value! : null)),
-    mean,
-    ...(known.length > 1 && { std: Math.sqrt(squares / (known.length - 1)) }),
-  };
 }

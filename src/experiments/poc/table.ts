@@ -4,6 +4,8 @@
  */
 
 import { formatTable } from "../../report/text-table.ts";
+import { type CostRow, costRow } from "../costs.ts";
+import { percent } from "../statistic.ts";
 import { type Finding, findingsOf } from "./findings.ts";
 import { DICE_2D, NOTEBOOK_AUC, TABLE_3 } from "./paper.ts";
 import { type PocResults, type RunResult, rowsOf } from "./results.ts";
@@ -16,18 +18,7 @@ import {
   scoresOf,
 } from "./scores.ts";
 import { CLASSES_2D, CLASSES_3D } from "./shapes.ts";
-import { budgetText, percent, progressText } from "./words.ts";
-
-/** What a training took: medians of steps and test sets, the mean over seeds; of memory the most. */
-export interface CostRow {
-  readonly label: string;
-  readonly secondsPerStep: number;
-  readonly secondsPerExample: number;
-  readonly peakBytes: number;
-  readonly parameters: number;
-  readonly bytes: number;
-  readonly machines: readonly string[];
-}
+import { budgetText, progressText } from "./words.ts";
 
 export interface PocTable {
   /** What the numbers rest on, in words. */
@@ -127,24 +118,4 @@ export function tableText(results: PocResults): string {
     "Honest: last epoch, mean of the foreground classes, kernels drawn alike",
     honest,
   ].join("\n");
-}
-
-/** Nothing before the first seed is done. */
-function costRow(label: string, runs: readonly RunResult[]): CostRow[] {
-  const facts = runs.flatMap((run) => (run.facts ? [run.facts] : []));
-  const [first] = facts;
-  if (!first) return [];
-  const mean = (values: readonly number[]): number =>
-    values.reduce((sum, value) => sum + value, 0) / values.length;
-  return [
-    {
-      label,
-      secondsPerStep: mean(facts.map(({ secondsPerStep }) => secondsPerStep)),
-      secondsPerExample: mean(facts.map(({ secondsPerExample }) => secondsPerExample)),
-      peakBytes: Math.max(...facts.map(({ peakBytes }) => peakBytes)),
-      parameters: first.parameters,
-      bytes: first.bytes,
-      machines: [...new Set(facts.map(({ machine }) => machine))],
-    },
-  ];
 }

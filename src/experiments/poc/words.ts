@@ -2,7 +2,7 @@
 
 import { type PocConfig, PAPER } from "./config.ts";
 import type { PocResults } from "./results.ts";
-import type { ProtocolName, Scores, Statistic } from "./scores.ts";
+import type { ProtocolName, Scores } from "./scores.ts";
 
 /** "10 of the paper's 50 epochs, 100 training volumes, 200 test volumes, seed 0", and what is not finished. */
 export function budgetText(results: PocResults): string {
@@ -55,14 +55,6 @@ export function progressText({ standing }: Scores, { epochs }: PocConfig, protoc
     return protocol === "honest" ? `${epoch} of ${epochs}` : `${epoch} (of ${done} so far)`;
   });
   return new Set(texts).size === 1 ? texts[0]! : texts.join(", ");
-}
-
-/** 95.4, 95.4 ± 0.3: parts of 1 as per cent; a dash for what is not known. */
-export function percent(value: number | Statistic | undefined, digits = 1): string {
-  if (value === undefined) return "–";
-  const { mean, std } = typeof value === "number" ? { mean: value } : value;
-  const text = (part: number): string => (100 * part).toFixed(digits);
-  return std === undefined ? text(mean) : `${text(mean)} ± ${text(std)}`;
 }
 
 /** Options of `acsconv experiment poc`, and what they set. */
