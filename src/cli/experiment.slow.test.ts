@@ -1,6 +1,7 @@
 /**
- * @file The proof of concept from the command line, small enough for minutes: all
- * its files, interrupted and gone on with, grown by a row; and the data as files.
+ * @file Experiments from the command line, small enough for minutes. The proof of concept: all
+ * its files, interrupted and gone on with, grown by a row; and the data as files. The brain: from the package's own
+ * network and scan to the page.
  */
 
 import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from "node:fs";
@@ -9,7 +10,11 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { acsconv, codeOf } from "../../test/helpers/command.ts";
+import { IGNORED } from "../data/labels.ts";
+import { brainData, CLASSES } from "../experiments/brain/data.ts";
+import type { resultsJson } from "../experiments/brain/table.ts";
 import type { PocResults } from "../experiments/poc/results.ts";
+import { dice } from "../metrics/overlap.ts";
 import { readLog } from "../train/log.ts";
 import { readNpz } from "../volume/npz.ts";
 
@@ -93,4 +98,41 @@ test("writing data ends by Ctrl-C between two files", async () => {
   saving.kill("SIGINT");
   expect(await codeOf(saving)).toBe(130);
   expect(readdirSync(at("cut/2d/train")).filter((file) => !file.endsWith(".npz"))).toEqual([]);
+});
+
+const brain = (out: string, ...more: string[]) => {
+  const small = "--epochs 2 --steps 2 --size 16 --spacing 6 --test-every 2 --seeds 5".split(" ");
+  return acsconv("experiment", "brain", "-o", at(out), ...small, ...more);
+};
+
+test("half a brain to learn from, ended by Ctrl-C and grown by a seed", async () => {
+  const interrupted = brain("brain", "--models", "acs-p,acs-e");
+  const log = at("brain/acs-e/seed-5/log.jsonl");
+  while (!existsSync(log)) await pause(20);
+  interrupted.kill("SIGINT");
+  expect(await codeOf(interrupted)).toBe(130);
+  expect(await codeOf(brain("brain", "--models", "acs-p,acs-e", "--seeds", "5,6"))).toBe(0);
+
+  const results = JSON.parse(readFileSync(at("brain/results.json"), "utf8")) as ReturnType<
+    typeof resultsJson
+  >;
+  expect(results.rows.map(({ id }) => id)).toEqual(["acs-p", "acs-e"]);
+  for (const { runs, transferred } of results.rows) {
+    expect(transferred.part).toBeGreaterThan(0.1);
+    expect(runs.map(({ epochs }) => epochs.map(({ metrics }) => metrics !== undefined))).toEqual([
+      [false, true],
+      [false, true],
+    ]);
+  }
+  expect(results.comparisons).toHaveLength(1);
+  expect(readFileSync(at("brain/report.html"), "utf8")).toContain("data:image/png;base64,");
+  // What is drawn is what the last epoch was measured by.
+  const { classes } = Object.fromEntries(readNpz(readFileSync(at("brain/acs-p/seed-5/prediction.npz"))));
+  const { test: half } = await brainData(results.config);
+  const { target } = await half.get(0, () => 0);
+  expect(classes!.dims).toEqual(target.dims);
+  const metric = dice({ classes: CLASSES, ignoreIndex: IGNORED });
+  metric.add({ name: "half", classes: classes!.bytes, truth: target.data as Uint8Array });
+  const { metrics } = results.rows[0]!.runs[0]!.epochs.at(-1)!;
+  expect(metric.value()["dice"]).toBeCloseTo(metrics!["dice"]!, 6);
 });

@@ -1,11 +1,18 @@
 /** @file The numbers of the experiment on a brain: over seeds, by tissue, and beside each other. */
 
 import { expect, test } from "vitest";
+import type { EpochResult } from "../results.ts";
 import { DEFAULTS } from "./config.ts";
 import { brainReport, commandOf } from "./report.ts";
 import type { BrainResults } from "./results.ts";
 import { rowsOf } from "./rows.ts";
 import { comparisonsOf, comparisonText, resultsJson, tableOf, tableText } from "./table.ts";
+
+const epoch = (number: number, dice: number): EpochResult => ({
+  epoch: number,
+  loss: 1 / number,
+  metrics: { dice, iou: dice / 2, "dice.CSF": dice - 0.1 },
+});
 
 /** Dice by row and seed; a training that goes on has none. */
 function madeUp(dice: Readonly<Record<string, readonly (number | undefined)[]>>): BrainResults {
@@ -17,12 +24,7 @@ function madeUp(dice: Readonly<Record<string, readonly (number | undefined)[]>>)
       transferred: row.taken === "nothing" ? { bytes: 0, part: 0 } : { bytes: 3e6, part: 0.75 },
       runs: dice[row.id]!.map((value, seed) => ({
         seed,
-        epochs: [
-          { epoch: 1, loss: 1, metrics: { dice: 0.1, iou: 0.05 } },
-          ...(value === undefined
-            ? []
-            : [{ epoch: 2, loss: 0.5, metrics: { dice: value, iou: value / 2, "dice.CSF": value - 0.1 } }]),
-        ],
+        epochs: [epoch(1, 0.1), ...(value === undefined ? [] : [epoch(2, value)])],
       })),
     })),
   };
