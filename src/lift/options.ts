@@ -47,6 +47,11 @@ export interface LiftOptions {
   readonly compat?: "acsconv-py";
 }
 
+/** The same lifting by another kind; options that only kind psc has fall away with it. */
+export function withKind({ psc, ...options }: LiftOptions, kind: LiftKind): LiftOptions {
+  return { ...options, kind, ...(kind === "psc" && psc && { psc }) };
+}
+
 function oneOf<T>(name: string, value: T, allowed: readonly T[]): void {
   if (!allowed.includes(value)) {
     throw new AcsconvError("input", `${name} must be one of ${allowed.join(", ")}, got "${String(value)}".`);

@@ -9,10 +9,10 @@ import { relativeDeviation } from "../../test/helpers/compare.ts";
 import { anyConv, fits, networkOf, type Stage } from "../../test/helpers/compositions.ts";
 import { evaluate, type Floats, graphOf, node } from "../../test/helpers/graphs.ts";
 import { random } from "../../test/helpers/networks.ts";
-import { type Graph, ints } from "../graph/graph.ts";
+import { type Graph, int, ints } from "../graph/graph.ts";
 import { floatTensor, numbersOf } from "../graph/tensor.ts";
 import { liftGraph } from "../lift/index.ts";
-import type { LiftOptions } from "../lift/options.ts";
+import { type LiftOptions, withKind } from "../lift/options.ts";
 import { lower } from "../passes/lower.ts";
 import { middleChannels } from "./psc.ts";
 
@@ -23,9 +23,10 @@ const CLOSE = 1e-5;
 const lifted = (graph: Graph, psc: Psc = {}): Graph => liftGraph(graph, { kind: "psc", psc }).graph;
 
 /** One convolution of k×k with "same" padding, named as PyTorch names it. */
-function layer(outputs: number, inputs: number, k = 3): Graph {
-  const attrs = { kernel_shape: ints([k, k]), pads: ints(new Array<number>(4).fill(k >> 1)) };
-  const [weight, bias] = [[outputs, inputs, k, k], [outputs]].map((dims, i) =>
+function layer(outputs: number, inputs: number, k = 3, groups = 1): Graph {
+  const pads = ints(new Array<number>(4).fill(k >> 1));
+  const attrs = { kernel_shape: ints([k, k]), pads, group: int(groups) };
+  const [weight, bias] = [[outputs, inputs / groups, k, k], [outputs]].map((dims, i) =>
     floatTensor(dims, random(dims, i).data),
   );
   return graphOf([node("Conv", ["x", "conv.weight", "conv.bias"], ["y"], attrs)], {
@@ -83,6 +84,24 @@ describe("parameters", () => {
       "conv.stream1.line.weight": "2×5×1×5×1",
       "conv.stream1.line.bias": "2",
     });
+  });
+
+  test("groups are dealt whole, each as a convolution of one stream", () => {
+    // 3 → 6 per group: ⌊6·3·27 / (3·9 + 6·3)⌋ = 10, but no more than 6.
+    expect(sizes(lifted(layer(12, 6, 3, 2)))).toEqual({
+      "conv.stream0.plane0.weight": "6×3×1×3×3",
+      "conv.stream0.line.weight": "6×6×3×1×1",
+      "conv.stream0.line.bias": "6",
+      "conv.stream1.plane0.weight": "6×3×3×1×3",
+      "conv.stream1.line.weight": "6×6×1×3×1",
+      "conv.stream1.line.bias": "6",
+    });
+    const depthwise = sizes(lifted(layer(4, 4, 3, 4)));
+    expect([0, 1, 2].map((i) => depthwise[`conv.stream${i}.line.weight`])).toEqual([
+      "2×1×3×1×1",
+      "1×1×1×3×1",
+      "1×1×1×1×3",
+    ]);
   });
 
   test("a stream without channels is left out, and joins nothing where it is the only one", () => {
@@ -260,6 +279,12 @@ test("a transposed convolution repeats its 2D kernel, as in kind 3d, and a warni
   expect(own!.warnings).toEqual([expect.stringMatching(/not initialised anew/)]);
   const x = random([1, 2, 3, 4, 4]);
   expect((await evaluate(lower(own!.graph).graph, { x })).y!.dims).toEqual([1, 3, 6, 8, 8]);
+});
+
+test("its option falls away where the kind is changed", () => {
+  const options = { kind: "psc", psc: { streams: 2 }, channels: 1 } as const;
+  expect(withKind(options, "acs")).toEqual({ kind: "acs", channels: 1 });
+  expect(withKind(options, "psc")).toEqual(options);
 });
 
 test.each([

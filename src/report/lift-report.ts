@@ -7,7 +7,7 @@ import type { Dim } from "../graph/dim.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { LiftKind } from "../ops/rule.ts";
 import { liftGraph } from "../lift/index.ts";
-import { guessLayout, LIFT_KINDS, type LiftOptions } from "../lift/options.ts";
+import { guessLayout, LIFT_KINDS, type LiftOptions, withKind } from "../lift/options.ts";
 import { type Model, unlift } from "../model.ts";
 import { AcsconvError } from "../errors.ts";
 import type { NodeReport } from "../lift/walk.ts";
@@ -109,13 +109,13 @@ export function costsByKind(
   if (!model.lifted)
     throw new AcsconvError("input", "Expected a lifted model: only those can be compared by kind.");
   const flat = unlift(model);
-  const { psc: _, ...options } = model.lifted.options;
+  const { options } = model.lifted;
   const kinds = LIFT_KINDS.map((kind): KindCost => {
-    const isOwn = kind === (options.kind ?? "acs") && (kind !== "psc" || psc === model.lifted!.options.psc);
+    const isOwn = kind === (options.kind ?? "acs") && (kind !== "psc" || psc === options.psc);
     if (isOwn) return { kind, summary: summarise(model.graph, sizesFor(model.graph, size)) };
     // Drawing kernels would take longer than all the rest.
-    const own = { ...options, kind, ...(kind === "psc" && psc && { psc }) };
-    const { graph } = liftGraph(flat.graph, own, { draws: false });
+    const asked = withKind({ ...options, ...(psc && { psc }) }, kind);
+    const { graph } = liftGraph(flat.graph, asked, { draws: false });
     return { kind, summary: summarise(graph, sizesFor(graph, size)) };
   });
   return [{ kind: "2d", summary: summariseSlice(flat.graph, size) }, ...kinds];
