@@ -87,6 +87,7 @@ export class Walk {
   readonly #baked: boolean;
   readonly #decisions: Decisions;
   readonly #draws: boolean;
+  #zero = new Float32Array(0);
   readonly #reports: NodeReport[] = [];
   /** The first node that reads each value. */
   readonly #readers = new Map<string, Node>();
@@ -394,9 +395,8 @@ export class Walk {
       finish: (op, inputs, attrs = {}) => builder.push({ ...node, op, domain: "", inputs, attrs }),
       constant: (tensor, hint) => builder.constant(tensor, hint),
       parameter: (parameter, dims, value) => {
-        const values = new Float32Array(elementCount(dims));
-        const random = uniform(seedFor(0, parameter));
-        if (this.#draws) for (let i = 0; i < values.length; i++) values[i] = value(random());
+        const count = elementCount(dims);
+        const values = this.#draws ? drawn(count, parameter, value) : this.#zeros(count);
         return builder.initializer(parameter, tensorOf(input(1).known.dtype ?? "float32", dims, values));
       },
       shape: (dims) => builder.shape(this.#inLifted(dims)),
@@ -449,6 +449,12 @@ export class Walk {
     }
   }
 
+  /** Zeros that all parameters share which are not drawn. */
+  #zeros(count: number): Float32Array {
+    if (count > this.#zero.length) this.#zero = new Float32Array(count);
+    return this.#zero.subarray(0, count);
+  }
+
   #number(dim: Dim): number {
     const value = evaluateDim(dim, this.#probe);
     return value ?? Number.NaN;
@@ -499,6 +505,14 @@ export class Walk {
     }
     return undefined;
   }
+}
+
+/** So many values of random numbers, which a name seeds. */
+function drawn(count: number, name: string, value: (random: number) => number): Float32Array {
+  const random = uniform(seedFor(0, name));
+  const values = new Float32Array(count);
+  for (let i = 0; i < count; i++) values[i] = value(random());
+  return values;
 }
 
 const stepsOf = (inputs: readonly (Lifted | undefined)[]): readonly Step[] =>

@@ -7,14 +7,16 @@
  *
  *   M = min(O, 512, ⌊max(K, ⌊O·C·K³ / (C·K² + O·K)⌋) / m⌋)
  *
- * about as many channels between plane and line as make m = 1 cost what a K³ kernel does. The line has K taps, and two
- * more for every plane after the first. That much is the authors'. Ours, where they say nothing:
+ * M is such that the streams together have about as many channels in between as make one plane and one line cost what a
+ * K³ kernel does. The line has K taps, for n = 2 two more. That much is the authors'. Ours, where they say nothing:
  *
  * - Every convolution becomes streams of its own; with n > 1 the paper has one block for n of them.
  * - Channels that do not divide by m go to the first streams; a stream without any is left out.
- * - No activation follows the line, and no normalisation is inside: the 2D network's own come after the join.
+ * - What the 2D network has after its convolution, normalisation and activation, comes after the join, in place of the
+ *   authors' activation after the line. Streams have no normalisation inside.
  * - An axis has one geometry, as in a K³ kernel (depth as height); the first plane takes it on its two axes and the line
- *   on the third, so sizes are those of kind `3d` for any stride, padding and dilation. Later planes keep the size.
+ *   on the third, so sizes are those of kind `3d` for any stride, padding and dilation. Later planes keep the size,
+ *   and every one of them makes the line longer by two.
  * - Kernels of unequal sides, and what M is for them: K³, K² and K are the taps of volume, plane and line. Along a side of
  *   one tap the line has one, too.
  * - Groups are dealt to the streams whole, as in acs. To a group, its stream is all there is: M is that of C and O per group
