@@ -8,7 +8,8 @@
     baselines.py list                              the cases as JSON, for the test that compares them
 
 Checkpoints have the containers, names and company of the published ones: Med3D's and 2018's videos and Models Genesis are
-legacy streams of a model in DataParallel; 2020's videos are zip files without that prefix. Steps are computed in
+legacy streams of a model in DataParallel; 2020's videos are zip files without that prefix. Networks of parallel separable
+convolutions (psc.py) were never published, and are plain state dicts. Steps are computed in
 float64, so that a deviation is one side's rounding and not two sides'.
 
 The authors' code of shortcuts without parameters lets no gradient through; here it goes through.
@@ -24,7 +25,11 @@ import numpy as np
 import torch
 from torch import nn
 import torch.nn.functional as F
+from torchvision.models import mobilenet_v2, resnet18
+from torchvision.models.mobilenetv2 import InvertedResidual
 
+from nets import PocUNet
+from psc import lift as psc
 from weights import seed_of
 
 BASIC, BOTTLENECK = 1, 4  # by how much a block's end is wider
@@ -174,6 +179,8 @@ class Case:
     channels: int = 1
     size: tuple = (16, 32, 32)
     file: str = "legacy"  # or zip
+    # How the package lifts the network, which it builds in 2D.
+    lifting: dict = None
     # "classes": cross-entropy; "squares": mean squared error; None: forward only
     loss: str = None
 
@@ -193,6 +200,15 @@ CASES = [
     Case("models_genesis", Genesis, "models_genesis", loss="squares"),
     Case("models_genesis_classifier", lambda: Genesis(2, 3, True), "models_genesis",
          {"head": "classification", "classes": 3, "channels": 2}, 2, file="zip", loss="classes"),
+    Case("psc_resnet18", lambda: psc(resnet18(num_classes=3)), "resnet18", {"classes": 3}, 3, (33, 48, 64), "zip",
+         {"kind": "psc"}, "classes"),
+    Case("psc_poc_unet", lambda: psc(PocUNet(3)), "poc_unet", {"classes": 3}, 1, (12, 16, 20), "zip",
+         {"kind": "psc"}, "classes"),
+    Case("psc_poc_unet_p2s2", lambda: psc(PocUNet(3), 2, 2), "poc_unet", {"classes": 3}, 1, (12, 16, 20), "zip",
+         {"kind": "psc", "psc": {"streams": 2, "separability": 2}}, "classes"),
+    # Depthwise.
+    Case("psc_mobilenet_v2", lambda: psc(mobilenet_v2(num_classes=5)), "mobilenet_v2", {"classes": 5}, 3, (40, 64, 48),
+         "zip", {"kind": "psc"}),
 ]
 
 
@@ -228,6 +244,8 @@ def prepare(net, x, g):
     for m in net.modules():
         if isinstance(m, Residual):  # undamped, deep networks amplify rounding
             getattr(m, f"bn{m.count}").weight.mul_(0.4)
+        elif isinstance(m, InvertedResidual) and m.use_res_connect:
+            m.conv[-1].weight.mul_(0.4)
     for m in norms:
         m.momentum = None  # after one batch exactly its statistics
     net.train()(x)
@@ -284,6 +302,8 @@ def checkpoint(case, net, optimizer):
     state = net.state_dict()
     wrapped = {f"module.{k}": v for k, v in state.items()}
     beside = optimizer.state_dict() if optimizer else {"state": {}, "param_groups": []}
+    if case.lifting:
+        return state
     if case.name.endswith("_published"):
         return {"state_dict": wrapped}
     if case.name.startswith("med3d"):
@@ -314,7 +334,8 @@ def main():
     parser.add_argument("--only", nargs="+", metavar="NAME")
     args = parser.parse_args()
     if args.what == "list":
-        print(json.dumps([{"name": c.name, "architecture": c.architecture, "options": c.options, "loss": c.loss} for c in CASES]))
+        print(json.dumps([{"name": c.name, "architecture": c.architecture, "options": c.options, "lifting": c.lifting, "loss": c.loss}
+                          for c in CASES]))
     elif args.what == "keys":
         args.out.write_bytes(gzip.compress(json.dumps({"networks": keys()}, separators=(",", ":")).encode(), 9, mtime=0))
     else:

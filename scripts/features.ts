@@ -80,6 +80,12 @@ const KINDS: Record<LiftKind, { kernel: string; parameters: string; run: string 
     parameters: "K times those of 2D",
     run: "one dense convolution",
   },
+  psc: {
+    kernel:
+      "PmSCn, P₃SC₁ by default (`psc`): m streams, one per plane, each of n planar convolutions and one along the axis that the plane omits; drawn anew, for training from scratch",
+    parameters: "P₃SC₁, 3×3: 2.5 times those of 2D, where channels stay as many",
+    run: "planar and linear convolutions, joined",
+  },
 };
 
 const DEVICES: Record<Device, { where: string; tested: string }> = {
@@ -135,7 +141,7 @@ ${table(
 
 Transposed convolutions lie in the same planes; along the axis that a plane omits, values are repeated by the
 stride, so that no holes appear. They have no soft form (channels are dealt as in \`acs\`) and are not drawn anew (in
-\`3d\` the 2D kernel is repeated along depth); lifting says so in a warning.
+\`3d\` and \`psc\` the 2D kernel is repeated along depth); lifting says so in a warning.
 
 ## Training
 

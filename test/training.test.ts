@@ -7,7 +7,8 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import type { Graph } from "../src/graph/graph.ts";
 import { elementCount, floatTensor, type Numbers, numbersOf, type Tensor } from "../src/graph/tensor.ts";
-import { lift, type LiftKind, load, type Model } from "../src/index.ts";
+import { lift, LIFT_KINDS, load, type Model } from "../src/index.ts";
+import { initialise } from "../src/models/index.ts";
 import { encodeBytes } from "../src/onnx/encode.ts";
 import { createSession } from "../src/run/session.ts";
 import type { RunTensor } from "../src/run/tensor.ts";
@@ -141,16 +142,17 @@ function finalDeviation(state: ReadonlyMap<string, Tensor>, arrays: ReadonlyMap<
   );
 }
 
-const KINDS: readonly LiftKind[] = ["acs", "mean-acs", "soft-acs", "2.5d", "i3d", "3d"];
 /** Dynamic exports lift to the same graphs. */
 const DISTINCT = NETWORKS.filter((name) => !name.endsWith("_dynamic"));
 
-test.each(DISTINCT.flatMap((name) => KINDS.map((kind) => [name, kind] as const)))(
+test.each(DISTINCT.flatMap((name) => LIFT_KINDS.map((kind) => [name, kind] as const)))(
   "%s, %s: ten steps of falling loss",
   async (name, kind) => {
     // densenet ends in maps of one pixel; with depth kept there is enough for statistics of a batch.
     const depth = name === "densenet" ? { depth: { stride: 1, pool: 1 } as const } : {};
-    const model = lift(await network(name), { kind, ...depth });
+    const lifted = lift(await network(name), { kind, ...depth });
+    // Drawn for ReLU, as kind 3d is; narrower, twice as many layers begin with small gradients.
+    const model = initialise(lifted, { kernels: "kaiming", only: (weight) => /\.stream\d\./.test(weight) });
     const size = name === "densenet" ? [8, 32, 32] : [8, 8, 8];
     const step = trainingStep(model.graph, { loss: crossEntropy(), optimiser: sgd(), batch: 2, size });
     const image = { dtype: "float32", ...random(step.image.dims) } as const;
@@ -167,6 +169,7 @@ test.each(DISTINCT.flatMap((name) => KINDS.map((kind) => [name, kind] as const))
     }
     await session.dispose();
     expect(losses.every(Number.isFinite)).toBe(true);
-    expect(losses.at(-1)! / losses[0]!).toBeLessThan(0.995);
+    // From nothing, ten steps teach less.
+    expect(losses.at(-1)! / losses[0]!).toBeLessThan(kind === "psc" ? 0.998 : 0.995);
   },
 );

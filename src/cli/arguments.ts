@@ -2,6 +2,8 @@
 
 import { InvalidArgumentError } from "commander";
 
+import type { LiftOptions } from "../index.ts";
+
 type Triple = readonly [number, number, number];
 
 /** `96,128,128` or `96x128x128`, in the order depth, height, width; a single number stands for a cube. */
@@ -29,6 +31,15 @@ export function parseRange(text: string): readonly [low: number, high: number] {
     throw new InvalidArgumentError("Expected a lower and a higher intensity, such as -160,240.");
   }
   return [low, high];
+}
+
+/** `3,1`: streams of parallel separable convolutions, and planar convolutions in each. Bounds are for `lift` to say. */
+export function parsePsc(text: string): NonNullable<LiftOptions["psc"]> {
+  const [streams, separability, ...rest] = numbers(text);
+  if (streams === undefined || separability === undefined || rest.length > 0 || text.includes("x")) {
+    throw new InvalidArgumentError("Expected streams and planes in each, such as 3,1.");
+  }
+  return { streams, separability };
 }
 
 /** A number for which `isRight` holds; the error says what it `expects`. */

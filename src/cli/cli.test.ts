@@ -166,6 +166,17 @@ const BAD: Readonly<Record<string, readonly BadCase[]>> = {
     ["two sizes", "lift @conv.onnx -o @o.onnx --size 1,2", /expected depth,height,width/],
     ["half a voxel", "lift @conv.onnx -o @o.onnx --size 1.5,8,8", /expected depth,height,width/],
     ["a kind there is not", "lift @conv.onnx -o @o.onnx --kind 4d", /allowed choices are acs, /],
+    [
+      "a form of psc for acs",
+      "lift @conv.onnx -o @o.onnx --psc 3,1",
+      /psc is for kind "psc", got kind "acs"/,
+    ],
+    ["no streams", "lift @conv.onnx -o @o.onnx --kind psc --psc 0,1", /psc\.streams must be one of 1, 2, 3/],
+    [
+      "one number for psc",
+      "lift @conv.onnx -o @o.onnx --kind psc --psc 3",
+      /expected streams and planes in each/,
+    ],
     ["a stride of three", "lift @conv.onnx -o @o.onnx --depth-stride 3", /expected 1 or height/],
     ["an output there is not", "lift @conv.onnx -o @o.onnx --outputs nope", /No value "nope" .* are "y"\./],
     ["a head's other size", "lift @head_flat.onnx -o @o.onnx --size 8,32,32", /use height 16 and width 16/],

@@ -6,7 +6,7 @@ import { LIFT_KINDS, type LiftOptions, type Model, lift, load } from "../index.t
 import { bytes, compact, shapeText } from "../report/figures.ts";
 import { liftReport } from "../report/lift-report.ts";
 import { formatTable } from "../report/text-table.ts";
-import { parseCount, parseSizes } from "./arguments.ts";
+import { parseCount, parsePsc, parseSizes } from "./arguments.ts";
 import { warn } from "./errors.ts";
 import type { GlobalOptions } from "./program.ts";
 
@@ -15,6 +15,7 @@ interface LiftFlags extends GlobalOptions {
   readonly kind: LiftOptions["kind"];
   readonly view: LiftOptions["view"];
   readonly split?: LiftOptions["split"];
+  readonly psc?: LiftOptions["psc"];
   readonly channels?: number;
   readonly size?: LiftOptions["size"];
   readonly depthStride?: "height" | 1 | readonly ("height" | 1)[];
@@ -43,6 +44,7 @@ Examples:
   The counterparts the paper compares with:
   $ acsconv lift unet.onnx -o unet.25d.onnx --kind 2.5d
   $ acsconv lift unet.onnx -o unet.i3d.onnx --kind i3d
+  $ acsconv lift unet.onnx -o unet.psc.onnx --kind psc --psc 3,1
 
 PyTorch folds BatchNorm into the convolutions when it exports. To fine-tune later, export with
 training=torch.onnx.TrainingMode.PRESERVE, do_constant_folding=False.`;
@@ -52,7 +54,7 @@ export function addLift(program: Command): void {
     .command("lift")
     .summary("turn a 2D network into a 3D one")
     .description(
-      "Turn a pretrained 2D CNN into a natively 3D one. Depth follows height; no weight is lost or added.",
+      "Turn a pretrained 2D CNN into a natively 3D one. Depth follows height; no weight is lost, and but for the kinds that are drawn anew (3d, psc) none is added.",
     )
     .argument("<model.onnx>", "a 2D network: one image input [N, C, H, W] (or [N, H, W, C])")
     .requiredOption("-o, --out <path>", "where the 3D network goes, as plain ONNX")
@@ -65,6 +67,7 @@ export function addLift(program: Command): void {
         .default("axial"),
     )
     .option("--split <a,c,s>", "shares of the output channels per view (default: thirds)", parseSplit)
+    .option("--psc <m,n>", "streams of psc, and planar convolutions in each (default: 3,1)", parsePsc)
     .option("--channels <n>", "input channels; 1 folds an RGB stem", parseCount)
     .option("--size <d,h,w>", "fix the input size (default: any)", parseSizes)
     .option(
@@ -110,12 +113,14 @@ async function run(path: string, flags: LiftFlags): Promise<void> {
 }
 
 function optionsOf(flags: LiftFlags): LiftOptions {
-  const { kind, view, split, channels, size, depthStride, depthPool, fc, outputs, layout, compat } = flags;
+  const { kind, view, split, psc, channels, size, depthStride, depthPool, fc, outputs, layout, compat } =
+    flags;
   return {
     kind: kind!,
     view: view!,
     fc: fc!,
     ...(split && { split }),
+    ...(psc && { psc }),
     ...(channels !== undefined && { channels }),
     ...(size && { size }),
     ...((depthStride !== undefined || depthPool !== undefined) && {

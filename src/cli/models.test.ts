@@ -37,6 +37,14 @@ test("one kind, for another size", async () => {
   expect(stdout).not.toMatch(/med3d/);
 });
 
+test("parallel separable convolutions, of any form", async () => {
+  const args = ["--kind", "psc", "--grep", "^poc_unet$"];
+  // Of C → O in three streams 27·M·C + 3·M·O and the rest, where M = 2, 48, 76, 96, 57, 27: 979 k of 1.16 M in 3D.
+  expect((await acsconv("models", ...args)).stdout).toMatch(/^poc_unet +979 k +3\.92 MB /m);
+  // 9·M·C + 3·M·O and the rest, where M = 8, 64, 128, 128, 64, 32.
+  expect((await acsconv("models", ...args, "--psc", "1,1")).stdout).toMatch(/^poc_unet +516 k /m);
+});
+
 test("JSON has every kind; what the overview says of the others holds", async () => {
   const { stdout } = await acsconv("models", "--json", "--grep", "^(unet|med3d10|vgg11)$");
   const { networks } = JSON.parse(stdout) as Listed;
@@ -48,7 +56,7 @@ test("JSON has every kind; what the overview says of the others holds", async ()
   expect(networks[2]!.kinds.map(({ kind, parameters }) => [kind, parameters])).toEqual([["3d", 14_514_464]]);
   for (const { kinds } of networks.slice(0, 2)) {
     const by = new Map(kinds.map((costs) => [costs.kind, costs]));
-    expect([...by.keys()].sort()).toEqual(["2.5d", "2d", "3d", "acs", "i3d", "mean-acs", "soft-acs"]);
+    expect([...by.keys()].sort()).toEqual(["2.5d", "2d", "3d", "acs", "i3d", "mean-acs", "psc", "soft-acs"]);
     expect(by.get("2.5d")).toEqual({ ...by.get("acs"), kind: "2.5d" });
     for (const kind of ["acs", "mean-acs", "i3d"])
       expect(by.get(kind)!.parameters).toBe(by.get("2d")!.parameters);
@@ -65,6 +73,12 @@ test.each([
   ["a broken pattern", ["--grep", "("], /expected a regular expression/],
   ["a kind there is not", ["--kind", "4d"], /allowed choices are 2d, acs, /],
   ["two sizes", ["--size", "1,2"], /expected depth,height,width/],
+  ["psc of a kind that is not shown", ["--psc", "3,1"], /--psc is for --kind psc or --json/],
+  [
+    "streams that there are not",
+    ["--kind", "psc", "--psc", "4,1"],
+    /psc\.streams must be one of 1, 2, 3, got "4"/,
+  ],
 ])("says in one sentence what is wrong: %s", async (_, args, message) => {
   const { code, stdout, stderr } = await acsconv("models", ...args);
   expect(stderr).toMatch(message);

@@ -2,13 +2,13 @@
 
 import { type Command, Option } from "commander";
 import { AcsconvError } from "../errors.ts";
-import { LIFT_KINDS, lift } from "../index.ts";
+import { LIFT_KINDS, type LiftOptions, lift } from "../index.ts";
 import { ARCHITECTURES, type Architecture, architecture } from "../models/index.ts";
 import { bytes, compact } from "../report/figures.ts";
 import { costsByKind, type KindCost, sizesFor } from "../report/lift-report.ts";
 import { type NetworkSummary, summarise } from "../report/summary.ts";
 import { formatTable } from "../report/text-table.ts";
-import { parsePattern, parseSizes } from "./arguments.ts";
+import { parsePattern, parsePsc, parseSizes } from "./arguments.ts";
 import type { GlobalOptions } from "./program.ts";
 import { startProgress } from "./progress.ts";
 
@@ -18,6 +18,7 @@ type Size = readonly [number, number, number];
 interface ModelsFlags extends GlobalOptions {
   readonly size: Size;
   readonly kind?: Kind;
+  readonly psc?: LiftOptions["psc"];
   readonly grep?: RegExp;
   readonly json?: boolean;
 }
@@ -43,6 +44,7 @@ export function addModels(program: Command): void {
         ...LIFT_KINDS,
       ]),
     )
+    .option("--psc <m,n>", "streams of psc, and planar convolutions in each (default: 3,1)", parsePsc)
     .option("--grep <pattern>", "list only names that match (a regular expression)", parsePattern)
     .option("--json", "print JSON")
     .addHelpText("after", EXAMPLES)
@@ -64,7 +66,9 @@ interface Row extends Pick<Architecture, "name" | "dimensions" | "task" | "chann
   readonly costs: ReadonlyMap<Kind, Totals>;
 }
 
-function run({ size, kind, grep, json, quiet }: ModelsFlags): void {
+function run({ size, kind, psc, grep, json, quiet }: ModelsFlags): void {
+  if (psc && kind !== "psc" && !json)
+    throw new AcsconvError("input", "--psc is for --kind psc or --json, where that kind is shown.");
   const wanted = ARCHITECTURES.filter(({ name }) => !grep || grep.test(name));
   if (wanted.length === 0) {
     throw new AcsconvError(
@@ -75,7 +79,7 @@ function run({ size, kind, grep, json, quiet }: ModelsFlags): void {
   // A log has no use for the progress of some seconds.
   const progress = startProgress("costs", "networks", (quiet ?? false) || !process.stderr.isTTY);
   const rows = wanted.map((entry, i) => {
-    const row = costsOf(entry, size);
+    const row = costsOf(entry, size, psc);
     progress.update(i + 1, wanted.length);
     return row;
   });
@@ -84,12 +88,16 @@ function run({ size, kind, grep, json, quiet }: ModelsFlags): void {
   process.stdout.write(`${text}\n`);
 }
 
-function costsOf({ name, dimensions, task, channels, classes = CLASSES }: Architecture, size: Size): Row {
+function costsOf(
+  { name, dimensions, task, channels, classes = CLASSES }: Architecture,
+  size: Size,
+  psc: LiftOptions["psc"],
+): Row {
   const model = architecture(name, { kernels: "none", classes });
   const sides = model.inputs[0]!.shape!.slice(2).filter((side) => typeof side === "number");
   const costs: readonly KindCost[] =
     dimensions === 2
-      ? costsByKind(lift(model), size)
+      ? costsByKind(lift(model), size, psc)
       : [{ kind: "3d", summary: summarise(model.graph, sizesFor(model.graph, size)) }];
   return {
     name,
@@ -146,8 +154,8 @@ const GROUPS = [
   { title: "3D segmentation", dimensions: 3, task: "segmentation" },
 ] as const;
 
-const NOTE = `2.5d costs what acs does. i3d, mean-acs and soft-acs have the parameters of 2D and about the multiply-adds of 3d:
---kind shows them, and the memory of activations.`;
+const NOTE = `2.5d costs what acs does. i3d, mean-acs and soft-acs have the parameters of 2D and about the multiply-adds of 3d.
+--kind shows them and psc, and the memory of activations.`;
 
 type Table = (title: string, rows: readonly Row[]) => string;
 

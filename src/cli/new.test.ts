@@ -127,6 +127,19 @@ test("fresh weights depend on the seed, also 3D kernels", async () => {
   expect(kernels.every((kernel) => kernel.every((value) => value !== 0))).toBe(true);
 });
 
+test("fresh weights depend on the seed, also those of parallel separable convolutions", async () => {
+  const kernels: (readonly number[])[] = [];
+  for (const seed of [1, 2]) {
+    await make(`poc_unet --classes 2 --kind psc --psc 2,2 --seed ${seed}`);
+    const model = await made();
+    expect(model.lifted?.options).toEqual({ kind: "psc", psc: { streams: 2, separability: 2 } });
+    expect(model.graph.initializers.get("enc1.encode.0.stream1.line.weight")!.dims).toEqual([32, 4, 1, 5, 1]);
+    expect(model.graph.initializers.has("enc1.encode.0.weight")).toBe(false);
+    kernels.push(values(model, "enc2.encode.0.stream1.plane1.weight"));
+  }
+  expect(kernels[0]).not.toEqual(kernels[1]);
+});
+
 test("options of the network reach it", async () => {
   await make("resnet18 --kind 2d --stem-stride 1 --no-stem-pool --output-stride 4 --classes 2");
   const { nodes } = (await made()).graph;
@@ -166,6 +179,13 @@ describe("says in one sentence what is wrong, and writes nothing:", () => {
       "poc_unet --weights @unet.safetensors --classes 3 --kind 3d",
       /expected \[\d+, \d+, 3, 3, 3\]/,
     ],
+    [
+      "weights of 2D for parallel separable convolutions",
+      "poc_unet --weights @unet.safetensors --classes 3 --kind psc",
+      /weights \d+ are missing \(enc1\.encode\.0\.stream0\.plane0\.weight, /,
+    ],
+    ["a form of psc for another kind", "poc_unet --classes 3 --psc 3,1", /--psc is for --kind psc, got acs/],
+    ["no form of psc", "poc_unet --classes 3 --kind psc --psc 3", /expected streams and planes in each/],
     ["no classes", "unet", /unet needs to know how many classes .* give --classes/],
     ["no classes for a head", "resnet18 --head fcn", /--head fcn needs to know how many classes/],
     ["a head on a decoder", "unet --classes 2 --head fcn", /unet has a decoder of its own; leave --head out/],

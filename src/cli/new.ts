@@ -3,7 +3,7 @@
 import { type Command, Option } from "commander";
 import { AcsconvError } from "../errors.ts";
 import { checkApart, checkWritable } from "../files.ts";
-import { LIFT_KINDS, type LiftKind, lift, type Model, unlift } from "../index.ts";
+import { LIFT_KINDS, type LiftKind, type LiftOptions, lift, type Model, unlift } from "../index.ts";
 import {
   ARCHITECTURES,
   type Architecture,
@@ -14,6 +14,7 @@ import {
   segmentationHead,
 } from "../models/index.ts";
 import { unknownName } from "../names.ts";
+import { isFresh } from "../ops/kinds.ts";
 import { bytes, shapeText } from "../report/figures.ts";
 import {
   type LoadReport,
@@ -23,7 +24,7 @@ import {
   transferred,
 } from "../weights/index.ts";
 import { NAME_MAPS } from "../weights/name-maps.ts";
-import { parseCount, parseWhole } from "./arguments.ts";
+import { parseCount, parsePsc, parseWhole } from "./arguments.ts";
 import { warn } from "./errors.ts";
 import type { GlobalOptions } from "./program.ts";
 
@@ -36,6 +37,7 @@ interface NewFlags extends GlobalOptions {
   readonly only?: string;
   readonly strict: boolean;
   readonly kind?: Kind;
+  readonly psc?: LiftOptions["psc"];
   readonly channels?: number;
   readonly classes?: number;
   readonly head?: "fcn" | "cls";
@@ -86,6 +88,7 @@ export function addNew(program: Command): void {
         "2d",
       ]),
     )
+    .option("--psc <m,n>", "streams of psc, and planar convolutions in each (default: 3,1)", parsePsc)
     .option(
       "--channels <n>",
       "input channels; 1 for grey volumes, also with weights of RGB images (default: the network's)",
@@ -145,7 +148,7 @@ async function run(name: string, flags: NewFlags): Promise<void> {
 const kindOf = ({ kind = "acs" }: NewFlags): Kind => kind;
 
 /** @throws {@link AcsconvError} `input` for a name that there is not, or options that do not fit it */
-function entryOf(name: string, { head, classes, kind }: NewFlags): Architecture {
+function entryOf(name: string, { head, classes, kind, psc }: NewFlags): Architecture {
   const names = ARCHITECTURES.map((known) => known.name);
   const entry = ARCHITECTURES[names.indexOf(name)];
   if (!entry) throw unknownName("network", name, names);
@@ -153,6 +156,7 @@ function entryOf(name: string, { head, classes, kind }: NewFlags): Architecture 
     throw new AcsconvError("input", sentence);
   };
   if (entry.dimensions === 3 && kind) refuse(`${name} is 3D by birth and is not lifted; leave --kind out.`);
+  if (psc && kind !== "psc") refuse(`--psc is for --kind psc, got ${kind ?? "acs"}; leave it out.`);
   if (head && !(head === "cls" && hasHeads(entry))) {
     if (entry.task === "segmentation") {
       refuse(`--head is for networks that classify, and ${name} has a decoder of its own; leave --head out.`);
@@ -169,7 +173,7 @@ function entryOf(name: string, { head, classes, kind }: NewFlags): Architecture 
 /** Whether it comes with several heads to choose from. */
 const hasHeads = ({ options }: Architecture): boolean => options.includes("head");
 
-/** The network without weights: 2D, but for `3d`, whose kernels are of another size. */
+/** The network without weights: 2D, but for kinds that have kernels of their own. */
 function build(entry: Architecture, flags: NewFlags, channels = entry.channels): Model {
   const { classes, head, stemStride, stemPool, outputStride } = flags;
   const isAdded = head !== undefined && !hasHeads(entry);
@@ -186,8 +190,13 @@ function build(entry: Architecture, flags: NewFlags, channels = entry.channels):
   } satisfies ArchitectureOptions;
   const backbone = architecture(entry.name, options);
   const model = isAdded ? withHead(head, openSized(backbone, entry, options), classes!) : backbone;
-  return flags.kind === "3d" ? lift(model, { kind: "3d" }) : model;
+  const kind = ownKernels(flags);
+  return kind ? lift(model, { kind, ...(flags.psc && { psc: flags.psc }) }) : model;
 }
+
+/** The kind, if it has kernels of its own. */
+const ownKernels = ({ kind }: NewFlags): LiftKind | undefined =>
+  kind !== undefined && kind !== "2d" && isFresh(kind) ? kind : undefined;
 
 const withHead = (head: "fcn" | "cls", backbone: Model, classes: number): Model =>
   (head === "fcn" ? segmentationHead : classificationHead)(backbone, { classes, kernels: "none" });
@@ -222,7 +231,7 @@ async function load(entry: Architecture, path: string, flags: NewFlags): Promise
       ? () => true
       : transferred(flags.only === "encoder" ? "encoder" : { include: flags.only.split(",") });
   const options = { map, only, strict: false };
-  const isFolded = entry.dimensions === 2 && flags.kind !== "3d" && channels !== entry.channels;
+  const isFolded = entry.dimensions === 2 && !ownKernels(flags) && channels !== entry.channels;
   let empty = build(entry, flags, isFolded ? entry.channels : channels);
   let { model, report } = await loadWeights(empty, path, options);
   if (isFolded && report.mismatched.some(isOf(channels, entry.channels))) {

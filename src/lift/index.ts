@@ -31,18 +31,23 @@ export interface LiftedGraph {
  * Depth follows height: whatever treats height and width differently treats
  * depth as height.
  *
+ * @param fresh.draws - false leaves parameters that exist only in 3D at zero, for those who only count them
  * @throws {@link AcsconvError} ("lift") naming the node that has no 3D reading, and why; ("input") if `size` is
  *   too small for the network
  * @see Yang et al., "Reinventing 2D Convolutions for 3D Images", arXiv:1911.10477
  */
-export function liftGraph(graph: Graph, options: LiftOptions = {}): LiftedGraph {
+export function liftGraph(
+  graph: Graph,
+  options: LiftOptions = {},
+  { draws = true }: { readonly draws?: boolean } = {},
+): LiftedGraph {
   checkOptions(options);
   let source = prepare(graph, options);
   let decisions: Decisions = {};
   // Each round either ends or takes one more decision (once each; one cut per head).
   for (let round = 0; round < 16; round++) {
     try {
-      const walked = new Walk(source, options, decisions).run();
+      const walked = new Walk(source, options, decisions, draws).run();
       if (options.size) requireRoom(walked.graph);
       return finish(walked, source);
     } catch (error) {

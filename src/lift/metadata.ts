@@ -18,9 +18,9 @@ const KEY = "acsconv";
 const FORMAT = 1;
 
 /**
- * A 2D graph without its weights takes kilobytes. Only `3d`, whose kernels are
- * new, has the 2D ones beside them; from this size on they are left out, and the
- * file is a plain 3D network.
+ * A 2D graph without its weights takes kilobytes. Only `3d` and `psc`, whose
+ * kernels are new, have the 2D ones beside them; from this size on they are left
+ * out, and the file is a plain 3D network.
  */
 const SKELETON_LIMIT = 2 ** 27;
 

@@ -2,11 +2,15 @@
 
 import { AcsconvError } from "../errors.ts";
 import type { Dim } from "../graph/dim.ts";
+import { KINDS } from "../ops/kinds.ts";
 import type { LiftKind, View } from "../ops/rule.ts";
 import { VIEWS } from "../ops/views.ts";
 
 /** Every kind of lifting. */
-export const LIFT_KINDS: readonly LiftKind[] = ["acs", "mean-acs", "soft-acs", "2.5d", "i3d", "3d"];
+export const LIFT_KINDS: readonly LiftKind[] = Object.keys(KINDS) as LiftKind[];
+
+/** Planes in a row that a stream of `psc` may have: no network has more than two, and a slip of a digit is caught. */
+const MOST_PLANES = 8;
 
 /** One choice for the whole network, or one per downsampling stage in order (the last one repeats). */
 type PerStage = "height" | 1 | readonly ("height" | 1)[];
@@ -19,6 +23,11 @@ export interface LiftOptions {
   readonly view?: View;
   /** Proportions of output channels per view (axial, coronal, sagittal). Default thirds. */
   readonly split?: readonly [number, number, number];
+  /**
+   * The m and n of `psc`, PmSCn: streams, each in a plane of its own, and planar convolutions in each before the one across.
+   * Default 3 and 1, as in the paper.
+   */
+  readonly psc?: { readonly streams?: number; readonly separability?: number };
   /** Input channels of the 3D network. 1 folds an RGB stem: the same as feeding copies. Default: as in 2D. */
   readonly channels?: number;
   /** Fixes [depth, height, width] of the input. Default: any size. */
@@ -38,6 +47,11 @@ export interface LiftOptions {
   readonly compat?: "acsconv-py";
 }
 
+/** The same lifting by another kind; options that only kind psc has fall away with it. */
+export function withKind({ psc, ...options }: LiftOptions, kind: LiftKind): LiftOptions {
+  return { ...options, kind, ...(kind === "psc" && psc && { psc }) };
+}
+
 function oneOf<T>(name: string, value: T, allowed: readonly T[]): void {
   if (!allowed.includes(value)) {
     throw new AcsconvError("input", `${name} must be one of ${allowed.join(", ")}, got "${String(value)}".`);
@@ -50,6 +64,7 @@ export function checkOptions(options: LiftOptions): void {
   oneOf("view", options.view ?? "axial", VIEWS);
   oneOf("fc", options.fc ?? "mean", ["mean", "acs", "cut", "error"]);
   oneOf("layout", options.layout ?? "NCHW", ["NCHW", "NHWC"]);
+  checkPsc(options);
   const { size, channels } = options;
   if (size && (size.length !== 3 || !size.every((n) => Number.isInteger(n) && n > 0))) {
     throw new AcsconvError(
@@ -59,6 +74,24 @@ export function checkOptions(options: LiftOptions): void {
   }
   if (channels !== undefined && !(Number.isInteger(channels) && channels > 0)) {
     throw new AcsconvError("input", `channels must be a positive whole number, got ${channels}.`);
+  }
+}
+
+function checkPsc({ kind = "acs", psc }: LiftOptions): void {
+  if (!psc) return;
+  if (kind !== "psc") {
+    throw new AcsconvError(
+      "input",
+      `psc is for kind "psc", got kind "${kind}"; leave psc out or change kind.`,
+    );
+  }
+  oneOf("psc.streams", psc.streams ?? 3, [1, 2, 3]);
+  const { separability = 1 } = psc;
+  if (!(Number.isInteger(separability) && separability >= 1 && separability <= MOST_PLANES)) {
+    throw new AcsconvError(
+      "input",
+      `psc.separability must be a whole number from 1 to ${MOST_PLANES}, got ${separability}.`,
+    );
   }
 }
 

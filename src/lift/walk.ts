@@ -14,8 +14,9 @@ import { evaluateDim, substituteDim, symbol } from "../graph/dim.ts";
 import type { Attrs, Graph, Node, ValueInfo } from "../graph/graph.ts";
 import { int, nodeLabel, opsetOf } from "../graph/graph.ts";
 import { literalNumbers } from "../graph/nd-array.ts";
+import { seedFor, uniform } from "../graph/random.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import { DTYPES, int64Tensor, tensorOf } from "../graph/tensor.ts";
+import { DTYPES, elementCount, int64Tensor, tensorOf } from "../graph/tensor.ts";
 import { GraphBuilder } from "../ops/builder.ts";
 import { verbatim } from "../ops/common.ts";
 import { inferNode } from "../ops/infer.ts";
@@ -48,6 +49,8 @@ export interface NodeReport {
   readonly op: string;
   /** Operators of the nodes it became, in order. */
   readonly became: readonly string[];
+  /** First outputs of those nodes, in the same order. */
+  readonly values: readonly string[];
   /** Its output in the lifted graph. */
   readonly output: string;
   readonly warnings: readonly string[];
@@ -83,14 +86,17 @@ export class Walk {
   readonly #fixed = new Map<string, Dim>();
   readonly #baked: boolean;
   readonly #decisions: Decisions;
+  readonly #draws: boolean;
+  #zero = new Float32Array(0);
   readonly #reports: NodeReport[] = [];
   /** The first node that reads each value. */
   readonly #readers = new Map<string, Node>();
 
-  constructor(graph: Graph, options: LiftOptions, decisions: Decisions) {
+  constructor(graph: Graph, options: LiftOptions, decisions: Decisions, draws: boolean) {
     this.#graph = graph;
     this.#options = options;
     this.#decisions = decisions;
+    this.#draws = draws;
     this.#policy = new DepthPolicy(options.depth);
     for (const node of graph.nodes.toReversed())
       for (const name of node.inputs) this.#readers.set(name, node);
@@ -228,10 +234,12 @@ export class Walk {
     node.outputs.forEach((name, i) => {
       if (name) this.#record(name, frame, i, axes[i] ?? axes[0]!);
     });
+    const became = this.#builder.nodes.slice(first);
     this.#reports.push({
       name: node.name || node.outputs[0]!,
       op: node.op,
-      became: this.#builder.nodes.slice(first).map(({ op }) => op),
+      became: became.map(({ op }) => op),
+      values: became.map(({ outputs }) => outputs[0]!),
       output: node.outputs[0]!,
       warnings: frame.warnings,
     });
@@ -371,6 +379,7 @@ export class Walk {
       kind: this.#options.kind ?? "acs",
       view: this.#options.view ?? "axial",
       split: this.#options.split,
+      psc: { streams: 3, separability: 1, ...this.#options.psc },
       fc: this.#options.fc ?? "mean",
       compat: this.#options.compat,
       feedsWindow: WINDOWS.has(this.#readers.get(node.outputs[0]!)?.op ?? ""),
@@ -385,7 +394,11 @@ export class Walk {
       add,
       finish: (op, inputs, attrs = {}) => builder.push({ ...node, op, domain: "", inputs, attrs }),
       constant: (tensor, hint) => builder.constant(tensor, hint),
-      parameter: (parameter, tensor) => builder.initializer(parameter, tensor),
+      parameter: (parameter, dims, value) => {
+        const count = elementCount(dims);
+        const values = this.#draws ? drawn(count, parameter, value) : this.#zeros(count);
+        return builder.initializer(parameter, tensorOf(input(1).known.dtype ?? "float32", dims, values));
+      },
       shape: (dims) => builder.shape(this.#inLifted(dims)),
       reshape: (x, axes, last = false) => this.#reshape(frame, x, axes, last),
       liftedShape: (value) => builder.known(value).shape ?? [],
@@ -434,6 +447,12 @@ export class Walk {
         strideOnlyPools: `${nodeLabel(node)} joins branches that crop depth differently; pools shrink it by their stride alone, as 2.5d convolutions do.`,
       });
     }
+  }
+
+  /** Zeros that all parameters share which are not drawn. */
+  #zeros(count: number): Float32Array {
+    if (count > this.#zero.length) this.#zero = new Float32Array(count);
+    return this.#zero.subarray(0, count);
   }
 
   #number(dim: Dim): number {
@@ -486,6 +505,14 @@ export class Walk {
     }
     return undefined;
   }
+}
+
+/** So many values of random numbers, which a name seeds. */
+function drawn(count: number, name: string, value: (random: number) => number): Float32Array {
+  const random = uniform(seedFor(0, name));
+  const values = new Float32Array(count);
+  for (let i = 0; i < count; i++) values[i] = value(random());
+  return values;
 }
 
 const stepsOf = (inputs: readonly (Lifted | undefined)[]): readonly Step[] =>

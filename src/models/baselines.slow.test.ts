@@ -1,6 +1,6 @@
 /**
- * @file Networks that are 3D by birth against PyTorch versions written from their descriptions
- * (`oracle/baselines.py`): checkpoints as they were published, outputs, and a step of training. PYTHON names an interpreter
+ * @file Networks to compare with, 3D by birth or of parallel separable convolutions, against PyTorch versions written from
+ * their descriptions (`oracle/baselines.py`): checkpoints as they were published, outputs, and a step of training. PYTHON names an interpreter
  * with PyTorch; by default Debian's. Files are made network by network, and deleted again.
  */
 
@@ -13,7 +13,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { feedOf, relativeDeviation } from "../../test/helpers/compare.ts";
 import type { Graph } from "../graph/graph.ts";
 import { numbersOf, type Tensor } from "../graph/tensor.ts";
-import type { Model } from "../model.ts";
+import type { LiftOptions } from "../lift/options.ts";
+import { lift, type Model } from "../model.ts";
 import { encodeBytes } from "../onnx/encode.ts";
 import { createSession } from "../run/session.ts";
 import type { RunTensor } from "../run/tensor.ts";
@@ -30,6 +31,8 @@ interface Case {
   readonly name: string;
   readonly architecture: string;
   readonly options: ArchitectureOptions;
+  /** Of a network that is built in 2D. */
+  readonly lifting: LiftOptions | null;
   /** That a step is compared of. */
   readonly loss: "classes" | "squares" | null;
 }
@@ -56,7 +59,7 @@ const oracle = (...args: string[]): string =>
 
 const cases = JSON.parse(oracle("list")) as Case[];
 
-describe.each(cases)("$name", ({ name, options, loss, ...by }) => {
+describe.each(cases)("$name", ({ name, options, lifting, loss, ...by }) => {
   let folder: string;
   let model: Model;
   let report: LoadReport;
@@ -66,7 +69,8 @@ describe.each(cases)("$name", ({ name, options, loss, ...by }) => {
     folder = mkdtempSync(join(tmpdir(), "acsconv-baselines-"));
     oracle("outputs", "--out", folder, "--only", name);
     const built = architecture(by.architecture, { ...options, kernels: "none" });
-    ({ model, report } = await loadWeights(built, join(folder, `${name}.pth`)));
+    const empty = lifting ? lift(built, lifting) : built;
+    ({ model, report } = await loadWeights(empty, join(folder, `${name}.pth`)));
     arrays = readNpz(readFileSync(join(folder, `${name}.npz`)));
   });
   afterAll(() => rmSync(folder, { recursive: true }));

@@ -114,6 +114,29 @@ describe("streams", () => {
   );
 });
 
+describe("parallel separable convolutions", () => {
+  const lifted = lift(unet, { kind: "psc" });
+  const fresh = initialise(lifted, { seed: 0 });
+
+  test("are drawn as PyTorch's layers do, by the kernel's own fan-in", () => {
+    // 64 → 128: ⌊128·64·27 / (64·9 + 128·3)⌋ / 3 = 76 channels between plane and line.
+    expectUniform(values(fresh, "enc2.encode.0.stream1.plane0.weight"), 1 / Math.sqrt(64 * 9));
+    expectUniform(values(fresh, "enc2.encode.0.stream1.line.weight"), 1 / Math.sqrt(76 * 3));
+    expectUniform(values(fresh, "enc2.encode.0.stream1.line.bias"), 1 / Math.sqrt(76 * 3));
+  });
+
+  test("come out of lifting as they are drawn with seed 0, others with another", () => {
+    const streams = names(lifted, /\.stream\d\./);
+    // Six convolutions; a plane, a line and its bias in three streams.
+    expect(streams).toHaveLength(6 * 3 * 3);
+    const other = initialise(lifted, { seed: 1 });
+    for (const name of streams) {
+      expect(areEqual(fresh, lifted, name), name).toBe(true);
+      expect(areEqual(other, lifted, name), name).toBe(false);
+    }
+  });
+});
+
 test("soft-ACS's logits stay", () => {
   const lifted = lift(unet, { kind: "soft-acs" });
   const fresh = initialise(lifted, { kernels: "kaiming", seed: 5 });

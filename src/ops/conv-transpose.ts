@@ -14,6 +14,7 @@ import { constantDims, dtypeOf, fail, imageAxes, resize, shapeOf, verbatim } fro
 import { convTransposeGradient } from "./conv-transpose-gradient.ts";
 import type { Taps } from "./geometry.ts";
 import { autoPad, convTransposeSize, groupsOf, reach, tapsAttrs, tapsOf } from "./geometry.ts";
+import { KINDS } from "./kinds.ts";
 import { LIFTED_DOMAIN } from "./lifted.ts";
 import type { InferContext, LiftContext, OpRule } from "./rule.ts";
 import { dealChannels, omittedAxis } from "./views.ts";
@@ -83,16 +84,13 @@ export const ConvTranspose: OpRule = {
       padding[omitted] = 0;
     }
     const channels = weight[1]! * groupsOf(c.node);
-    const kind = c.kind === "3d" ? "i3d" : c.kind;
-    if (c.kind === "3d")
-      c.warn("a transposed convolution is not initialised anew: it repeats its 2D kernel along depth");
-    if (c.kind === "soft-acs")
-      c.warn("a transposed convolution has no soft form: its channels are dealt to the views");
+    const { transposed, because } = KINDS[c.kind];
+    if (because !== null) c.warn(because);
     c.emit(c.names(), {
       op: "LiftedConvTranspose",
       domain: LIFTED_DOMAIN,
       attrs: {
-        kind: str(kind === "soft-acs" ? "acs" : kind),
+        kind: str(transposed),
         view: str(c.view),
         split: ints(dealChannels(channels, groupsOf(c.node), c.split)),
         group: int(groupsOf(c.node)),

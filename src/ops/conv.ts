@@ -3,7 +3,8 @@
  *
  *   x [N, C, ...n],  w [O, C/g, ...k],  b [O]  →  y [N, O, ...n′]
  *
- * Lifts to one internal operator that still holds the 2D kernel; see `lifted.ts`.
+ * Lifts to one internal operator that still holds the 2D kernel (see `lifted.ts`), but for the kinds that have
+ * kernels of their own.
  *
  * @see https://onnx.ai/onnx/operators/onnx__Conv.html
  * @see Yang et al., arXiv:1911.10477, section 3
@@ -11,12 +12,12 @@
 
 import type { Dim } from "../graph/dim.ts";
 import { int, ints, str } from "../graph/graph.ts";
-import { seedFor, uniform } from "../graph/random.ts";
-import { elementCount, int64Tensor, tensorOf } from "../graph/tensor.ts";
+import { int64Tensor } from "../graph/tensor.ts";
 import { inputGradient, kernelGradient } from "./conv-gradient.ts";
 import { constantDims, dtypeOf, fail, imageAxes, resize, shapeOf, verbatim } from "./common.ts";
 import type { Taps } from "./geometry.ts";
 import { convSize, groupsOf, reach, sameSizes, tapsAttrs, tapsOf } from "./geometry.ts";
+import { isFresh, KINDS } from "./kinds.ts";
 import { LIFTED_DOMAIN } from "./lifted.ts";
 import type { Axes, Axis } from "./roles.ts";
 import { atom, hasHeight, hasRole, isHeight, liftedAxis, showAxes } from "./roles.ts";
@@ -63,14 +64,12 @@ export const Conv: OpRule = {
     if (omitted >= 0) taps3[omitted] = { ...taps3[omitted]!, kernel: 1, before: 0, after: 0 };
 
     const out = [resize(axes, shape)];
-    if (c.kind === "3d" && height.kernel * width.kernel > 1) {
-      const dense = denseKernel(c, weight);
-      c.emit([c.name(0), dense, ...c.names().slice(2)], {
-        attrs: { ...tapsAttrs(taps3), group: int(groupsOf(c.node)) },
-      });
+    const { fresh } = KINDS[c.kind];
+    if (fresh && height.kernel * width.kernel > 1) {
+      fresh(c, weight, taps3);
       return out;
     }
-    const kind = c.kind === "3d" ? "acs" : c.kind;
+    const kind = isFresh(c.kind) ? "acs" : c.kind;
     const inputs = [c.name(0), c.name(1), c.node.inputs[2] ? c.name(2) : ""];
     if (kind === "soft-acs" && height.kernel * width.kernel > 1) inputs.push(softLogits(c, weight[0]!));
     while (inputs.at(-1) === "") inputs.pop();
@@ -150,31 +149,10 @@ function centre(c: LiftContext, t: Taps): number {
   return t.dilation * (early ? half - 1 : half);
 }
 
-/** He-initialised K³ kernel (Kaiming uniform over fan-in, ±√(6 / fan-in)), under the 2D kernel's name. */
-function denseKernel(c: LiftContext, dims: readonly number[]): string {
-  const [outputs, inputs, kh, kw] = dims as [number, number, number, number];
-  const sizes = [outputs, inputs, kh, kh, kw];
-  const count = elementCount(sizes);
-  const name = c.tensor(1) ? c.node.inputs[1]! : `${c.node.inputs[1]!}.dense`;
-  const next = uniform(seedFor(0, name));
-  const bound = Math.sqrt((6 * outputs) / count);
-  const values = new Float32Array(count);
-  for (let i = 0; i < count; i++) values[i] = bound * (2 * next() - 1);
-  return c.parameter(name, tensorOf(c.input(1).known.dtype ?? "float32", sizes, values));
-}
-
 /** One logit per output channel and view, uniform in [0, 1) as in the authors' package. */
 function softLogits(c: LiftContext, channels: number): string {
   const name = `${c.name(1).replace(/\.weight$/, "")}.soft_w_core`;
-  const next = uniform(seedFor(0, name));
-  return c.parameter(
-    name,
-    tensorOf(
-      c.input(1).known.dtype ?? "float32",
-      [channels, 3],
-      Float32Array.from({ length: channels * 3 }, next),
-    ),
-  );
+  return c.parameter(name, [channels, 3], (random) => random);
 }
 
 function warnSamePadding(c: LiftContext): void {

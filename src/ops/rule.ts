@@ -27,8 +27,8 @@ export interface InferContext {
   subgraph(attribute: string): readonly Known[];
 }
 
-/** The kinds of lifted convolution (paper, sections 3 and 4.1). */
-export type LiftKind = "acs" | "mean-acs" | "soft-acs" | "2.5d" | "i3d" | "3d";
+/** The kinds of lifted convolution (paper, sections 3 and 4). */
+export type LiftKind = "acs" | "mean-acs" | "soft-acs" | "2.5d" | "i3d" | "3d" | "psc";
 
 /** The plane a 2D kernel lies in: H×W, D×W, D×H. */
 export type View = "axial" | "coronal" | "sagittal";
@@ -57,6 +57,8 @@ export interface LiftContext {
   readonly kind: LiftKind;
   readonly view: View;
   readonly split: readonly [number, number, number] | undefined;
+  /** The m and n of PmSCn. */
+  readonly psc: { readonly streams: number; readonly separability: number };
   readonly fc: "mean" | "acs" | "cut" | "error";
   readonly compat: "acsconv-py" | undefined;
   /** Input i, which must be there; refuses otherwise. */
@@ -72,8 +74,12 @@ export interface LiftContext {
   finish(op: string, inputs: readonly string[], attrs?: Attrs): void;
   /** Places a constant. */
   constant(tensor: Tensor, hint?: string): string;
-  /** A parameter that exists only in 3D (soft logits, dense kernels). */
-  parameter(name: string, tensor: Tensor): string;
+  /**
+   * A parameter that exists only in 3D (soft logits, kernels of the kind's own), of the type of input 1, the 2D kernel.
+   *
+   * @param value - of each element, given a random number from 0 to below 1; its name seeds them
+   */
+  parameter(name: string, dims: readonly number[], value: (random: number) => number): string;
   /** int64 vector with these sizes (of the lifted network). */
   shape(dims: readonly Dim[]): string;
   /** Reshapes to the lifted sizes of `axes`. */

@@ -69,6 +69,48 @@ describe.each([
   });
 });
 
+describe("convolutions joined along the channels", () => {
+  /** x through two layers to 4 and 2 channels, joined, then normalised. */
+  const joined = (second: Node, axis = 1, tail: Node[] = [norm("c", "y")]): Graph => {
+    const graph = normalised("Conv", 1, true);
+    const attrs = { strides: ints([2, 2]), pads: ints([1, 1, 1, 1]) };
+    const nodes = [
+      node("Conv", ["x", "w4", "b4"], ["p"], attrs),
+      second,
+      node("Concat", ["p", "q"], ["c"], { axis: int(axis) }),
+      ...tail,
+    ];
+    const initializers = new Map([
+      ...graph.initializers,
+      ...([[4, 4, 3, 3], [4, 2, 3, 3], [4]] as const).map(
+        (dims, i) => [["w4", "w2", "b4"][i]!, floatTensor(dims, random(dims, 20 + i).data)] as const,
+      ),
+    ]);
+    return { ...graph, nodes, initializers };
+  };
+  const transposed = node("ConvTranspose", ["x", "w2"], ["q"], { pads: ints([3, 3, 3, 3]) });
+
+  test("each takes its share", async () => {
+    const graph = joined(transposed);
+    const folded = foldBatchNorm(graph);
+    expect(ops(folded)).toEqual(["Conv", "ConvTranspose", "Concat"]);
+    const [before, after] = await Promise.all([graph, folded].map((g) => evaluate(g, { x: x2 })));
+    expect(relativeDeviation(after!.y!, before!.y!)).toBeLessThan(CLOSE);
+  });
+
+  test.each([
+    ["one of them is no convolution", joined(node("Slice", ["x", "zero", "two", "one"], ["q"]))],
+    ["they are joined along another axis", joined(transposed, 2)],
+    [
+      "something else reads the join",
+      joined(transposed, 1, [norm("c", "n"), node("Add", ["n", "c"], ["y"])]),
+    ],
+    ["something else reads one", joined(transposed, 1, [norm("c", "y"), node("Relu", ["q"], ["r"])])],
+  ])("left alone where %s", (_, graph) => {
+    expect(ops(foldBatchNorm(graph))).toContain("BatchNormalization");
+  });
+});
+
 describe("left alone", () => {
   const kept = (graph: Graph): boolean => ops(foldBatchNorm(graph)).includes("BatchNormalization");
 

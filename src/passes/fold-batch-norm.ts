@@ -9,9 +9,9 @@
  *
  * 1. Conv, LiftedConv: kernel [O, …].
  * 2. ConvTranspose, LiftedConvTranspose: kernel [C, O/g, …].
+ * 3. Concat of such along the channels (the streams of psc): to each its share.
  *
- * Folded where the kernel is constant and only the normalisation reads the
- * convolution.
+ * Folded where kernels are constant and nothing else reads the convolutions.
  */
 
 import type { Graph, Node } from "../graph/graph.ts";
@@ -32,11 +32,17 @@ export function foldBatchNorm(graph: Graph): Graph {
   const dropped = new Set<Node>();
   for (const node of graph.nodes) {
     if (node.op !== "BatchNormalization" || intAttr(node, "training_mode", 0) === 1) continue;
-    const conv = producer.get(node.inputs[0]!);
-    if (!conv || readers.get(conv.outputs[0]!) !== 1 || replaced.has(conv)) continue;
-    const folded = fold(conv, node, initializers);
+    const before = producer.get(node.inputs[0]!);
+    const isJoin = before?.op === "Concat" && before.domain === "" && intAttr(before, "axis", 0) === 1;
+    const convs = isJoin ? before.inputs.map((name) => producer.get(name)) : [before];
+    const isOurs = (read: Node | undefined): read is Node =>
+      read !== undefined && readers.get(read.outputs[0]!) === 1 && !replaced.has(read);
+    if (!isOurs(before) || !convs.every(isOurs)) continue;
+    const folded = fold(convs, node, initializers);
     if (!folded) continue;
-    replaced.set(conv, folded);
+    const outputs = node.outputs.slice(0, 1);
+    if (isJoin) replaced.set(before, { ...before, outputs });
+    convs.forEach((conv, i) => replaced.set(conv, isJoin ? folded[i]! : { ...folded[i]!, outputs }));
     dropped.add(node);
   }
   if (dropped.size === 0) return graph;
@@ -44,24 +50,48 @@ export function foldBatchNorm(graph: Graph): Graph {
   return dropUnused({ ...graph, nodes, initializers });
 }
 
-function fold(conv: Node, norm: Node, initializers: Map<string, Tensor>): Node | undefined {
+/** The convolutions with a normalisation of their outputs, one after the other, in their kernels; undefined where it stays. */
+function fold(
+  convs: readonly Node[],
+  norm: Node,
+  initializers: Map<string, Tensor>,
+): readonly Node[] | undefined {
+  const [gamma, beta, mean, variance] = norm.inputs.slice(1).map((name) => initializers.get(name));
+  if (!gamma || !beta || !mean || !variance) return undefined;
+  const [g, b, m, v] = [gamma, beta, mean, variance].map(numbersOf);
+  const epsilon = floatAttr(norm, "epsilon", 1e-5);
+  const scales = Float64Array.from(g!, (value, o) => value / Math.sqrt(v![o]! + epsilon));
+  const layers = convs.map((conv) => layerOf(conv, initializers));
+  if (!layers.every((layer) => layer !== undefined)) return undefined;
+  let first = 0;
+  return layers.map(({ conv, kernel, bias, outputs }, i) => {
+    const start = first;
+    first += outputs;
+    const scale = scales.subarray(start, first);
+    const b0 = bias && numbersOf(bias);
+    const shift = Float32Array.from(scale, (s, o) => s * ((b0?.[o] ?? 0) - m![start + o]!) + b![start + o]!);
+    const name = `${norm.outputs[0]!}/folded${layers.length > 1 ? i : ""}`;
+    initializers.set(`${name}.weight`, scaled(kernel, scale, TRANSPOSED.has(conv.op), groupsOf(conv)));
+    initializers.set(`${name}.bias`, tensorOf(kernel.dtype, [outputs], shift));
+    return { ...conv, inputs: [conv.inputs[0]!, `${name}.weight`, `${name}.bias`, ...conv.inputs.slice(3)] };
+  });
+}
+
+interface Layer {
+  readonly conv: Node;
+  readonly kernel: Tensor;
+  readonly bias: Tensor | undefined;
+  readonly outputs: number;
+}
+
+/** A convolution whose weights are constants. */
+function layerOf(conv: Node, initializers: ReadonlyMap<string, Tensor>): Layer | undefined {
   const transposed = TRANSPOSED.has(conv.op);
   if (!transposed && !FORWARD.has(conv.op)) return undefined;
   const kernel = initializers.get(conv.inputs[1]!);
   const bias = conv.inputs[2] ? initializers.get(conv.inputs[2]) : undefined;
-  const [gamma, beta, mean, variance] = norm.inputs.slice(1).map((name) => initializers.get(name));
-  if (!kernel || !gamma || !beta || !mean || !variance || (conv.inputs[2] && !bias)) return undefined;
-  const [g, b, m, v] = [gamma, beta, mean, variance].map(numbersOf);
-  const epsilon = floatAttr(norm, "epsilon", 1e-5);
-  const scale = Float64Array.from(g!, (value, o) => value / Math.sqrt(v![o]! + epsilon));
-  const b0 = bias && numbersOf(bias);
-  const shift = Float32Array.from(scale, (s, o) => s * ((b0?.[o] ?? 0) - m![o]!) + b![o]!);
-
-  const name = `${norm.outputs[0]!}/folded`;
-  initializers.set(`${name}.weight`, scaled(kernel, scale, transposed, groupsOf(conv)));
-  initializers.set(`${name}.bias`, tensorOf(kernel.dtype, [scale.length], shift));
-  const inputs = [conv.inputs[0]!, `${name}.weight`, `${name}.bias`, ...conv.inputs.slice(3)];
-  return { ...conv, inputs, outputs: norm.outputs.slice(0, 1) };
+  if (!kernel || (conv.inputs[2] && !bias)) return undefined;
+  return { conv, kernel, bias, outputs: transposed ? kernel.dims[1]! * groupsOf(conv) : kernel.dims[0]! };
 }
 
 function scaled(kernel: Tensor, scale: Float64Array, transposed: boolean, groups: number): Tensor {

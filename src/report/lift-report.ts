@@ -5,15 +5,14 @@
 
 import type { Dim } from "../graph/dim.ts";
 import type { Graph } from "../graph/graph.ts";
-import { intsAttr } from "../graph/graph.ts";
-import { elementCount } from "../graph/tensor.ts";
 import type { LiftKind } from "../ops/rule.ts";
-import { guessLayout, LIFT_KINDS } from "../lift/options.ts";
-import { lift, type Model, unlift } from "../model.ts";
+import { liftGraph } from "../lift/index.ts";
+import { guessLayout, LIFT_KINDS, type LiftOptions, withKind } from "../lift/options.ts";
+import { type Model, unlift } from "../model.ts";
 import { AcsconvError } from "../errors.ts";
 import type { NodeReport } from "../lift/walk.ts";
 import type { LayerSummary, NetworkSummary } from "./summary.ts";
-import { summarise } from "./summary.ts";
+import { summarise, sum } from "./summary.ts";
 
 /** A node of the 2D network, what it became, and what that costs. */
 export type NodeCost = NodeReport & Pick<LayerSummary, "parameters" | "multiplyAdds" | "activationBytes">;
@@ -48,8 +47,13 @@ export function liftReport(
   const { layers, ...totalAfter } = summarise(model.graph, sizesFor(model.graph, size));
   const costs = new Map(layers.map((layer) => [layer.output, layer]));
   const nodes = model.report.nodes.map((node): NodeCost => {
-    const { parameters = 0, multiplyAdds, activationBytes } = costs.get(node.output) ?? {};
-    return { ...node, parameters, multiplyAdds, activationBytes };
+    const own = node.values.flatMap((value) => costs.get(value) ?? []);
+    return {
+      ...node,
+      parameters: own.reduce((total, layer) => total + layer.parameters, 0),
+      multiplyAdds: sum(own.map((layer) => layer.multiplyAdds)),
+      activationBytes: sum(own.map((layer) => layer.activationBytes)),
+    };
   });
   return { size, before: totalBefore, after: totalAfter, nodes, warnings: model.report.warnings };
 }
@@ -92,19 +96,27 @@ export function usualSize(model: Model): [number, number, number] {
   return [depth, height, width];
 }
 
-/** Parameters, multiply-adds and activation memory of the 2D network and of each kind of 3D one. */
-export function costsByKind(model: Model, size: readonly [number, number, number]): KindCost[] {
+/**
+ * Parameters, multiply-adds and activation memory of the 2D network and of each kind of 3D one.
+ *
+ * @param psc - as the option of `lift`. Default: the model's own
+ */
+export function costsByKind(
+  model: Model,
+  size: readonly [number, number, number],
+  psc: LiftOptions["psc"] = model.lifted?.options.psc,
+): KindCost[] {
   if (!model.lifted)
     throw new AcsconvError("input", "Expected a lifted model: only those can be compared by kind.");
   const flat = unlift(model);
   const { options } = model.lifted;
   const kinds = LIFT_KINDS.map((kind): KindCost => {
-    if (kind === (options.kind ?? "acs"))
-      return { kind, summary: summarise(model.graph, sizesFor(model.graph, size)) };
-    // 3d runs as i3d does, with a K³ kernel of its own per layer: drawing them would take longer than all the rest.
-    const { graph } = lift(flat, { ...options, kind: kind === "3d" ? "i3d" : kind });
-    const summary = summarise(graph, sizesFor(graph, size));
-    return { kind, summary: kind === "3d" ? withDenseKernels(summary, graph) : summary };
+    const isOwn = kind === (options.kind ?? "acs") && (kind !== "psc" || psc === options.psc);
+    if (isOwn) return { kind, summary: summarise(model.graph, sizesFor(model.graph, size)) };
+    // Drawing kernels would take longer than all the rest.
+    const asked = withKind({ ...options, ...(psc && { psc }) }, kind);
+    const { graph } = liftGraph(flat.graph, asked, { draws: false });
+    return { kind, summary: summarise(graph, sizesFor(graph, size)) };
   });
   return [{ kind: "2d", summary: summariseSlice(flat.graph, size) }, ...kinds];
 }
@@ -121,29 +133,4 @@ function summariseSlice(graph: Graph, size: readonly [number, number, number]): 
     if (!(error instanceof AcsconvError)) throw error;
     return summarise(graph, sizesFor(graph, size));
   }
-}
-
-/** The parameters of K³ kernels where the graph holds K² ones. */
-function withDenseKernels(summary: NetworkSummary, graph: Graph): NetworkSummary {
-  const seen = new Set<string>();
-  const extra = new Map(
-    graph.nodes.flatMap((node) => {
-      const kernel = graph.initializers.get(node.inputs[1] ?? "");
-      const depth = intsAttr(node, "kernel_shape")?.[0] ?? 1;
-      if (node.op !== "LiftedConv" || !kernel || seen.has(node.inputs[1]!)) return [];
-      seen.add(node.inputs[1]!);
-      return [[node.outputs[0]!, { times: depth - 1, kernel }] as const];
-    }),
-  );
-  const layers = summary.layers.map((layer) => {
-    const { times, kernel } = extra.get(layer.output) ?? { times: 0, kernel: undefined };
-    return { ...layer, parameters: layer.parameters + times * elementCount(kernel?.dims ?? [0]) };
-  });
-  const bytes = [...extra.values()].reduce((sum, { times, kernel }) => sum + times * kernel.bytes.length, 0);
-  return {
-    ...summary,
-    layers,
-    parameters: layers.reduce((sum, { parameters }) => sum + parameters, 0),
-    parameterBytes: summary.parameterBytes + bytes,
-  };
 }

@@ -63,6 +63,7 @@ describe("one convolution in each kind (paper, Table 2)", () => {
     ["i3d", kernel + 9],
     ["soft-acs", kernel + 9 + 9 * 3], // three logits per output channel
     ["3d", 3 * kernel + 9], // K × acs
+    ["psc", 3 * (6 * 6 * 9) + 9 * 6 * 3 + 9], // ⌊9·6·27 / (6·9 + 9·3)⌋ / 3 = 6 channels between plane and line
   ] as const)("%s: parameters", (kind, parameters) => {
     expect(costs.get(kind)!.parameters).toBe(parameters);
     expect(costs.get(kind)!.parameterBytes).toBe(4 * parameters);
@@ -80,6 +81,30 @@ describe("one convolution in each kind (paper, Table 2)", () => {
     expect(costs.get(kind)!.multiplyAdds).toBe(voxels * kernel * ratio);
     expect(costs.get(kind)!.activationBytes).toBe(4 * 9 * voxels);
   });
+
+  test("psc: multiply-adds of planes and lines, and memory of all that is between", () => {
+    const { multiplyAdds, activationBytes } = costs.get("psc")!;
+    expect(multiplyAdds).toBe(512 * (3 * (6 * 6 * 9) + 9 * 6 * 3));
+    // Planes, their activations, lines, and the join.
+    expect(activationBytes).toBe(4 * 512 * (3 * 6 + 3 * 6 + 9 + 9));
+  });
+
+  test("psc: another form of it, also where the model has one", () => {
+    const one = new Map(
+      costsByKind(lift(new Model(graph)), [8, 8, 8], { streams: 1 }).map(({ kind, summary }) => [
+        kind,
+        summary,
+      ]),
+    );
+    const parameters = 9 * 6 * 9 + 9 * 9 * 3 + 9;
+    expect(one.get("psc")!.parameters).toBe(parameters);
+    expect(one.get("3d")).toEqual(costs.get("3d"));
+    const model = lift(new Model(graph), { kind: "psc", psc: { streams: 1 } });
+    const parametersOf = (psc?: { streams: number }): number | undefined =>
+      costsByKind(model, [8, 8, 8], psc).find(({ kind }) => kind === "psc")?.summary.parameters;
+    expect(parametersOf()).toBe(parameters);
+    expect(parametersOf({ streams: 3 })).toBe(costs.get("psc")!.parameters);
+  });
 });
 
 test("acs keeps the parameters of every network", async () => {
@@ -90,6 +115,15 @@ test("acs keeps the parameters of every network", async () => {
     expect(report.nodes.length).toBeGreaterThan(10);
     expect(report.after.multiplyAdds! / report.before.multiplyAdds!).toBeGreaterThan(8);
   }
+});
+
+test.each(["acs", "psc", "3d"] as const)("%s: what nodes cost is what the network costs", async (kind) => {
+  const model = await network("mobilenet_v2");
+  const { nodes, after } = liftReport(lift(model, { kind }), [32, 32, 32]);
+  const total = (value: (node: (typeof nodes)[number]) => number | undefined): number =>
+    nodes.reduce((sum, node) => sum + value(node)!, 0);
+  expect(total((node) => node.parameters)).toBe(after.parameters);
+  expect(total((node) => node.multiplyAdds)).toBe(after.multiplyAdds);
 });
 
 describe("what counts", () => {

@@ -3,7 +3,7 @@
  * activation memory (the paper's Table 2, for the network at hand).
  *
  * Multiply-adds are those of the kernels as they are run: K² taps per input
- * channel for acs and 2.5d, K³ for i3d and 3d and, since ours are one dense
+ * channel for acs and 2.5d, those of planes and lines for psc, K³ for i3d and 3d and, since ours are one dense
  * kernel, for mean-acs and soft-acs too.
  */
 
@@ -109,7 +109,8 @@ function parametersOf(graph: Graph, node: Node, counted: Set<string>): string[] 
   });
 }
 
-const sum = (values: readonly (number | undefined)[]): number | undefined =>
+/** Of all; undefined where one is. */
+export const sum = (values: readonly (number | undefined)[]): number | undefined =>
   values.reduce(
     (total, value) => (total === undefined || value === undefined ? undefined : total + value),
     0,

@@ -6,6 +6,7 @@ import { network } from "../../test/helpers/networks.ts";
 import { ints } from "../graph/graph.ts";
 import { floatTensor, numbersOf } from "../graph/tensor.ts";
 import { lift, Model, unlift } from "../model.ts";
+import { initialise } from "../models/initialise.ts";
 import { replaceHead } from "./head.ts";
 
 /** Names of weights whose elements or sizes differ, those that one has alone included. */
@@ -54,6 +55,11 @@ test("weights that only the 3D network has stay", async () => {
   );
   const other = replaceHead(trained, 2);
   expect(numbersOf(other.graph.initializers.get(logits!)!).every((x) => x === 2)).toBe(true);
+});
+
+test.each(["3d", "psc"] as const)("%s: kernels of its own stay, and their biases", async (kind) => {
+  const model = initialise(lift(await network("unet_train"), { kind }), { seed: 3 });
+  expect(changed(model, replaceHead(model, 2)).sort()).toEqual(["final.bias", "final.weight"]);
 });
 
 test("weights are uniform in ±1/√fan-in, the bias added by a node of its own is zero", () => {

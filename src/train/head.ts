@@ -14,6 +14,7 @@ import { inferTypes } from "../ops/infer.ts";
 import { lift, Model, unlift } from "../model.ts";
 import { foldConstants } from "../passes/fold-constants.ts";
 import { dropIdentities, dropUnused } from "../passes/tidy.ts";
+import { slotsOf } from "../passes/untie.ts";
 import { upgradeGraph } from "../onnx/upgrade.ts";
 
 /** What may stand between the last layer and the output, and leaves the classes where they are. */
@@ -58,17 +59,21 @@ export function replaceHead(model: Model, classes: number, { seed = 0 }: { seed?
   }
   if (!model.lifted) return new Model(withHead(model.graph, classes, seed));
   const replaced = lift(replaceHead(unlift(model), classes, { seed }), model.lifted.options);
-  // Weights that only the 3D network has (soft logits, dense kernels) come along.
+  // Weights that only the 3D network has (soft logits, dense kernels, streams) come along.
   const now = replaced.graph.initializers;
-  const kept = [...model.graph.initializers].filter(
-    ([name, { dims, dtype }]) =>
-      dims.length > 1 &&
-      !replaced.lifted!.source.initializers.has(name) &&
-      now.get(name)?.dtype === dtype &&
-      now.get(name)!.dims.join() === dims.join(),
-  );
-  return replaced.withWeights(new Map(kept));
+  const { initializers } = replaced.lifted!.source;
+  const kept = new Map<string, Tensor>();
+  for (const { parameters } of slotsOf(model.graph).values()) {
+    for (const { name } of parameters) {
+      const tensor = model.graph.initializers.get(name)!;
+      if (isLike(tensor, now.get(name)) && !isLike(tensor, initializers.get(name))) kept.set(name, tensor);
+    }
+  }
+  return replaced.withWeights(kept);
 }
+
+const isLike = ({ dtype, dims }: Tensor, other: Tensor | undefined): boolean =>
+  other?.dtype === dtype && other.dims.join() === dims.join();
 
 function withHead(original: Graph, classes: number, seed: number): Graph {
   const [output] = original.outputs;

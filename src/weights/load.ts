@@ -11,6 +11,7 @@ import { numbersOf, type Tensor, tensorOf } from "../graph/tensor.ts";
 import type { Graph } from "../graph/graph.ts";
 import { Model } from "../model.ts";
 import { unknownName } from "../names.ts";
+import { isFresh } from "../ops/kinds.ts";
 import { slotsOf } from "../passes/untie.ts";
 import { NAME_MAPS, type NameMap, type NameMapName } from "./name-maps.ts";
 import { readWeights } from "./read.ts";
@@ -62,7 +63,7 @@ export interface LoadReport {
 /**
  * The network, 2D or lifted, with weights from a file. They are matched by name and get the network's
  * element type; sizes have to agree but for axes of length 1 at the end. A lifted network takes the same files as its
- * 2D form, since its kernels keep their names and sizes (`3d` kernels do not: those want 3D files).
+ * 2D form, since its kernels keep their names and sizes (those of `3d` and `psc` do not: they want files of such networks).
  *
  * @param source - a path, Blob or bytes, in any format that {@link readWeights} reads
  * @throws {@link AcsconvError} `input` if nothing fits, or not everything while `strict`; otherwise as {@link readWeights}
@@ -161,7 +162,8 @@ function weightsOf({ graph, lifted }: Model): ReadonlyMap<string, Slot> {
   for (const { parameters, statistics } of slotsOf(graph).values()) {
     for (const { name } of [...parameters, ...statistics]) {
       const isParameter = parameters.some((slot) => slot.name === name);
-      const required = !lifted || lifted.source.initializers.has(name);
+      const isOwn = !lifted || isFresh(lifted.options.kind ?? "acs");
+      const required = isOwn || lifted.source.initializers.has(name);
       slots.set(name, { tensor: graph.initializers.get(name)!, isParameter, required });
     }
   }

@@ -11,6 +11,7 @@ import { IGNORED } from "../../data/labels.ts";
 import { inTurn, mapDataset } from "../../data/transform.ts";
 import { AcsconvError } from "../../errors.ts";
 import { type Model, lift, load } from "../../index.ts";
+import { withKind } from "../../lift/options.ts";
 import type { Metric } from "../../metrics/metric.ts";
 import { createMetric } from "../../metrics/registry.ts";
 import { endsInActivation } from "../../predict/index.ts";
@@ -133,7 +134,7 @@ async function network3d({
   const model = await load(path);
   const is2d = model.inputs[0]?.shape?.length === 4;
   if (is2d || (kind !== undefined && model.lifted)) {
-    const lifted = lift(model, { ...model.lifted?.options, kind: kind ?? "acs" });
+    const lifted = lift(model, withKind(model.lifted?.options ?? {}, kind ?? "acs"));
     for (const warning of lifted.report!.warnings) warn(warning);
     return { model: lifted, kind: kind ?? "acs" };
   }
