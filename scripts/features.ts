@@ -1,11 +1,17 @@
 /** @file Writes FEATURES.md: what the rule table and the registries say, and notes that only a person can add. */
 
+import { elementCount } from "../src/graph/tensor.ts";
 import { LIFT_KINDS } from "../src/lift/options.ts";
+import { lift, type Model } from "../src/model.ts";
+import { ARCHITECTURES, architecture } from "../src/models/registry.ts";
 import { onnxOps } from "../src/ops/index.ts";
 import type { LiftKind, OpRule } from "../src/ops/rule.ts";
 import { METRIC_NAMES } from "../src/metrics/registry.ts";
+import { slotsOf } from "../src/passes/untie.ts";
+import { costsByKind } from "../src/report/lift-report.ts";
 import type { Device } from "../src/run/engine.ts";
 import { AUGMENTATION_NAMES, LOSS_NAMES, OPTIMISER_NAMES, SCHEDULE_NAMES } from "../src/train/choices.ts";
+import { NAME_MAPS } from "../src/weights/name-maps.ts";
 
 type Op = keyof typeof onnxOps;
 
@@ -143,6 +149,38 @@ Transposed convolutions lie in the same planes; along the axis that a plane omit
 stride, so that no holes appear. They have no soft form (channels are dealt as in \`acs\`) and are not drawn anew (in
 \`3d\` and \`psc\` the 2D kernel is repeated along depth); lifting says so in a warning.
 
+## Networks
+
+\`architecture(name)\` of \`acsconv/models\`, \`acsconv new\`. Those of 2D have torchvision's names, of themselves and of their parameters,
+and one definition; their 3D forms come from lifting alone. "3D by birth" are networks to compare with, with the names that
+published files have.
+
+${table(
+  ["", "names"],
+  [
+    ...GROUPS.map(({ title, dimensions, task }) => [
+      title,
+      listed(
+        ARCHITECTURES.filter((one) => one.dimensions === dimensions && one.task === task).map(
+          ({ name }) => name,
+        ),
+      ),
+    ]),
+    [
+      "heads for any encoder, built or from ONNX",
+      "\`segmentationHead\` (the paper's FCN decoder), \`classificationHead\`; \`replaceHead\` for other classes",
+    ],
+    ["names of weights that are mapped", listed(Object.keys(NAME_MAPS))],
+  ],
+)}
+
+Sizes that the paper gives, beside ours (parameters in float32, 10⁶ bytes):
+
+${table(
+  ["network", "paper", "ours", ""],
+  paperSizes().map(({ network, paper, ours, why }) => [network, paper, ours, why]),
+)}
+
 ## Training
 
 What a network may hold is the gradient column above, and every kind of lifting. Names are those of configurations.
@@ -234,6 +272,52 @@ ${table(
   ]),
 )}
 `;
+}
+
+const GROUPS = [
+  { title: "2D, classification", dimensions: 2, task: "classification" },
+  { title: "2D, segmentation", dimensions: 2, task: "segmentation" },
+  { title: "3D by birth, classification", dimensions: 3, task: "classification" },
+  { title: "3D by birth, segmentation", dimensions: 3, task: "segmentation" },
+] as const;
+
+interface PaperSize {
+  readonly network: string;
+  readonly paper: string;
+  readonly ours: string;
+  readonly why: string;
+}
+
+/** Of tables 3, 4 and 7 of the paper. */
+function paperSizes(): PaperSize[] {
+  const megabytes = (parameterBytes: number): string => (parameterBytes / 1e6).toFixed(1);
+  const built = (name: string, classes?: number): Model =>
+    architecture(name, { kernels: "none", ...(classes !== undefined && { classes }) });
+  const sizeOf = ({ graph }: Model, only = /./): string => {
+    const slots = [...slotsOf(graph).values()].flatMap(({ parameters }) => parameters);
+    const names = new Set(slots.map(({ name }) => name).filter((name) => only.test(name)));
+    const counts = [...names].map((name) => elementCount(graph.initializers.get(name)!.dims));
+    return megabytes(4 * counts.reduce((a, b) => a + b, 0));
+  };
+  const [unet, fcn] = [lift(built("poc_unet", 6)), lift(built("resnet18_fcn", 2))];
+  const [deeplab, genesis] = [built("deeplabv3_resnet101"), built("models_genesis")];
+  const dense = (model: Model): string =>
+    megabytes(costsByKind(model, [48, 48, 48]).find(({ kind }) => kind === "3d")!.summary.parameterBytes);
+  const file = "the paper's are sizes of files, as it seems, which hold a little more";
+  return [
+    { network: "U-Net, ACS", paper: "1.6", ours: sizeOf(unet), why: "" },
+    { network: "U-Net, 3D", paper: "4.7", ours: dense(unet), why: "" },
+    { network: "ResNet-18 FCN, ACS", paper: "49.8", ours: sizeOf(fcn), why: file },
+    { network: "ResNet-18 FCN, 3D", paper: "142.5", ours: dense(fcn), why: file },
+    {
+      network: "Models Genesis",
+      paper: "65.4",
+      ours: sizeOf(genesis),
+      why: `as published; without the three transposed convolutions, for which others interpolate, it has ${sizeOf(genesis, /^(?!.*\.up_conv\.)/)}`,
+    },
+    { network: "DeepLabV3 (the paper: v3+)", paper: "234.5", ours: sizeOf(deeplab), why: "" },
+    { network: "… its backbone", paper: "170.0", ours: sizeOf(deeplab, /^backbone\./), why: "" },
+  ];
 }
 
 function liftOf(op: Op, { lift }: OpRule): string {

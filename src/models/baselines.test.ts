@@ -70,6 +70,12 @@ test.each([
   expect(countOf(sizesOf(build(name)))).toBe(count);
 });
 
+test("Models Genesis is as large as the paper says without its transposed convolutions", () => {
+  const sizes = sizesOf(build("models_genesis"));
+  const others = Object.fromEntries(Object.entries(sizes).filter(([name]) => !name.includes(".up_conv.")));
+  expect([sizes, others].map((some) => ((4 * countOf(some)) / 1e6).toFixed(1))).toEqual(["76.3", "65.3"]);
+});
+
 describe("maps", () => {
   const layers = ["layer1", "layer2", "layer3", "layer4"];
 

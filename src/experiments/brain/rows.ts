@@ -16,6 +16,7 @@ export const ROWS: readonly Row[] = [
   { id: "acs-e", label: "ACS p., encoder only", kind: "acs", taken: "encoder" },
   { id: "acs-r", label: "ACS r.", kind: "acs", taken: "nothing" },
   { id: "3d-r", label: "3D r.", kind: "3d", taken: "nothing" },
+  { id: "psc-r", label: "P₃SC₁ r.", kind: "psc", taken: "nothing" },
   { id: "i3d-p", label: "I3D p.", kind: "i3d", taken: "whole" },
   { id: "2.5d-p", label: "2.5D p.", kind: "2.5d", taken: "whole" },
   { id: "2.5d-r", label: "2.5D r.", kind: "2.5d", taken: "nothing" },
