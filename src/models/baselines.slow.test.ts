@@ -30,6 +30,7 @@ interface Case {
   readonly name: string;
   readonly architecture: string;
   readonly options: ArchitectureOptions;
+  readonly file: string;
   /** That a step is compared of. */
   readonly loss: "classes" | "squares" | null;
 }
@@ -56,7 +57,7 @@ const oracle = (...args: string[]): string =>
 
 const cases = JSON.parse(oracle("list")) as Case[];
 
-describe.each(cases)("$name", ({ name, options, loss, ...by }) => {
+describe.each(cases)("$name", ({ name, options, loss, file, ...by }) => {
   let folder: string;
   let model: Model;
   let report: LoadReport;
@@ -66,7 +67,7 @@ describe.each(cases)("$name", ({ name, options, loss, ...by }) => {
     folder = mkdtempSync(join(tmpdir(), "acsconv-baselines-"));
     oracle("outputs", "--out", folder, "--only", name);
     const built = architecture(by.architecture, { ...options, kernels: "none" });
-    ({ model, report } = await loadWeights(built, join(folder, `${name}.pth`)));
+    ({ model, report } = await loadWeights(built, join(folder, file)));
     arrays = readNpz(readFileSync(join(folder, `${name}.npz`)));
   });
   afterAll(() => rmSync(folder, { recursive: true }));
