@@ -1,15 +1,16 @@
 """The 3D networks that ACS is compared with, in PyTorch, written from their descriptions, and their published files.
 
     baselines.py keys --out FILE.json.gz           { case: { parameter: sizes } } of every network, with its head
-    baselines.py outputs --out DIR --only NAME …   NAME.pth, a checkpoint as published; NAME.npz: x → y, and of one step
+    baselines.py outputs --out DIR --only NAME …   NAME.pth (or .hdf5), as published; NAME.npz: x → y, and of one step
                                                    of SGD `target`, `losses` before and after, and per parameter, but for
                                                    the largest, `grad/`, `after/`, and `noise/`: how far from that
                                                    gradient float32 PyTorch comes
     baselines.py list                              the cases as JSON, for the test that compares them
 
 Checkpoints have the containers, names and company of the published ones: Med3D's and 2018's videos and Models Genesis are
-legacy streams of a model in DataParallel; 2020's videos are zip files without that prefix. Networks of parallel separable
-convolutions (psc.py) were never published, and are plain state dicts. Steps are computed in
+legacy streams of a model in DataParallel; 2020's videos are zip files without that prefix; H-DenseUNet's are Keras's
+(h_denseunet.py), whose networks have sizes of their own. Networks of parallel separable convolutions (psc.py) were never
+published, and are plain state dicts. Steps are computed in
 float64, so that a deviation is one side's rounding and not two sides'.
 
 The authors' code of shortcuts without parameters lets no gradient through; here it goes through.
@@ -28,6 +29,8 @@ import torch.nn.functional as F
 from torchvision.models import mobilenet_v2, resnet18
 from torchvision.models.mobilenetv2 import InvertedResidual
 
+import h_denseunet
+from h_denseunet import DenseUNet2d, HDenseUNet, Scale
 from nets import PocUNet
 from psc import lift as psc
 from weights import seed_of
@@ -178,12 +181,15 @@ class Case:
     options: dict = field(default_factory=dict)
     channels: int = 1
     size: tuple = (16, 32, 32)
-    file: str = "legacy"  # or zip
+    file: str = "legacy"  # or zip, or keras
     # How the package lifts the network, which it builds in 2D.
     lifting: dict = None
     # "classes": cross-entropy; "squares": mean squared error; None: forward only
     loss: str = None
 
+
+FLAT = dict(blocks=(2, 1, 2, 2), growth=8, widths=(64, 112, 96, 96, 64))
+DEEP = dict(blocks=(1, 2, 1, 2), growth=8, widths=(37, 68, 104, 96, 64))
 
 CASES = [
     Case("med3d10", lambda: med3d(10), "med3d10", loss="classes"),
@@ -209,6 +215,13 @@ CASES = [
     # Depthwise.
     Case("psc_mobilenet_v2", lambda: psc(mobilenet_v2(num_classes=5)), "mobilenet_v2", {"classes": 5}, 3, (40, 64, 48),
          "zip", {"kind": "psc"}),
+    Case("h_denseunet", HDenseUNet, "h_denseunet", size=(8, 32, 64), file="keras"),
+    Case("h_denseunet_small", lambda: HDenseUNet(2, FLAT, DEEP, dropout=0), "h_denseunet",
+         {"classes": 2, "dropout": 0, "dense2d": {"blocks": FLAT["blocks"], "growth": 8}, "dense3d": {"blocks": DEEP["blocks"], "growth": 8}},
+         # On smaller maps single ReLUs decide percents of gradients, in PyTorch alone.
+         size=(8, 64, 64), file="keras", loss="classes"),
+    Case("denseunet2d_small", lambda: DenseUNet2d(5, 2, **FLAT, dropout=0), "denseunet2d",
+         {"channels": 5, "classes": 2, "dropout": 0, "blocks": FLAT["blocks"], "growth": 8}, 5, (64, 96), "keras", "classes"),
 ]
 
 
@@ -218,7 +231,12 @@ def keys():
     nets.update({f"video_resnet{d}": video(d) for d in DESIGNS if d > 10})
     nets.update({f"video_resnet{d}_2020": video(d, 2020) for d in (18, 34)})
     nets.update(models_genesis=Genesis(), models_genesis_classifier=Genesis(classes=2, classifies=True))
-    return {name: {k: list(v.shape) for k, v in net.state_dict().items() if not k.endswith("num_batches_tracked")}
+    nets.update(h_denseunet=HDenseUNet(), denseunet2d=DenseUNet2d())
+
+    def shape(net, k, v):
+        is_keras = isinstance(net, (HDenseUNet, DenseUNet2d))
+        return list((h_denseunet.like_package(net, k, v) if is_keras else v).shape)
+    return {name: {k: shape(net, k, v) for k, v in net.state_dict().items() if not k.endswith("num_batches_tracked")}
             for name, net in nets.items()}
 
 
@@ -226,17 +244,19 @@ def keys():
 
 def volumes(g, n, channels, size):
     """Noise over a smooth field over an offset per channel: noise alone looks the same everywhere to a classifier."""
-    field = F.interpolate(torch.randn(n, channels, 3, 4, 4, generator=g), size=size, mode="trilinear", align_corners=False)
-    return field + 0.5 * torch.randn(n, channels, *size, generator=g) + 0.5 * torch.randn(n, channels, 1, 1, 1, generator=g)
+    grid, mode = ((3, 4, 4), "trilinear") if len(size) == 3 else ((4, 4), "bilinear")
+    field = F.interpolate(torch.randn(n, channels, *grid, generator=g), size=size, mode=mode, align_corners=False)
+    noise = torch.randn(n, channels, *size, generator=g)
+    return field + 0.5 * noise + 0.5 * torch.randn(n, channels, *(1 for _ in size), generator=g)
 
 
 @torch.no_grad()
 def prepare(net, x, g):
     """Weights that make the output depend on the input, running statistics near those of `x`."""
-    norms = [m for m in net.modules() if isinstance(m, nn.BatchNorm3d)]
+    norms = [m for m in net.modules() if isinstance(m, (nn.BatchNorm2d, nn.BatchNorm3d))]
     for m in net.modules():
-        if isinstance(m, (nn.Conv3d, nn.ConvTranspose3d, nn.Linear, nn.BatchNorm3d)):
-            is_norm = isinstance(m, nn.BatchNorm3d)
+        if isinstance(m, (nn.Conv2d, nn.Conv3d, nn.ConvTranspose3d, nn.Linear, Scale)) or m in norms:
+            is_norm = isinstance(m, Scale) or m in norms
             std = 0.1 if is_norm else (1.6 / m.weight[0].numel()) ** 0.5
             m.weight.copy_(is_norm + std * torch.randn(m.weight.shape, generator=g))
             if m.bias is not None:
@@ -291,7 +311,8 @@ def step(case, net, x, g):
     arrays = {"target": target if is_squares else target.to(torch.uint8), "losses": torch.stack([first, second])}
     for k, gradient in expected.items():
         deviations = [(run[k] - gradient).abs().max() for run in noise.values()]
-        arrays.update({f"grad/{k}": gradient.float(), f"after/{k}": after[k], f"noise/{k}": max(deviations)})
+        shaped = lambda v: h_denseunet.like_package(net, k, v) if case.file == "keras" else v
+        arrays.update({f"grad/{k}": shaped(gradient.float()), f"after/{k}": shaped(after[k]), f"noise/{k}": max(deviations)})
     for state in optimizer.state.values():
         state["momentum_buffer"] = state["momentum_buffer"].float()
     return arrays, optimizer
@@ -322,8 +343,11 @@ def outputs(case, out):
     with torch.no_grad():
         arrays = {"x": x, "y": net(x)}
     arrays_of_step, optimizer = step(case, net, x, g) if case.loss else ({}, None)
-    torch.save(checkpoint(case, net, optimizer), out / f"{case.name}.pth",
-               _use_new_zipfile_serialization=case.file == "zip")
+    if case.file == "keras":
+        h_denseunet.save(net, out / f"{case.name}.hdf5")
+    else:
+        torch.save(checkpoint(case, net, optimizer), out / f"{case.name}.pth",
+                   _use_new_zipfile_serialization=case.file == "zip")
     np.savez(out / f"{case.name}.npz", **{k: v.numpy() for k, v in {**arrays, **arrays_of_step}.items()})
 
 
@@ -334,8 +358,8 @@ def main():
     parser.add_argument("--only", nargs="+", metavar="NAME")
     args = parser.parse_args()
     if args.what == "list":
-        print(json.dumps([{"name": c.name, "architecture": c.architecture, "options": c.options, "lifting": c.lifting, "loss": c.loss}
-                          for c in CASES]))
+        print(json.dumps([{"name": c.name, "architecture": c.architecture, "options": c.options, "lifting": c.lifting,
+                           "loss": c.loss, "file": c.name + (".hdf5" if c.file == "keras" else ".pth")} for c in CASES]))
     elif args.what == "keys":
         args.out.write_bytes(gzip.compress(json.dumps({"networks": keys()}, separators=(",", ":")).encode(), 9, mtime=0))
     else:

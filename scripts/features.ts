@@ -256,6 +256,8 @@ ${table(
     ["NumPy `.npy`, `.npz`", "yes", "yes", "yes; `.npz` written as bytes"],
     ["DICOM series", "folder or file", "–", "–"],
     ["PNG montage", "–", "yes", "yes"],
+    ["weights: PyTorch `.pth`, safetensors", "yes", "safetensors", "Blob, bytes"],
+    ["weights: Keras `.h5`, `.hdf5` (gzip or none)", "yes", "–", "–"],
   ],
 )}
 

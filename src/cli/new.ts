@@ -74,7 +74,10 @@ export function addNew(program: Command): void {
     )
     .argument("<network>", 'such as resnet18; "acsconv models" lists all')
     .requiredOption("-o, --out <path>", "where the network goes")
-    .option("--weights <file>", "pretrained weights: PyTorch, safetensors, npz or ONNX (default: fresh ones)")
+    .option(
+      "--weights <file>",
+      "pretrained weights: PyTorch, safetensors, npz, Keras or ONNX (default: fresh ones)",
+    )
     .addOption(
       new Option("--map <names>", "whose names the weights have")
         .choices(Object.keys(NAME_MAPS))

@@ -18,6 +18,7 @@ const FORMATS: Readonly<Record<WeightFormat, string>> = {
   pytorch: "PyTorch checkpoint (zip)",
   "pytorch-stream": "PyTorch checkpoint (stream, as before PyTorch 1.6)",
   npz: "NumPy archive",
+  hdf5: "HDF5 (Keras)",
   onnx: "ONNX model",
 };
 
@@ -32,7 +33,7 @@ export function addWeights(program: Command): void {
     .command("weights")
     .summary("list what is in a file of weights")
     .description(
-      "List the tensors of a file by name: safetensors, PyTorch (.pth, .pt, .bin, .ckpt), NumPy (.npz) or ONNX. Nothing in it is executed.",
+      "List the tensors of a file by name: safetensors, PyTorch (.pth, .pt, .bin, .ckpt), NumPy (.npz), Keras (.h5, .hdf5) or ONNX. Nothing in it is executed.",
     )
     .argument("<file>", "weights in any of these formats")
     .option("--grep <pattern>", "list only names that match (a regular expression)", parsePattern)

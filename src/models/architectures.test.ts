@@ -49,7 +49,7 @@ const withoutTaps = (sizes: Sizes): Sizes =>
   );
 
 test("every network of torchvision's list has been compared", () => {
-  const ours = ["unet", "poc_unet", "resnet18_fcn", "vgg16_bn_fcn", "densenet121_fcn"];
+  const ours = ["unet", "poc_unet", "resnet18_fcn", "vgg16_bn_fcn", "densenet121_fcn", "denseunet2d"];
   const flat = ARCHITECTURES.filter(({ dimensions }) => dimensions === 2);
   const rest = flat.map(({ name }) => name).filter((name) => !name.startsWith("deeplabv3plus"));
   expect(rest.filter((name) => !ours.includes(name)).sort()).toEqual(Object.keys(networks).sort());

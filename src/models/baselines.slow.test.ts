@@ -33,6 +33,7 @@ interface Case {
   readonly options: ArchitectureOptions;
   /** Of a network that is built in 2D. */
   readonly lifting: LiftOptions | null;
+  readonly file: string;
   /** That a step is compared of. */
   readonly loss: "classes" | "squares" | null;
 }
@@ -59,7 +60,7 @@ const oracle = (...args: string[]): string =>
 
 const cases = JSON.parse(oracle("list")) as Case[];
 
-describe.each(cases)("$name", ({ name, options, lifting, loss, ...by }) => {
+describe.each(cases)("$name", ({ name, options, lifting, loss, file, ...by }) => {
   let folder: string;
   let model: Model;
   let report: LoadReport;
@@ -70,7 +71,7 @@ describe.each(cases)("$name", ({ name, options, lifting, loss, ...by }) => {
     oracle("outputs", "--out", folder, "--only", name);
     const built = architecture(by.architecture, { ...options, kernels: "none" });
     const empty = lifting ? lift(built, lifting) : built;
-    ({ model, report } = await loadWeights(empty, join(folder, `${name}.pth`)));
+    ({ model, report } = await loadWeights(empty, join(folder, file)));
     arrays = readNpz(readFileSync(join(folder, `${name}.npz`)));
   });
   afterAll(() => rmSync(folder, { recursive: true }));

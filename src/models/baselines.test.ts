@@ -36,20 +36,23 @@ const countOf = (sizes: Sizes): number =>
     .filter(([name]) => !/\.running_(mean|var)$/.test(name))
     .reduce((sum, [, dims]) => sum + elementCount(dims), 0);
 
-/** Sizes of the outputs but for the batch, for a volume of 32 × 48 × 64. */
-const mapsOf = (model: Model): (readonly number[])[] => {
+/** Sizes of the outputs but for the batch, for a volume of [D, H, W]. */
+const mapsOf = (
+  model: Model,
+  [d, h, w]: readonly [number, number, number] = [32, 48, 64],
+): (readonly number[])[] => {
   const sizes = new Map([
-    ["D", 32],
-    ["H", 48],
-    ["W", 64],
+    ["D", d],
+    ["H", h],
+    ["W", w],
   ]);
   return model.outputs.map(({ shape }) => shape!.slice(1).map((dim) => evaluateDim(dim, sizes)!));
 };
 
-test("every network that is 3D by birth has been compared", () => {
+test("every network that is 3D by birth has been compared, and the 2D one in H-DenseUNet", () => {
   const names = ARCHITECTURES.filter(({ dimensions }) => dimensions === 3).map(({ name }) => name);
   const compared = Object.keys(networks).map((key) => key.replace(/_(2020|classifier)$/, ""));
-  expect(names.sort()).toEqual([...new Set(compared)].sort());
+  expect([...names, "denseunet2d"].sort()).toEqual([...new Set(compared)].sort());
 });
 
 test.each(Object.keys(networks))("%s has the published parameters, by name and size", (key) => {
@@ -66,6 +69,8 @@ test.each([
   ["med3d200", 127_111_712],
   ["video_resnet18", 33_235_280],
   ["models_genesis", 19_073_665],
+  ["h_denseunet", 61_195_054],
+  ["denseunet2d", 49_747_779],
 ])("%s has %i parameters", (name, count) => {
   expect(countOf(sizesOf(build(name)))).toBe(count);
 });
@@ -115,6 +120,27 @@ describe("maps", () => {
     ]);
     expect(mapsOf(build("models_genesis", { head: "classification" }))).toEqual([[2]]);
   });
+
+  test("H-DenseUNet keeps all slices in its 2D part, and a quarter of them in the 3D one", () => {
+    const outputs = [
+      "slices",
+      "pool4",
+      "dense167classifer",
+      "3dpool1",
+      "3dpool4",
+      "3dac_up4",
+      "2d3dclassifer",
+    ];
+    expect(mapsOf(build("h_denseunet", { outputs, classes: 2 }), [32, 64, 96])).toEqual([
+      [3, 32, 64, 96],
+      [1056, 32, 2, 3],
+      [2, 32, 64, 96],
+      [96, 8, 16, 24],
+      [248, 8, 2, 3],
+      [64, 32, 64, 96],
+      [2, 32, 64, 96],
+    ]);
+  });
 });
 
 test("an encoder's transfer takes all but the head", () => {
@@ -122,6 +148,9 @@ test("an encoder's transfer takes all but the head", () => {
     Object.keys(sizesOf(build(name, options))).filter((weight) => !transferred("encoder")(weight));
   expect(heads("med3d18").every((name) => name.startsWith("conv_seg."))).toBe(true);
   expect(heads("video_resnet18")).toEqual(["fc.weight", "fc.bias"]);
+  const hybrid = heads("h_denseunet");
+  expect(hybrid).toHaveLength(10 * 6 + 2 + 2 + 4 + 2);
+  for (const name of hybrid) expect(name).toMatch(/^(3d)?(conv|bn)_up|^dense167|^fianl|^final_bn|^2d3d/);
   const genesis = heads("models_genesis", { head: "classification" });
   expect(genesis).toEqual(["dense_1.weight", "dense_1.bias", "dense_2.weight", "dense_2.bias"]);
 });
@@ -131,6 +160,9 @@ test.each<[string, object, RegExp]>([
   ["med3d18", { generation: 2018 }, /med3d18 has no option "generation"/],
   ["med3d19", {}, /no architecture "med3d19": the nearest is "med3d1\d"/],
   ["video_resnet18", { generation: 2019 }, /generation must be one of 2018, 2020, got 2019/],
+  ["h_denseunet", { dense3d: { blocks: [1, 2] } }, /dense3d\.blocks must be 4 numbers of layers, got 2/],
+  ["h_denseunet", { dense2d: { growth: 0 } }, /dense2d\.growth must be a positive whole number, got 0/],
+  ["denseunet2d", { blocks: [6, 12, 0, 24] }, /blocks\[2\] must be a positive whole number, got 0/],
   ["models_genesis", { classes: 0 }, /classes must be a positive whole number, got 0/],
 ])("%s refuses %j", (name, options, message) => {
   expect(() => build(name, options as ArchitectureOptions)).toThrow(message);

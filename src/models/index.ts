@@ -8,6 +8,13 @@ export { convnextBase, convnextLarge, convnextSmall, convnextTiny } from "./conv
 export { densenet121, densenet161, densenet169, densenet201, type DensenetOptions } from "./densenet.ts";
 export { efficientnetB0 } from "./efficientnet.ts";
 export {
+  type DenseDesign,
+  denseunet2d,
+  type DenseUnet2dOptions,
+  hDenseunet,
+  type HDenseunetOptions,
+} from "./h-denseunet.ts";
+export {
   classificationHead,
   type ClassificationHeadOptions,
   densenet121Fcn,

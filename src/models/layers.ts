@@ -18,7 +18,7 @@ import { CANONICAL_OPSET, upgradeGraph } from "../onnx/upgrade.ts";
 import { GraphBuilder } from "../ops/builder.ts";
 import { dropUnused } from "../passes/tidy.ts";
 
-type PerAxis = number | readonly number[];
+export type PerAxis = number | readonly number[];
 
 /** Of a convolution. */
 export interface ConvOptions {
@@ -163,12 +163,19 @@ export class Layers {
     return this.#node("Gemm", name, [x, weight, bias], { transB: int(1) });
   }
 
-  batchNorm(name: string, x: string, output = name): string {
+  batchNorm(name: string, x: string, output = name, epsilon = 1e-5): string {
     const sizes = [this.channels(x)];
     const parameters = ["weight", "bias", "running_mean", "running_var"].map((kind) =>
       this.#parameter(`${name}.${kind}`, sizes),
     );
-    return this.#node("BatchNormalization", output, [x, ...parameters], { epsilon: float(1e-5) });
+    return this.#node("BatchNormalization", output, [x, ...parameters], { epsilon: float(epsilon) });
+  }
+
+  /** A factor and a shift for each channel, 1 and 0 at first: x · weight + bias. */
+  affine(name: string, x: string): string {
+    const sizes = [this.channels(x), ...this.#perAxis(1)];
+    const scaled = this.#node("Mul", `${name}/scaled`, [x, this.#parameter(`${name}.weight`, sizes, 1)]);
+    return this.#node("Add", name, [scaled, this.#parameter(`${name}.bias`, sizes)]);
   }
 
   /**
@@ -265,7 +272,7 @@ export class Layers {
     return this.#node("Dropout", name, [x, this.#number(ratio)]);
   }
 
-  upsample(name: string, x: string, factor: number, interpolation: Interpolation): string {
+  upsample(name: string, x: string, factor: PerAxis, interpolation: Interpolation): string {
     const factors = [1, 1, ...this.#perAxis(factor)];
     const scales = this.#builder.constant(floatTensor([factors.length], factors), "scales");
     return this.#node("Resize", name, [x, "", scales], RESIZE[interpolation]);
@@ -296,6 +303,21 @@ export class Layers {
     return this.#node("Pad", name, [x, this.#builder.constant(int64Tensor(pads), "pads")], {
       mode: str("constant"),
     });
+  }
+
+  /** Each slice of a volume between the one before and the one after it, as channels; beyond the ends, the last again. */
+  adjacentSlices(name: string, volume: string): string {
+    const vector = (...values: number[]): string => this.#builder.constant(int64Tensor(values), "numbers");
+    const padded = this.#node("Pad", `${name}/padded`, [volume, vector(0, 0, 1, 0, 0, 0, 0, 1, 0, 0)], {
+      mode: str("edge"),
+    });
+    const part = (which: string, start: number, end: number): string =>
+      this.#node("Slice", `${name}/${which}`, [padded, vector(start), vector(end), vector(2)]);
+    return this.concat(name, [part("before", 0, -2), volume, part("after", 2, Infinity)]);
+  }
+
+  multiplyBy(name: string, x: string, factor: number): string {
+    return this.#node("Mul", name, [x, this.#number(factor)]);
   }
 
   add(name: string, a: string, b: string): string {

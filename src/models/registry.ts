@@ -6,6 +6,7 @@ import { nearestName, unknownName } from "../names.ts";
 import * as convnext from "./convnext.ts";
 import * as densenet from "./densenet.ts";
 import { efficientnetB0 } from "./efficientnet.ts";
+import { denseunet2d, type DenseUnet2dOptions, hDenseunet, type HDenseunetOptions } from "./h-denseunet.ts";
 import { densenet121Fcn, type FcnOptions, resnet18Fcn, vgg16BnFcn } from "./heads.ts";
 import { mobilenetV2 } from "./mobilenet.ts";
 import { modelsGenesis, type ModelsGenesisOptions } from "./models-genesis.ts";
@@ -24,7 +25,9 @@ export type ArchitectureOptions = Partial<
     segmentation.SegmenterOptions &
     resnet3d.Med3dOptions &
     resnet3d.VideoResnetOptions &
-    ModelsGenesisOptions
+    ModelsGenesisOptions &
+    DenseUnet2dOptions &
+    HDenseunetOptions
 >;
 
 /** A network that can be built by name. */
@@ -130,6 +133,13 @@ const ENTRIES: readonly Entry[] = [
     "interpolation",
     "skips",
   ])({ unet }),
+  ...family<DenseUnet2dOptions>({ ...dense, classes: 3 }, [
+    ...COMMON,
+    "classes",
+    "dropout",
+    "blocks",
+    "growth",
+  ])({ denseunet2d }),
   ...family<PocUnetOptions>({ ...dense, channels: 1 }, [
     "classes",
     "kernels",
@@ -157,6 +167,13 @@ const ENTRIES: readonly Entry[] = [
   ...family<ModelsGenesisOptions>({ ...medical, classes: 1 }, [...COMMON, "classes", "head"])({
     models_genesis: modelsGenesis,
   }),
+  ...family<HDenseunetOptions>({ ...medical, classes: 3 }, [
+    ...COMMON,
+    "classes",
+    "dropout",
+    "dense2d",
+    "dense3d",
+  ])({ h_denseunet: hDenseunet }),
 ];
 
 /** Every network that {@link architecture} builds. */

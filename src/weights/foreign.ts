@@ -41,6 +41,10 @@ export class Budget {
     this.#left = this.#limit;
   }
 
+  get left(): number {
+    return this.#left;
+  }
+
   /** Call before allocating. */
   take(bytes: number): void {
     if (!(bytes <= this.#left))

@@ -1,8 +1,8 @@
-/** @file 10,000 broken and hostile files, and large ones, under a ceiling of memory. */
+/** @file 10,500 broken and hostile files, and large ones, under a ceiling of memory. */
 
 import { existsSync } from "node:fs";
 import { beforeAll, expect, test } from "vitest";
-import { fuzzedFile, readsOrRefuses } from "../../test/helpers/fuzzed.ts";
+import { fuzzedFile, fuzzedHdf5, readsOrRefuses } from "../../test/helpers/fuzzed.ts";
 import * as p from "../../test/helpers/pickles.ts";
 
 /** The most that this process ever took, in bytes. */
@@ -13,10 +13,13 @@ beforeAll(async () => {
   before = peak();
 });
 
-test("10,000 files with faults are read or refused, within 512 MB", async () => {
-  for (let i = 0; i < 10_000; i++) {
+test.each([
+  ["10,000", fuzzedFile, 10_000],
+  ["500 HDF5", fuzzedHdf5, 500],
+] as const)("%s files with faults are read or refused, within 512 MB", async (_, file, count) => {
+  for (let i = 0; i < count; i++) {
     try {
-      await readsOrRefuses(fuzzedFile(i));
+      await readsOrRefuses(file(i));
     } catch (error) {
       throw new Error(`file ${i}`, { cause: error });
     }

@@ -14,7 +14,8 @@ import { unknownName } from "../names.ts";
 import { isFresh } from "../ops/kinds.ts";
 import { slotsOf } from "../passes/untie.ts";
 import { NAME_MAPS, type NameMap, type NameMapName } from "./name-maps.ts";
-import { readWeights } from "./read.ts";
+import { fromKeras, KERAS_AXES } from "./keras.ts";
+import { readWeights, type WeightFile } from "./read.ts";
 import { matches, type NamePattern } from "./selection.ts";
 import { nameOf, type WeightSource } from "./source.ts";
 
@@ -87,7 +88,8 @@ export async function loadWeights(
       `None of the network's ${slots.size} weights is among those to load; their names begin with ${listed(modulesOf(slots.keys()), ALL_MODULES)}.`,
     );
   }
-  const { tensors } = await readWeights(source);
+  const file = await readWeights(source);
+  const tensors = file.format === "hdf5" ? translated(file, network.graph, nameOf(source)) : file.tensors;
   const map = mapOf(options.map);
   const prefix = options.prefix ?? bestPrefix(tensors.keys(), map, slots);
   const found = renamed(tensors, prefix, map, slots);
@@ -129,6 +131,22 @@ export async function loadWeights(
       percent: (100 * loadedBytes) / totalBytes,
     },
   };
+}
+
+/** A Keras file's tensors with the names and axes that networks here have. */
+function translated(
+  { tensors, metadata }: WeightFile,
+  graph: Graph,
+  name: string,
+): ReadonlyMap<string, Tensor> {
+  const backend = metadata.get("backend");
+  if (backend === "theano") {
+    throw new AcsconvError(
+      "input",
+      `"${name}" was written by Keras with Theano, whose kernels are turned round: convert it to TensorFlow's with Keras first.`,
+    );
+  }
+  return fromKeras(tensors, graph.metadata.get(KERAS_AXES));
 }
 
 /** A weight of the network. */
@@ -221,10 +239,12 @@ function renamed(
   return { weights, unexpected };
 }
 
-/** [O, I] and [O, I, 1, 1] hold the same elements in the same order. */
+/** [O, I] and [O, I, 1, 1] hold the same elements in the same order; so do kernels for images and for slices, [O, I, 1, kh, kw]. */
 function sameButOnes(a: readonly number[], b: readonly number[]): boolean {
   const [short, long] = a.length < b.length ? [a, b] : [b, a];
-  return long.every((size, axis) => size === (short[axis] ?? 1));
+  const isSlice = short.length === 4 && long.length === 5 && long[2] === 1;
+  const fits = (sizes: readonly number[]): boolean => long.every((size, axis) => size === (sizes[axis] ?? 1));
+  return fits(short) || (isSlice && fits([short[0]!, short[1]!, 1, short[2]!, short[3]!]));
 }
 
 /** A file's tensor in the element type and sizes of the network's. */

@@ -1,6 +1,6 @@
 /**
  * @file Weights from any file that the field keeps them in, told apart by content and not by name:
- * safetensors, PyTorch's checkpoints, NumPy's archives, ONNX models.
+ * safetensors, PyTorch's checkpoints, NumPy's archives, Keras's HDF5, ONNX models.
  *
  * Files are foreign. Reading executes nothing, believes nothing before it is checked, and allocates what
  * the size of the file justifies: tensors are views of its bytes wherever elements follow each other.
@@ -12,18 +12,19 @@ import type { Tensor } from "../graph/tensor.ts";
 import { readModel } from "../onnx/files.ts";
 import { readNpy } from "../volume/npy.ts";
 import { Budget, type Fail, failOf } from "./foreign.ts";
+import { readHdf5 } from "./hdf5.ts";
 import { pickleOf, readStreamCheckpoint, readZipCheckpoint } from "./pytorch/checkpoint.ts";
 import { decodeSafetensors } from "./safetensors.ts";
 import { bytesOf, nameOf, pathOf, type WeightSource } from "./source.ts";
 import { ZipArchive } from "./zip.ts";
 
 /** The format of a file of weights: `pytorch-stream` is what `torch.save` wrote before PyTorch 1.6. */
-export type WeightFormat = "safetensors" | "pytorch" | "pytorch-stream" | "npz" | "onnx";
+export type WeightFormat = "safetensors" | "pytorch" | "pytorch-stream" | "npz" | "hdf5" | "onnx";
 
 /** What is in a file of weights. */
 export interface WeightFile {
   readonly format: WeightFormat;
-  /** By name; in nested dictionaries by path, as in `state_dict.module.conv1.weight`. */
+  /** By name; in nested dictionaries by path, as in `state_dict.module.conv1.weight`; Keras's by layer, `conv1.kernel`. */
   readonly tensors: ReadonlyMap<string, Tensor>;
   /** What stands beside the tensors, as texts: the epoch, options of the training … */
   readonly metadata: ReadonlyMap<string, string>;
@@ -50,6 +51,7 @@ export async function readWeights(source: WeightSource): Promise<WeightFile> {
   if (startsWith(bytes, ZIP)) return readArchive(new ZipArchive(bytes, budget, fail), name, budget, fail);
   if (startsWith(bytes, PICKLE))
     return { format: "pytorch-stream", ...readStreamCheckpoint(bytes, budget, fail) };
+  if (startsWith(bytes, HDF5)) return { format: "hdf5", ...(await readHdf5(bytes, budget, fail)) };
   // A header's length in eight bytes, and the header.
   if (bytes[8] === "{".charCodeAt(0)) return { format: "safetensors", ...decodeSafetensors(bytes, name) };
   const { initializers, metadata } = await readOnnx(pathOf(source) ?? bytes, name, fail);
@@ -57,12 +59,12 @@ export async function readWeights(source: WeightSource): Promise<WeightFile> {
 }
 
 const ZIP = "PK\x03\x04";
+const HDF5 = "\x89HDF\r\n\x1a\n";
 /** Every pickle that PyTorch or Python 3 writes begins with its protocol. */
 const PICKLE = "\x80";
 
 /** Files that are often found where weights were expected. */
 const FOREIGN: readonly { readonly start: string; readonly is: string }[] = [
-  { start: "\x89HDF", is: "is an HDF5 file, as Keras writes them, which is not read here" },
   { start: "GGUF", is: "is a GGUF file, which is not read here: convert it to safetensors" },
   { start: "\x1f\x8b", is: "is compressed with gzip: unpack it first" },
   {
@@ -98,7 +100,7 @@ async function readOnnx(source: string | Uint8Array, name: string, fail: Fail): 
   } catch (error) {
     if (!(error instanceof AcsconvError) || error.kind === "io" || name.endsWith(".onnx")) throw error;
     return fail(
-      "has none of the formats that weights are read from (safetensors, PyTorch, npz, ONNX), or is damaged",
+      "has none of the formats that weights are read from (safetensors, PyTorch, npz, HDF5, ONNX), or is damaged",
     );
   }
 }

@@ -37,8 +37,9 @@ function isGlob(pattern: string, name: string): boolean {
   return name.startsWith(first) && name.endsWith(last) && name.length - last.length >= at;
 }
 
-/** What encoders are called: torchvision's `backbone`, `features` and `layer1`, the U-Net's `enc1` … */
-const ENCODER = /^(backbone|encoder|enc\d+|down_?tr\d+|features|conv1|bn1|layer\d+)\./;
+/** What encoders are called: torchvision's `backbone`, `features` and `layer1`, the U-Net's `enc1`, H-DenseUNet's `conv2_1_x1` … */
+const ENCODER =
+  /^(backbone|encoder|enc\d+|down_?tr\d+|features|(3d)?conv1|bn1|layer\d+|(3d)?conv\d+_(\d+_x[12]|blk|bn|scale)(_bn|_scale)?)\./;
 
 /**
  * The weights that a transfer takes, as the `only` of {@link loadWeights}. `encoder` goes by the usual names:

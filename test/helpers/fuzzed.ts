@@ -166,6 +166,19 @@ export function fuzzedFile(index: number): Uint8Array {
   return bytes;
 }
 
+const keras = new URL("keras/", folder);
+const HDF5_SEEDS: readonly Uint8Array[] = readdirSync(keras).map((name) => read(`keras/${name}`));
+
+/** The same of HDF5 files, mostly of their own length: they are refused at once with another. */
+export function fuzzedHdf5(index: number): Uint8Array {
+  const random = uniform(index + 1);
+  const mutations = random() < 0.8 ? MUTATIONS.slice(0, 2) : MUTATIONS;
+  let bytes = pick(random, HDF5_SEEDS);
+  for (let i = integer(random, 1, 3); i > 0 && bytes.length > 0; i--)
+    bytes = pick(random, mutations)(random, bytes);
+  return bytes;
+}
+
 /**
  * Reads a file and holds the reader to its word: tensors as large as their sizes say, or an error of ours in one
  * sentence.
