@@ -168,7 +168,7 @@ ${table(
     ]),
     [
       "heads for any encoder, built or from ONNX",
-      "\`segmentationHead\` (the paper's FCN decoder), \`classificationHead\`; \`replaceHead\` for other classes",
+      "`segmentationHead` (the paper's FCN decoder), `classificationHead`; `replaceHead` for other classes",
     ],
     ["names of weights that are mapped", listed(Object.keys(NAME_MAPS))],
   ],
