@@ -3,7 +3,8 @@
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { acsconv } from "../../test/helpers/command-line.ts";
 import { concat, graphOf, node, value } from "../../test/helpers/graphs.ts";
 import type { Graph, Node } from "../graph/graph.ts";
 import { symbol } from "../graph/dim.ts";
@@ -12,25 +13,6 @@ import { PAPER } from "../experiments/poc/config.ts";
 import { load } from "../index.ts";
 import { encodeModel } from "../onnx/encode.ts";
 import { plainGrid, withData, writeVolume } from "../volume/index.ts";
-import { exitCodeOf } from "./errors.ts";
-import { createProgram } from "./program.ts";
-
-/** Runs a command line in this process. */
-async function acsconv(args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  let [stdout, stderr] = ["", ""];
-  const spies = [
-    vi.spyOn(process.stdout, "write").mockImplementation((text) => ((stdout += String(text)), true)),
-    vi.spyOn(process.stderr, "write").mockImplementation((text) => ((stderr += String(text)), true)),
-  ];
-  try {
-    const code = await createProgram()
-      .parseAsync(["node", "acsconv", ...args])
-      .then(() => 0, exitCodeOf);
-    return { code, stdout, stderr };
-  } finally {
-    for (const spy of spies) spy.mockRestore();
-  }
-}
 
 let folder: string;
 let files: string[];
@@ -97,7 +79,7 @@ beforeAll(async () => {
   }
   await writeVolume(withData(plainGrid([8, 8, 8]), new Float32Array(512).fill(1)), at("scan.nii"));
   await writeVolume(withData(plainGrid([8, 8, 8]), new Float32Array(2 * 512), 2), at("two-channels.nii"));
-  await acsconv(inFolder("lift @conv.onnx -o @lifted.onnx --quiet"));
+  await acsconv(...inFolder("lift @conv.onnx -o @lifted.onnx --quiet"));
 });
 afterAll(() => rm(folder, { recursive: true }));
 beforeEach(async () => {
@@ -222,7 +204,7 @@ const BAD: Readonly<Record<string, readonly BadCase[]>> = {
 
 describe.each(Object.entries(BAD))("bad %s", (_what, cases) => {
   test.each(cases)("%s", async (_name, args, message) => {
-    const { code, stderr } = await acsconv([...inFolder(args), "--quiet"]);
+    const { code, stderr } = await acsconv(...inFolder(args), "--quiet");
     expect(stderr).toMatch(message);
     expect(stderr).toMatch(/^acsconv: [^\n]+\.\n$/);
     expect(code).toBe(2);
@@ -231,7 +213,7 @@ describe.each(Object.entries(BAD))("bad %s", (_what, cases) => {
 });
 
 test("a lifted network can be lifted again, in another way", async () => {
-  const { code } = await acsconv(inFolder("lift @lifted.onnx -o @again.onnx --kind i3d --quiet"));
+  const { code } = await acsconv(...inFolder("lift @lifted.onnx -o @again.onnx --kind i3d --quiet"));
   expect(code).toBe(0);
   expect((await load(join(folder, "again.onnx"))).lifted?.options.kind).toBe("i3d");
 });

@@ -4,31 +4,11 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { acsconv } from "../../test/helpers/command-line.ts";
 import { concat } from "../../test/helpers/graphs.ts";
 import { floatTensor, tensorOf } from "../graph/tensor.ts";
 import { encodeSafetensors } from "../weights/safetensors.ts";
-import { exitCodeOf } from "./errors.ts";
-import { createProgram } from "./program.ts";
-
-/** Runs a command line in this process. */
-async function acsconv(
-  ...args: readonly string[]
-): Promise<{ code: number; stdout: string; stderr: string }> {
-  let [stdout, stderr] = ["", ""];
-  const spies = [
-    vi.spyOn(process.stdout, "write").mockImplementation((text) => ((stdout += String(text)), true)),
-    vi.spyOn(process.stderr, "write").mockImplementation((text) => ((stderr += String(text)), true)),
-  ];
-  try {
-    const code = await createProgram()
-      .parseAsync(["node", "acsconv", ...args])
-      .then(() => 0, exitCodeOf);
-    return { code, stdout, stderr };
-  } finally {
-    for (const spy of spies) spy.mockRestore();
-  }
-}
 
 let folder: string;
 let path: string;
