@@ -17,7 +17,7 @@ The authors' code of shortcuts without parameters lets no gradient through; here
 """
 import argparse
 import copy
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 import gzip
 import json
 from pathlib import Path
@@ -182,6 +182,7 @@ class Case:
     channels: int = 1
     size: tuple = (16, 32, 32)
     file: str = "legacy"  # or zip, or keras
+    _: KW_ONLY
     # How the package lifts the network, which it builds in 2D.
     lifting: dict = None
     # "classes": cross-entropy; "squares": mean squared error; None: forward only
@@ -200,28 +201,28 @@ CASES = [
     Case("med3d34_published", lambda: med3d(34, None), "med3d34", {"outputs": ["layer4"]}),
     Case("med3d50", lambda: med3d(50), "med3d50", file="zip"),
     Case("video_resnet18", lambda: video(18), "video_resnet18", {}, 3, (16, 48, 48), loss="classes"),
-    Case("video_resnet18_2020", lambda: video(18, 2020), "video_resnet18", {"generation": 2020}, 3, (16, 48, 48), "zip", "classes"),
+    Case("video_resnet18_2020", lambda: video(18, 2020), "video_resnet18", {"generation": 2020}, 3, (16, 48, 48), "zip", loss="classes"),
     Case("video_resnet34", lambda: video(34, classes=5), "video_resnet34", {"classes": 5}, 3, (9, 50, 63)),
     Case("video_resnet50", lambda: video(50), "video_resnet50", {}, 3, (16, 48, 48)),
     Case("models_genesis", Genesis, "models_genesis", loss="squares"),
     Case("models_genesis_classifier", lambda: Genesis(2, 3, True), "models_genesis",
          {"head": "classification", "classes": 3, "channels": 2}, 2, file="zip", loss="classes"),
     Case("psc_resnet18", lambda: psc(resnet18(num_classes=3)), "resnet18", {"classes": 3}, 3, (33, 48, 64), "zip",
-         {"kind": "psc"}, "classes"),
+         lifting={"kind": "psc"}, loss="classes"),
     Case("psc_poc_unet", lambda: psc(PocUNet(3)), "poc_unet", {"classes": 3}, 1, (12, 16, 20), "zip",
-         {"kind": "psc"}, "classes"),
+         lifting={"kind": "psc"}, loss="classes"),
     Case("psc_poc_unet_p2s2", lambda: psc(PocUNet(3), 2, 2), "poc_unet", {"classes": 3}, 1, (12, 16, 20), "zip",
-         {"kind": "psc", "psc": {"streams": 2, "separability": 2}}, "classes"),
+         lifting={"kind": "psc", "psc": {"streams": 2, "separability": 2}}, loss="classes"),
     # Depthwise.
     Case("psc_mobilenet_v2", lambda: psc(mobilenet_v2(num_classes=5)), "mobilenet_v2", {"classes": 5}, 3, (40, 64, 48),
-         "zip", {"kind": "psc"}),
+         "zip", lifting={"kind": "psc"}),
     Case("h_denseunet", HDenseUNet, "h_denseunet", size=(8, 32, 64), file="keras"),
     Case("h_denseunet_small", lambda: HDenseUNet(2, FLAT, DEEP, dropout=0), "h_denseunet",
          {"classes": 2, "dropout": 0, "dense2d": {"blocks": FLAT["blocks"], "growth": 8}, "dense3d": {"blocks": DEEP["blocks"], "growth": 8}},
          # On smaller maps single ReLUs decide percents of gradients, in PyTorch alone.
          size=(8, 64, 64), file="keras", loss="classes"),
     Case("denseunet2d_small", lambda: DenseUNet2d(5, 2, **FLAT, dropout=0), "denseunet2d",
-         {"channels": 5, "classes": 2, "dropout": 0, "blocks": FLAT["blocks"], "growth": 8}, 5, (64, 96), "keras", "classes"),
+         {"channels": 5, "classes": 2, "dropout": 0, "blocks": FLAT["blocks"], "growth": 8}, 5, (64, 96), "keras", loss="classes"),
 ]
 
 
