@@ -61,7 +61,8 @@ function addBrain(experiment: Command): void {
     .summary("few-shot: is a pretrained 2D network worth something on a real scan?")
     .description(
       "Few-shot segmentation of a real MR scan, which comes with the package: a pretrained 2D network is lifted, learns " +
-        "the tissues of the left half of a brain, and is tested on the right half, beside networks from random weights.",
+        "the tissues of the left half of a brain, and is tested on the right half, beside networks from random weights. " +
+        "Rows end in p (pretrained weights), e (those of the encoder only) or r (random ones). About an hour on 2 cores.",
     )
     .option("-o, --out <folder>", "folder of the experiment; one that is there is gone on with")
     .option(
