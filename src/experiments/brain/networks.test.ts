@@ -1,10 +1,12 @@
 /** @file The networks of the experiment on a brain: what they have of the pretrained one, and what is new. */
 
 import { describe, expect, test } from "vitest";
+import { node } from "../../../test/helpers/graphs.ts";
 import { network } from "../../../test/helpers/networks.ts";
-import type { Model } from "../../model.ts";
+import { tensorAttr } from "../../graph/graph.ts";
+import { Model } from "../../model.ts";
 import { resnet18 } from "../../models/resnet.ts";
-import { encoderOf, hasDecoder, networkOf, transferredOf } from "./networks.ts";
+import { encoderOf, hasDecoder, networkOf, transferredOf, withInitializers } from "./networks.ts";
 import { ROWS } from "./rows.ts";
 
 const row = (id: string) => ROWS.find((one) => one.id === id)!;
@@ -58,6 +60,25 @@ describe("a network with a decoder", async () => {
     const isParameter = (name: string): boolean => /\.(weight|bias)$/.test(name);
     expect(encoder!.bytes).toBe(bytesOf([...encoderOf(source)].filter(isParameter)));
   });
+});
+
+test("weights may be in nodes, as Paddle's exporter keeps them", async () => {
+  const { graph } = await network("unet_train");
+  const constants = [...graph.initializers].map(([name, tensor]) => ({
+    ...node("Constant", [], [name], { value: tensorAttr(tensor) }),
+  }));
+  const inNodes = new Model({ ...graph, nodes: [...constants, ...graph.nodes], initializers: new Map() });
+  const source = withInitializers(inNodes.graph);
+  expect(kernelsOf(source).sort()).toEqual(kernelsOf(new Model(graph)).sort());
+  expect(encoderOf(source).size).toBeGreaterThan(2);
+  const [whole, encoder] = ["acs-p", "acs-e"].map((id) => transferredOf(row(id), source).part);
+  expect(encoder).toBeGreaterThan(0.3);
+  expect(whole).toBeGreaterThan(0.9);
+  const model = networkOf(row("acs-e"), 0, source);
+  expect(kept(model, source).every((name) => encoderOf(source).has(name))).toBe(true);
+  expect(kept(model, source).length).toBeGreaterThan(2);
+  // Nothing to be found is nothing to be silent about.
+  expect(() => encoderOf(inNodes)).toThrow(/would take over nothing/);
 });
 
 describe("a classifier", () => {

@@ -4,24 +4,32 @@
  */
 
 import { evaluateDim, symbolsOf } from "../../graph/dim.ts";
+import type { Graph } from "../../graph/graph.ts";
 import { elementCount, type Tensor } from "../../graph/tensor.ts";
 import { AcsconvError } from "../../errors.ts";
-import { type Model, lift, load } from "../../model.ts";
+import { lift, load, Model } from "../../model.ts";
 import { initialise } from "../../models/initialise.ts";
 import { Layers } from "../../models/layers.ts";
-import { type PretrainedName, isPretrained, pretrained } from "../../models/pretrained.ts";
+import { isPretrained, pretrained } from "../../models/pretrained.ts";
 import { segmentationHead } from "../../models/segmentation-head.ts";
 import { defaultTaps } from "../../models/taps.ts";
-import { readsOf } from "../../passes/tidy.ts";
+import { upgradeGraph } from "../../onnx/upgrade.ts";
+import { foldConstants } from "../../passes/fold-constants.ts";
+import { dropIdentities, readsOf } from "../../passes/tidy.ts";
 import { slotsOf } from "../../passes/untie.ts";
 import { replaceHead } from "../../train/head.ts";
 import type { BrainConfig } from "./config.ts";
 import { CLASSES } from "./data.ts";
 import type { Row } from "./rows.ts";
 
-/** The pretrained 2D network. */
-export const sourceOf = ({ network }: Pick<BrainConfig, "network">): Promise<Model> =>
-  isPretrained(network) ? pretrained(network satisfies PretrainedName) : load(network);
+/** The pretrained 2D network, with its weights as initialisers: some exporters keep them in nodes. */
+export async function sourceOf({ network }: Pick<BrainConfig, "network">): Promise<Model> {
+  const { graph } = await (isPretrained(network) ? pretrained(network) : load(network));
+  return withInitializers(graph);
+}
+
+export const withInitializers = (graph: Graph): Model =>
+  new Model(foldConstants(dropIdentities(upgradeGraph(graph))));
 
 /** What pixels are tried with: large enough to be halved many times. */
 const PROBE = 1024;
@@ -72,7 +80,12 @@ export function encoderOf(source: Model): ReadonlySet<string> {
     if (!node.outputs.some((name) => reached.has(name))) continue;
     for (const name of readsOf(node)) reached.add(name);
   }
-  return new Set([...reached].filter((name) => initializers.has(name)));
+  const weights = [...reached].filter((name) => initializers.has(name));
+  if (weights.length > 0) return new Set(weights);
+  throw new AcsconvError(
+    "input",
+    "No weights of the network lead to its coarsest map, so acs-e would take over nothing: leave it out of --models.",
+  );
 }
 
 /** What of a network came from the pretrained one. */
