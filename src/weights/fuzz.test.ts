@@ -1,4 +1,4 @@
-/** @file Broken and hostile files: read or refused, nothing else. 10,150 more in the slow tests. */
+/** @file Broken and hostile files: read or refused, nothing else. 10,060 more in the slow tests. */
 
 import { expect, test } from "vitest";
 import { fuzzedFile, fuzzedHdf5, readsOrRefuses } from "../../test/helpers/fuzzed.ts";
