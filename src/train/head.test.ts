@@ -80,6 +80,20 @@ test("weights are uniform in ±1/√fan-in, the bias added by a node of its own 
   expect(numbersOf(initializers.get("b")!)).toEqual(new Float32Array(5));
 });
 
+test("a bias [1, 1, classes] of tokens has them last", () => {
+  const graph = graphOf([node("MatMul", ["x", "w"], ["m"]), node("Add", ["m", "b"], ["y"])], {
+    inputs: [value("x", [2, 9, 8])],
+    outputs: [value("y", [2, 9, 3])],
+    initializers: {
+      w: floatTensor([8, 3], new Float32Array(24)),
+      b: floatTensor([1, 1, 3], [1, 2, 3]),
+    },
+  });
+  const { initializers, outputs } = replaceHead(new Model(graph), 5).graph;
+  expect(initializers.get("b")!.dims).toEqual([1, 1, 5]);
+  expect(outputs[0]!.shape).toEqual([2, 9, 5]);
+});
+
 test("a bias [1, 1, 1, 1] of a node of its own gets its classes on the channels", () => {
   const graph = graphOf(
     [

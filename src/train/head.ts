@@ -140,12 +140,15 @@ function drawn(weight: Tensor, axis: number, classes: number, seed: number): Ten
 }
 
 /**
- * A bias [classes], or one that broadcasts over a map: [classes, 1, 1], or [1, classes, 1, 1] as Paddle's exports have it.
+ * A bias [classes], or one that broadcasts: over a map, [classes, 1, 1], over tokens, [1, 1, classes]. Where all sizes are 1,
+ * as in Paddle's [1, 1, 1, 1] of one class, those of a map's channels are meant.
  *
  * @param rank - of what it is added to
  */
 function zeros({ dtype, dims }: Tensor, classes: number, rank: number): Tensor {
-  const axis = dims.length === rank ? 1 : 0;
+  const channels = dims.length === rank ? 1 : 0;
+  const largest = Math.max(...dims);
+  const axis = largest > 1 ? dims.indexOf(largest) : channels;
   const sizes = dims.length === 0 ? [] : dims.with(axis, classes);
   return tensorOf(dtype, sizes, new Float32Array(elementCount(sizes)));
 }
