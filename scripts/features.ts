@@ -7,10 +7,10 @@ import { ARCHITECTURES, architecture } from "../src/models/registry.ts";
 import { onnxOps } from "../src/ops/index.ts";
 import type { LiftKind, OpRule } from "../src/ops/rule.ts";
 import { METRIC_NAMES } from "../src/metrics/registry.ts";
-import { slotsOf } from "../src/passes/untie.ts";
 import { costsByKind } from "../src/report/lift-report.ts";
 import type { Device } from "../src/run/engine.ts";
 import { AUGMENTATION_NAMES, LOSS_NAMES, OPTIMISER_NAMES, SCHEDULE_NAMES } from "../src/train/choices.ts";
+import { parametersOf } from "../src/train/parameters.ts";
 import { NAME_MAPS } from "../src/weights/name-maps.ts";
 
 type Op = keyof typeof onnxOps;
@@ -296,9 +296,8 @@ function paperSizes(): PaperSize[] {
   const built = (name: string, classes?: number): Model =>
     architecture(name, { kernels: "none", ...(classes !== undefined && { classes }) });
   const sizeOf = ({ graph }: Model, only = /./): string => {
-    const slots = [...slotsOf(graph).values()].flatMap(({ parameters }) => parameters);
-    const names = new Set(slots.map(({ name }) => name).filter((name) => only.test(name)));
-    const counts = [...names].map((name) => elementCount(graph.initializers.get(name)!.dims));
+    const names = parametersOf(graph, true).filter((name) => only.test(name));
+    const counts = names.map((name) => elementCount(graph.initializers.get(name)!.dims));
     return megabytes(4 * counts.reduce((a, b) => a + b, 0));
   };
   const [unet, fcn] = [lift(built("poc_unet", 6)), lift(built("resnet18_fcn", 2))];

@@ -34,13 +34,20 @@ export function parseRange(text: string): readonly [low: number, high: number] {
 }
 
 /** `3,1`: streams of parallel separable convolutions, and planar convolutions in each. Bounds are for `lift` to say. */
-export function parsePsc(text: string): NonNullable<LiftOptions["psc"]> {
+function parsePsc(text: string): NonNullable<LiftOptions["psc"]> {
   const [streams, separability, ...rest] = numbers(text);
   if (streams === undefined || separability === undefined || rest.length > 0 || text.includes("x")) {
     throw new InvalidArgumentError("Expected streams and planes in each, such as 3,1.");
   }
   return { streams, separability };
 }
+
+/** The option of commands that lift. */
+export const PSC = [
+  "--psc <m,n>",
+  "streams of psc, and planar convolutions in each (default: 3,1)",
+  parsePsc,
+] as const;
 
 /** A number for which `isRight` holds; the error says what it `expects`. */
 const parser =

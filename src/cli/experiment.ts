@@ -41,6 +41,7 @@ Examples:
 The folder gets report.html (table, curves, pictures), results.json, config.json, and a folder for every training
 with its log, checkpoint and ONNX file. Ctrl-C, and the same command again, go on.`;
 
+const OUT = ["-o, --out <folder>", "folder of the experiment; one that is there is gone on with"] as const;
 const STAGE = [
   "--stage <name>",
   "work on this stage alone; without it, each gets a process of its own",
@@ -64,7 +65,7 @@ function addBrain(experiment: Command): void {
         "the tissues of the left half of a brain, and is tested on the right half, beside networks from random weights. " +
         "Rows end in p (pretrained weights), e (those of the encoder only) or r (random ones). About an hour on 2 cores.",
     )
-    .option("-o, --out <folder>", "folder of the experiment; one that is there is gone on with")
+    .option(...OUT)
     .option(
       "--network <file>",
       "the pretrained 2D network: an ONNX file, or the name of one that comes with the package",
@@ -94,7 +95,7 @@ function addPoc(experiment: Command): void {
       "The proof of concept: a UNet learns squares and circles in 2D, and is lifted to segment cones, pyramids, " +
         "cubes, cylinders and balls in 3D, beside 2.5D and 3D networks. Defaults are the paper's numbers.",
     )
-    .option("-o, --out <folder>", "folder of the experiment; one that is there is gone on with")
+    .option(...OUT)
     .addOption(modelsOption(ROWS, PAPER))
     .option("--epochs <n>", "epochs of every training", parseCount, PAPER.epochs)
     .option("--test-every <n>", "epochs between two tests", parseCount, PAPER.testEvery)

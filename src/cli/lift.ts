@@ -6,7 +6,7 @@ import { LIFT_KINDS, type LiftOptions, type Model, lift, load } from "../index.t
 import { bytes, compact, shapeText } from "../report/figures.ts";
 import { liftReport } from "../report/lift-report.ts";
 import { formatTable } from "../report/text-table.ts";
-import { parseCount, parsePsc, parseSizes } from "./arguments.ts";
+import { PSC, parseCount, parseSizes } from "./arguments.ts";
 import { warn } from "./errors.ts";
 import type { GlobalOptions } from "./program.ts";
 
@@ -67,7 +67,7 @@ export function addLift(program: Command): void {
         .default("axial"),
     )
     .option("--split <a,c,s>", "shares of the output channels per view (default: thirds)", parseSplit)
-    .option("--psc <m,n>", "streams of psc, and planar convolutions in each (default: 3,1)", parsePsc)
+    .option(...PSC)
     .option("--channels <n>", "input channels; 1 folds an RGB stem", parseCount)
     .option("--size <d,h,w>", "fix the input size (default: any)", parseSizes)
     .option(

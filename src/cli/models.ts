@@ -8,7 +8,7 @@ import { bytes, compact } from "../report/figures.ts";
 import { costsByKind, type KindCost, sizesFor } from "../report/lift-report.ts";
 import { type NetworkSummary, summarise } from "../report/summary.ts";
 import { formatTable } from "../report/text-table.ts";
-import { parsePattern, parsePsc, parseSizes } from "./arguments.ts";
+import { PSC, parsePattern, parseSizes } from "./arguments.ts";
 import type { GlobalOptions } from "./program.ts";
 import { startProgress } from "./progress.ts";
 
@@ -44,7 +44,7 @@ export function addModels(program: Command): void {
         ...LIFT_KINDS,
       ]),
     )
-    .option("--psc <m,n>", "streams of psc, and planar convolutions in each (default: 3,1)", parsePsc)
+    .option(...PSC)
     .option("--grep <pattern>", "list only names that match (a regular expression)", parsePattern)
     .option("--json", "print JSON")
     .addHelpText("after", EXAMPLES)

@@ -24,7 +24,7 @@ import {
   transferred,
 } from "../weights/index.ts";
 import { NAME_MAPS } from "../weights/name-maps.ts";
-import { parseCount, parsePsc, parseWhole } from "./arguments.ts";
+import { PSC, parseCount, parseWhole } from "./arguments.ts";
 import { warn } from "./errors.ts";
 import type { GlobalOptions } from "./program.ts";
 
@@ -91,7 +91,7 @@ export function addNew(program: Command): void {
         "2d",
       ]),
     )
-    .option("--psc <m,n>", "streams of psc, and planar convolutions in each (default: 3,1)", parsePsc)
+    .option(...PSC)
     .option(
       "--channels <n>",
       "input channels; 1 for grey volumes, also with weights of RGB images (default: the network's)",

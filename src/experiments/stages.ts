@@ -9,9 +9,9 @@ import { AcsconvError } from "../errors.ts";
 import { makeFolder, writeFiles } from "../files.ts";
 import { elementCount } from "../graph/tensor.ts";
 import type { Model } from "../model.ts";
-import { slotsOf } from "../passes/untie.ts";
 import type { TrainEvent } from "../train/events.ts";
 import { readLog, trainLog } from "../train/log.ts";
+import { parametersOf } from "../train/parameters.ts";
 import type { Trainer } from "../train/trainer.ts";
 import type { Facts } from "./results.ts";
 
@@ -107,10 +107,8 @@ async function train(
 }
 
 /** What training changes: weights, biases, and those of BatchNorm. */
-function countParameters({ graph }: Model): number {
-  const names = [...slotsOf(graph).values()].flatMap(({ parameters }) => parameters.map(({ name }) => name));
-  return [...new Set(names)].reduce((sum, name) => sum + elementCount(graph.initializers.get(name)!.dims), 0);
-}
+const countParameters = ({ graph }: Model): number =>
+  parametersOf(graph, true).reduce((sum, name) => sum + elementCount(graph.initializers.get(name)!.dims), 0);
 
 /** Medians: other work on the machine slows single steps down. */
 function timesOf(events: readonly TrainEvent[], testExamples: number) {

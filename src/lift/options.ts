@@ -9,6 +9,9 @@ import { VIEWS } from "../ops/views.ts";
 /** Every kind of lifting. */
 export const LIFT_KINDS: readonly LiftKind[] = Object.keys(KINDS) as LiftKind[];
 
+/** What kind `psc` is unless told otherwise. */
+export const P3SC1 = { streams: 3, separability: 1 } as const;
+
 /** Planes in a row that a stream of `psc` may have: no network has more than two, and a slip of a digit is caught. */
 const MOST_PLANES = 8;
 
@@ -85,8 +88,8 @@ function checkPsc({ kind = "acs", psc }: LiftOptions): void {
       `psc is for kind "psc", got kind "${kind}"; leave psc out or change kind.`,
     );
   }
-  oneOf("psc.streams", psc.streams ?? 3, [1, 2, 3]);
-  const { separability = 1 } = psc;
+  const { streams, separability } = { ...P3SC1, ...psc };
+  oneOf("psc.streams", streams, [1, 2, 3]);
   if (!(Number.isInteger(separability) && separability >= 1 && separability <= MOST_PLANES)) {
     throw new AcsconvError(
       "input",

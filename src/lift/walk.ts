@@ -38,7 +38,7 @@ import { type Decisions, Restart } from "./decisions.ts";
 import type { Step } from "./depth.ts";
 import { DepthPolicy, undoSteps } from "./depth.ts";
 import type { LiftOptions } from "./options.ts";
-import { guessLayout } from "./options.ts";
+import { guessLayout, P3SC1 } from "./options.ts";
 import { outputsCutAt, siblingsOf } from "./neighbours.ts";
 import { imageInput } from "./prepare.ts";
 import { countVoxels } from "./voxels.ts";
@@ -379,7 +379,7 @@ export class Walk {
       kind: this.#options.kind ?? "acs",
       view: this.#options.view ?? "axial",
       split: this.#options.split,
-      psc: { streams: 3, separability: 1, ...this.#options.psc },
+      psc: { ...P3SC1, ...this.#options.psc },
       fc: this.#options.fc ?? "mean",
       compat: this.#options.compat,
       feedsWindow: WINDOWS.has(this.#readers.get(node.outputs[0]!)?.op ?? ""),

@@ -3,7 +3,7 @@
 import type { Experiment } from "../experiment.ts";
 import { trainingStage } from "../stages.ts";
 import { type BrainConfig, DEFAULTS } from "./config.ts";
-import { encoderOf, networkOf, sourceOf } from "./networks.ts";
+import { networkOf, sourceOf } from "./networks.ts";
 import { brainPictures, keepPrediction } from "./pictures.ts";
 import { brainReport } from "./report.ts";
 import { readResults, runName } from "./results.ts";
@@ -33,7 +33,6 @@ export const BRAIN: Experiment<BrainConfig> = {
     ),
   async check(config) {
     const source = await sourceOf(config);
-    if (config.models.includes("acs-e")) encoderOf(source);
     for (const row of rowsOf(config)) networkOf(row, 0, source);
   },
   async report(out, config) {

@@ -16,8 +16,8 @@ import { defaultTaps } from "../../models/taps.ts";
 import { upgradeGraph } from "../../onnx/upgrade.ts";
 import { foldConstants } from "../../passes/fold-constants.ts";
 import { dropIdentities, readsOf } from "../../passes/tidy.ts";
-import { slotsOf } from "../../passes/untie.ts";
 import { replaceHead } from "../../train/head.ts";
+import { parametersOf } from "../../train/parameters.ts";
 import type { BrainConfig } from "./config.ts";
 import { CLASSES } from "./data.ts";
 import type { Row } from "./rows.ts";
@@ -103,9 +103,8 @@ export function transferredOf({ taken }: Row, source: Model): Transferred {
     const before = source.graph.initializers.get(name);
     return before !== undefined && Buffer.compare(before.bytes, bytes) === 0 && (encoder?.has(name) ?? true);
   };
-  const names = [...slotsOf(graph).values()].flatMap(({ parameters }) => parameters.map(({ name }) => name));
   let [all, kept] = [0, 0];
-  for (const name of new Set(names)) {
+  for (const name of parametersOf(graph, true)) {
     const tensor = graph.initializers.get(name)!;
     const size = 4 * elementCount(tensor.dims);
     all += size;

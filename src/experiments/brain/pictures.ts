@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Example } from "../../data/dataset.ts";
+import type { Dataset, Example } from "../../data/dataset.ts";
 import { IGNORED } from "../../data/labels.ts";
 import { writeFiles } from "../../files.ts";
 import { uniform } from "../../graph/random.ts";
@@ -39,13 +39,13 @@ export async function keepPrediction(
   const keep: Metric = { add: (seen) => void (classes = seen.classes.slice()), value: () => ({}) };
   const network = await load(join(folder, "model.onnx"));
   await evaluate(network, test, [keep], { size: [side, side, side], signal });
-  const { dims } = (await rightHalf(config)).target;
+  const { dims } = (await rightHalf(test)).target;
   const arrays = new Map([[ARRAY, { dtype: "uint8", dims, bytes: classes } as const]]);
   await writeFiles([{ path: join(folder, FILE), chunks: encodeNpz(arrays) }]);
 }
 
-const rightHalf = async (config: BrainConfig): Promise<Example> =>
-  (await brainData(config)).test.get(0, uniform(0));
+/** The only example there is; nothing about it is random. */
+const rightHalf = async (test: Dataset): Promise<Example> => test.get(0, uniform(0));
 
 /** Slices that are shown, in millimetres above the middle of the tissues. */
 const HEIGHTS = [0, 20];
@@ -63,7 +63,7 @@ export async function brainPictures(out: string, results: BrainResults): Promise
     return existsSync(path) ? [{ id, label, path }] : [];
   });
   if (shown.length === 0) return [];
-  const { image, target } = await rightHalf(config);
+  const { image, target } = await rightHalf((await brainData(config)).test);
   const shape = target.dims as unknown as Vec3;
   const truth = shownLabels(target.data as Uint8Array);
   const [middle] = middleOfLabels(withData(plainGrid(shape), truth, 1)) ?? [0];

@@ -7,6 +7,7 @@ import { pageText, pictureLegend, section, sideBySide } from "../../report/html/
 import { labelVariable } from "../../report/html/palette.ts";
 import { type Gallery, gallery } from "../../report/html/pictures.ts";
 import { type Column, settingsTable, table } from "../../report/html/table.ts";
+import { commandOf as command } from "../command.ts";
 import { costRow, costTable } from "../costs.ts";
 import { type ValueOf, epochChart, meanCurve } from "../curves.ts";
 import { percent } from "../statistic.ts";
@@ -129,14 +130,9 @@ const OPTIONS = {
   spacing: "spacing",
 } as const satisfies Readonly<Record<string, keyof BrainConfig>>;
 
-/** The command that runs it again: it names what is not the default, an option a line. */
-export function commandOf(config: BrainConfig): string {
-  const told = Object.entries(OPTIONS).flatMap(([option, name]) => {
-    const value = name === "network" ? basename(config.network) : String(config[name]);
-    return value === String(DEFAULTS[name]) ? [] : [`--${option} ${value}`];
-  });
-  return ["acsconv experiment brain -o brain", ...told].join(" \\\n  ");
-}
+/** The network is named without the folder that it was in. */
+export const commandOf = (config: BrainConfig): string =>
+  command("brain", OPTIONS, { ...config, network: basename(config.network) }, DEFAULTS);
 
 /** As train.ts and data.ts have it. */
 const FIXED = {

@@ -72,8 +72,8 @@ export function comparisonsOf([first, ...others]: readonly TableRow[]): Comparis
 
 /** "ACS p. is ahead of ACS r. by 12.3 ± 1.0 points (3 of 3 seeds)" */
 export function comparisonText({ first, second, difference, ahead }: Comparison): string {
-  const { mean, std, perSeed } = difference;
-  const size = percent({ ...difference, mean: Math.abs(mean), ...(std !== undefined && { std }) });
+  const { mean, perSeed } = difference;
+  const size = percent({ ...difference, mean: Math.abs(mean) });
   const known = perSeed.filter((value) => value !== null).length;
   const [winner, loser, holding] = mean >= 0 ? [first, second, ahead] : [second, first, known - ahead];
   return `${winner} is ahead of ${loser} by ${size} points (${holding} of ${known} seeds)`;

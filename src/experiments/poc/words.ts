@@ -1,5 +1,6 @@
 /** @file An experiment in words: what it was run with, how far it came, how to run it again. */
 
+import { commandOf as command } from "../command.ts";
 import { type PocConfig, PAPER } from "./config.ts";
 import type { PocResults } from "./results.ts";
 import type { ProtocolName, Scores } from "./scores.ts";
@@ -69,11 +70,5 @@ const OPTIONS = {
   "test-volumes": "testVolumes",
 } as const satisfies Readonly<Record<string, keyof PocConfig>>;
 
-/** The command that runs an experiment again: it names what is not as in the paper, an option a line. */
-export function commandOf(config: PocConfig): string {
-  const told = Object.entries(OPTIONS).flatMap(([option, name]) => {
-    const [value, paper] = [String(config[name]), String(PAPER[name])];
-    return value === paper ? [] : [`--${option} ${value}`];
-  });
-  return ["acsconv experiment poc -o poc", ...told].join(" \\\n  ");
-}
+/** The command that runs an experiment again: it names what is not as in the paper. */
+export const commandOf = (config: PocConfig): string => command("poc", OPTIONS, config, PAPER);
