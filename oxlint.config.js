@@ -6,10 +6,9 @@
 import { defineConfig } from "oxlint";
 
 const PIPELINE = [
-  "errors",
-  "names",
-  "files",
+  "base",
   "graph",
+  "formats",
   "ops",
   "onnx",
   "passes",
@@ -17,11 +16,10 @@ const PIPELINE = [
   "grad",
   "run",
   "volume",
+  "metrics",
   "model",
-  "predict",
   "weights",
   "models",
-  "metrics",
   "data",
   "train",
   "report",

@@ -2,7 +2,7 @@
 
 import { elementCount } from "../src/graph/tensor.ts";
 import { LIFT_KINDS } from "../src/lift/options.ts";
-import { lift, type Model } from "../src/model.ts";
+import { lift, type Model } from "../src/model/model.ts";
 import { ARCHITECTURES, architecture } from "../src/models/registry.ts";
 import { onnxOps } from "../src/ops/index.ts";
 import type { LiftKind, OpRule } from "../src/ops/rule.ts";

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { lift, load, type LiftKind, type RunTensor } from "../src/index.ts";
 import { numbersOf } from "../src/graph/tensor.ts";
-import { readNpz } from "../src/volume/npz.ts";
+import { readNpz } from "../src/formats/npz.ts";
 
 const folder = new URL("./fixtures/models/", import.meta.url);
 const names = readdirSync(folder)

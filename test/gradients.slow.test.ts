@@ -20,7 +20,7 @@ import { sgd } from "../src/train/optimisers.ts";
 import { TrainingSession } from "../src/train/session.ts";
 import { type TrainingStep, trainingStep } from "../src/train/step.ts";
 import { LEARNING_RATE, LOSS } from "../src/train/update.ts";
-import { readNpz } from "../src/volume/npz.ts";
+import { readNpz } from "../src/formats/npz.ts";
 import { feedOf, relativeDeviation } from "./helpers/compare.ts";
 
 interface Case {

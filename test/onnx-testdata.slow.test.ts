@@ -11,7 +11,7 @@ import { dirname, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { fromBinary } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
-import { AcsconvError, messageOf } from "../src/errors.ts";
+import { AcsconvError, messageOf } from "../src/base/errors.ts";
 import { evaluateDim } from "../src/graph/dim.ts";
 import { opsetOf, type Graph } from "../src/graph/graph.ts";
 import { numbersOf, type Tensor } from "../src/graph/tensor.ts";

@@ -17,7 +17,7 @@ import { adam, sgd } from "../src/train/optimisers.ts";
 import { TrainingSession } from "../src/train/session.ts";
 import { type TrainingStep, trainingStep } from "../src/train/step.ts";
 import { LEARNING_RATE } from "../src/train/update.ts";
-import { readNpz } from "../src/volume/npz.ts";
+import { readNpz } from "../src/formats/npz.ts";
 import { feedOf, relativeDeviation } from "./helpers/compare.ts";
 import { network, NETWORKS, normal, random } from "./helpers/networks.ts";
 

@@ -10,7 +10,7 @@ import { describe, expect, test } from "vitest";
 import { zooEntries, zooFolder } from "../scripts/zoo.mjs";
 import type { Tensor } from "../src/graph/tensor.ts";
 import { lift, load, type Model } from "../src/index.ts";
-import { readNpz } from "../src/volume/npz.ts";
+import { readNpz } from "../src/formats/npz.ts";
 import { feedOf, relativeDeviation } from "./helpers/compare.ts";
 
 interface Entry {

@@ -8,7 +8,7 @@
  */
 
 import { CommanderError } from "commander";
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import { Interrupted } from "./interrupt.ts";
 
 /** Tells the user on stderr what went wrong, and returns the exit code. */

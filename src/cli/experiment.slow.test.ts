@@ -16,7 +16,7 @@ import type { resultsJson } from "../experiments/brain/table.ts";
 import type { PocResults } from "../experiments/poc/results.ts";
 import { dice } from "../metrics/overlap.ts";
 import { readLog } from "../train/log.ts";
-import { readNpz } from "../volume/npz.ts";
+import { readNpz } from "../formats/npz.ts";
 
 let folder: string;
 const at = (name: string): string => join(folder, name);

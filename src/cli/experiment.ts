@@ -5,7 +5,7 @@ import { DEFAULTS } from "../experiments/brain/config.ts";
 import { ROWS as BRAIN_ROWS } from "../experiments/brain/rows.ts";
 import { PAPER } from "../experiments/poc/config.ts";
 import { ROWS } from "../experiments/poc/runs.ts";
-import { unknownName } from "../names.ts";
+import { unknownName } from "../base/names.ts";
 import { parseCount, parsePositive, parseWhole } from "./arguments.ts";
 import type { BrainFlags } from "./experiment/brain.ts";
 import type { PocFlags } from "./experiment/poc.ts";

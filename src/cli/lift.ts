@@ -1,7 +1,7 @@
 /** @file `acsconv lift`: a 2D network in, a 3D network out, and a report of what became of it. */
 
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { checkApart, checkWritable, writeFiles } from "../files.ts";
+import { checkApart, checkWritable, writeFiles } from "../base/files.ts";
 import { LIFT_KINDS, type LiftOptions, type Model, lift, load } from "../index.ts";
 import { bytes, compact, shapeText } from "../report/figures.ts";
 import { liftReport } from "../report/lift-report.ts";

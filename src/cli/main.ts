@@ -2,7 +2,7 @@
 /** @file The `acsconv` command. */
 
 import { rmSync } from "node:fs";
-import { unfinishedFiles } from "../files.ts";
+import { unfinishedFiles } from "../base/files.ts";
 import { exitCodeOf } from "./errors.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { createProgram } from "./program.ts";

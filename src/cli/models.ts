@@ -1,7 +1,7 @@
 /** @file `acsconv models`: the networks that can be built by name, and what each costs in every kind. */
 
 import { type Command, Option } from "commander";
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import { LIFT_KINDS, type LiftOptions, lift } from "../index.ts";
 import { ARCHITECTURES, type Architecture, architecture } from "../models/index.ts";
 import { bytes, compact } from "../report/figures.ts";

@@ -10,7 +10,7 @@ import { intsAttr } from "../graph/graph.ts";
 import { elementCount, numbersOf, type Tensor } from "../graph/tensor.ts";
 import { load, type Model } from "../index.ts";
 import { architecture } from "../models/index.ts";
-import { encodeSafetensors } from "../weights/safetensors.ts";
+import { encodeSafetensors } from "../formats/safetensors.ts";
 
 let folder: string;
 const at = (name: string): string => join(folder, name);

@@ -1,8 +1,8 @@
 /** @file `acsconv new`: a network by name, with pretrained weights and a head of its own, as a 3D model. */
 
 import { type Command, Option } from "commander";
-import { AcsconvError } from "../errors.ts";
-import { checkApart, checkWritable } from "../files.ts";
+import { AcsconvError } from "../base/errors.ts";
+import { checkApart, checkWritable } from "../base/files.ts";
 import { LIFT_KINDS, type LiftKind, type LiftOptions, lift, type Model, unlift } from "../index.ts";
 import {
   ARCHITECTURES,
@@ -13,7 +13,7 @@ import {
   initialise,
   segmentationHead,
 } from "../models/index.ts";
-import { unknownName } from "../names.ts";
+import { unknownName } from "../base/names.ts";
 import { isFresh } from "../ops/kinds.ts";
 import { bytes, shapeText } from "../report/figures.ts";
 import {

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { symbol } from "../graph/dim.ts";
 import type { Graph, ValueInfo } from "../graph/graph.ts";
 import { floatTensor } from "../graph/tensor.ts";
-import { Model } from "../model.ts";
+import { Model } from "../model/model.ts";
 import { type Volume, plainGrid, readVolume, withData, writeVolume } from "../volume/index.ts";
 import { exitCodeOf } from "./errors.ts";
 import { createProgram } from "./program.ts";

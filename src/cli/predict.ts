@@ -1,15 +1,10 @@
 /** @file `acsconv predict`: a 3D network over scans of any size. */
 
 import { type Command, Option } from "commander";
-import { AcsconvError } from "../errors.ts";
-import { checkApart, checkWritable, writeFiles } from "../files.ts";
+import { AcsconvError } from "../base/errors.ts";
+import { checkApart, checkWritable, writeFiles } from "../base/files.ts";
 import { type Device, type Model, load } from "../index.ts";
-import {
-  type Normalization,
-  type PredictionKind,
-  endsInActivation,
-  predictVolume,
-} from "../predict/index.ts";
+import { type Normalization, type PredictionKind, endsInActivation, predictVolume } from "../model/index.ts";
 import { formatTable } from "../report/text-table.ts";
 import type { Session } from "../run/session.ts";
 import type { Activation } from "../run/sinks.ts";

@@ -1,6 +1,6 @@
 /** @file A picture of a prediction beside the scan it was made from. */
 
-import type { PredictionKind } from "../predict/index.ts";
+import type { PredictionKind } from "../model/index.ts";
 import { type RgbImage, encodePng } from "../report/image.ts";
 import { grid, montage } from "../report/montage.ts";
 import { type Volume, withData } from "../volume/index.ts";

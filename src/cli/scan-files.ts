@@ -2,8 +2,8 @@
 
 import { readdir, stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
-import { AcsconvError } from "../errors.ts";
-import { checkWritable, ioErrors, makeFolder } from "../files.ts";
+import { AcsconvError } from "../base/errors.ts";
+import { checkWritable, ioErrors, makeFolder } from "../base/files.ts";
 import { canReadVolume, canWriteVolume } from "../volume/index.ts";
 
 export interface ScanJob {

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { acsconv } from "../../test/helpers/command-line.ts";
 import { concat } from "../../test/helpers/graphs.ts";
 import { floatTensor, tensorOf } from "../graph/tensor.ts";
-import { encodeSafetensors } from "../weights/safetensors.ts";
+import { encodeSafetensors } from "../formats/safetensors.ts";
 
 let folder: string;
 let path: string;

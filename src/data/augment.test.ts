@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { seedFor, uniform } from "../graph/random.ts";
+import { seedFor, uniform } from "../base/random.ts";
 import {
   randomCentreCrop,
   randomFlip,

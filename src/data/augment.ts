@@ -6,8 +6,8 @@
  * (Yang et al., https://arxiv.org/abs/1911.10477); the others are common practice.
  */
 
-import { AcsconvError } from "../errors.ts";
-import { between, integer, normal } from "../graph/random.ts";
+import { AcsconvError } from "../base/errors.ts";
+import { between, integer, normal } from "../base/random.ts";
 import { boxOf } from "../volume/crop.ts";
 import { pointOf } from "../volume/geometry.ts";
 import { reorient } from "../volume/reorient.ts";

@@ -65,7 +65,7 @@ test("where the examples come from makes no difference: only index and seed do",
   const data = counting(5);
   const options = { batch: 2, seed: 1 };
   const here = await take(batches(data, options, { epoch: 0, batch: 0 }), 4);
-  const { uniform } = await import("../graph/random.ts");
+  const { uniform } = await import("../base/random.ts");
   const elsewhere = {
     length: 5,
     at: async (index: number, seed: number) => example(index, uniform(seed)(), label(index)),

@@ -8,8 +8,8 @@
  * in the middle of an epoch sees what it would have seen.
  */
 
-import { AcsconvError } from "../errors.ts";
-import { seedFor, shuffled, uniform } from "../graph/random.ts";
+import { AcsconvError } from "../base/errors.ts";
+import { seedFor, shuffled, uniform } from "../base/random.ts";
 import type { RunTensor } from "../run/tensor.ts";
 import type { Dataset, Example } from "./dataset.ts";
 

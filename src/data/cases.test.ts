@@ -2,7 +2,7 @@ import { rmSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { folderOf, volumeOf } from "../../test/helpers/data-folders.ts";
 import { oblique } from "../../test/helpers/volumes.ts";
-import { type PredictOptions, predictVolume } from "../predict/predict-volume.ts";
+import { type PredictOptions, predictVolume } from "../model/predict-volume.ts";
 import type { RunTensor, RunTensors } from "../run/tensor.ts";
 import { readVolume } from "../volume/read.ts";
 import type { Vec3 } from "../volume/vec3.ts";

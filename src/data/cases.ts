@@ -6,9 +6,9 @@
  * network's intensities when a patch is read, unless the scan is resampled.
  */
 
-import { AcsconvError } from "../errors.ts";
-import type { Line } from "../predict/intensity.ts";
-import { type Preparation, prepareScan } from "../predict/prepare.ts";
+import { AcsconvError } from "../base/errors.ts";
+import type { Line } from "../model/intensity.ts";
+import { type Preparation, prepareScan } from "../model/prepare.ts";
 import { sameGrid } from "../volume/geometry.ts";
 import { readGrid, readVolume } from "../volume/read.ts";
 import { resampleLike } from "../volume/resample.ts";

@@ -12,7 +12,7 @@
  * @see https://github.com/MIC-DKFZ/nnUNet/blob/master/documentation/dataset_format.md
  */
 
-import { AcsconvError, messageOf } from "../errors.ts";
+import { AcsconvError, messageOf } from "../base/errors.ts";
 import { type LabelTable, labelTable } from "./labels.ts";
 
 /** An image and its label, as paths in the file; an image may be a list of files, one for each channel. */

@@ -5,9 +5,9 @@
  */
 
 import { parentPort } from "node:worker_threads";
-import { uniform } from "../graph/uniform.js";
+import { uniform } from "../base/uniform.js";
 
-/** @import { Reply } from "../run/thread.ts" */
+/** @import { Reply } from "../base/thread.ts" */
 /** @import { Dataset } from "./dataset.ts" */
 /** @import { DatasetModule, Request } from "./thread-dataset.ts" */
 

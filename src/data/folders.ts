@@ -10,8 +10,8 @@
  * Only names are looked at here; scans are read when they are needed.
  */
 
-import { AcsconvError } from "../errors.ts";
-import { builtin, ioErrors } from "../files.ts";
+import { AcsconvError } from "../base/errors.ts";
+import { builtin, ioErrors } from "../base/files.ts";
 import { canReadVolume } from "../volume/read.ts";
 import { type Description, type Pair, parseDescription } from "./dataset-json.ts";
 import type { LabelTable } from "./labels.ts";

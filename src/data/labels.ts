@@ -3,7 +3,7 @@
  * are counted from 0. Files may leave gaps: 0, 4, 5, 6 become 0, 1, 2, 3.
  */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import { type Volume, allocate, withData } from "../volume/volume.ts";
 
 /** The class of voxels that nobody has labelled; losses and metrics leave them out. */

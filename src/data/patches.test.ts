@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { folderOf, volumeOf } from "../../test/helpers/data-folders.ts";
-import { seedFor, uniform } from "../graph/random.ts";
+import { seedFor, uniform } from "../base/random.ts";
 import type { Vec3 } from "../volume/vec3.ts";
 import { type Volume, withData } from "../volume/volume.ts";
 import { CaseStore } from "./cases.ts";

@@ -1,8 +1,8 @@
 /** @file Examples from prepared cases: patches at random places for training, whole scans for evaluation. */
 
-import { AcsconvError } from "../errors.ts";
-import { integer } from "../graph/random.ts";
-import { boxReader } from "../predict/prepare.ts";
+import { AcsconvError } from "../base/errors.ts";
+import { integer } from "../base/random.ts";
+import { boxReader } from "../model/prepare.ts";
 import { boxOf } from "../volume/crop.ts";
 import { type Vec3, map3 } from "../volume/vec3.ts";
 import { type Volume, withData } from "../volume/volume.ts";

@@ -4,7 +4,7 @@
  * other.
  */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import { cropTo } from "../volume/crop.ts";
 import { orientationOf } from "../volume/reorient.ts";
 import { type Vec3, map3 } from "../volume/vec3.ts";

@@ -1,7 +1,7 @@
 /** @file Setting cases aside for validation. */
 
-import { AcsconvError } from "../errors.ts";
-import { shuffled, uniform } from "../graph/random.ts";
+import { AcsconvError } from "../base/errors.ts";
+import { shuffled, uniform } from "../base/random.ts";
 
 /** Cases to train on, and cases set aside. */
 export interface Split<T> {

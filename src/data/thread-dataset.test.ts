@@ -1,7 +1,7 @@
 /** @file A data set in another thread gives the same examples, and its errors arrive. */
 
 import { afterEach, expect, test } from "vitest";
-import { uniform } from "../graph/random.ts";
+import { uniform } from "../base/random.ts";
 import { batches } from "./batches.ts";
 import type { Dataset, Random } from "./dataset.ts";
 import { ThreadDataset } from "./thread-dataset.ts";

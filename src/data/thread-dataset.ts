@@ -3,7 +3,7 @@
  * augments patches, neither ONNX Runtime nor the caller's thread has to wait.
  */
 
-import { Thread } from "../run/thread.ts";
+import { Thread } from "../base/thread.ts";
 import type { SeededDataset } from "./batches.ts";
 import type { Dataset, Example } from "./dataset.ts";
 

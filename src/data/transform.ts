@@ -1,6 +1,6 @@
 /** @file Changing examples as they are read: transforms, put together, over a data set. */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import { type Vec3 } from "../volume/vec3.ts";
 import { type Volume, plainGrid, withData } from "../volume/volume.ts";
 import type { Dataset, Example, Random } from "./dataset.ts";

@@ -5,10 +5,10 @@
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { AcsconvError } from "../errors.ts";
-import { makeFolder, writeFiles } from "../files.ts";
+import { AcsconvError } from "../base/errors.ts";
+import { makeFolder, writeFiles } from "../base/files.ts";
 import { elementCount } from "../graph/tensor.ts";
-import type { Model } from "../model.ts";
+import type { Model } from "../model/model.ts";
 import type { TrainEvent } from "../train/events.ts";
 import { readLog, trainLog } from "../train/log.ts";
 import { parametersOf } from "../train/parameters.ts";

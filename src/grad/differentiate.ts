@@ -8,7 +8,7 @@
  * @see Griewank, Walther: Evaluating Derivatives, 2008, chapter 3
  */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import type { Node } from "../graph/graph.ts";
 import { nodeLabel } from "../graph/graph.ts";
 import { readsOf } from "../passes/tidy.ts";

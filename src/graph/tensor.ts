@@ -5,7 +5,7 @@
  */
 
 import { Float16Array } from "@petamoriken/float16";
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 
 /** Element types, with ONNX's number (TensorProto.DataType) and size in bits. */
 export const DTYPES = {

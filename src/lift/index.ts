@@ -3,7 +3,7 @@
  * under its name.
  */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import { requireRoom } from "../ops/infer.ts";
 import { dropUnused } from "../passes/tidy.ts";

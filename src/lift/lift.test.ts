@@ -8,7 +8,7 @@ import { symbol, type Dim } from "../graph/dim.ts";
 import type { Graph, Node } from "../graph/graph.ts";
 import { int, ints } from "../graph/graph.ts";
 import { floatTensor, int64Tensor, numbersOf, type Tensor } from "../graph/tensor.ts";
-import { lift, Model } from "../model.ts";
+import { lift, Model } from "../model/model.ts";
 import { inferTypes } from "../ops/infer.ts";
 import { liftGraph } from "./index.ts";
 import type { LiftOptions } from "./options.ts";

@@ -7,7 +7,7 @@ import {
   liftedConvCases,
   type LiftedConvCase,
 } from "../../test/helpers/lifted-conv.ts";
-import { Model } from "../model.ts";
+import { Model } from "../model/model.ts";
 
 describe.each(Object.keys(LIFT_KINDS) as LiftedConvCase["kind"][])("%s", (kind) => {
   test.each(liftedConvCases.filter((c) => c.kind === kind))("$name", async (c) => {

@@ -4,7 +4,7 @@
  * 2D graph without its weights (those are in the file, under the same names).
  */
 
-import { fromBase64, toBase64 } from "../graph/base64.ts";
+import { fromBase64, toBase64 } from "../base/base64.ts";
 import type { Graph } from "../graph/graph.ts";
 import { sameDims } from "../graph/dim.ts";
 import { decodeModel } from "../onnx/decode.ts";

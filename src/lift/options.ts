@@ -1,6 +1,6 @@
 /** @file What a user may ask of lifting, and its defaults. */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import type { Dim } from "../graph/dim.ts";
 import { KINDS } from "../ops/kinds.ts";
 import type { LiftKind, View } from "../ops/rule.ts";

@@ -4,7 +4,7 @@
  * only what the wanted outputs need.
  */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import type { Graph, Node, ValueInfo } from "../graph/graph.ts";
 import { int, intAttr } from "../graph/graph.ts";
 import { elementCount, numbersOf, tensorOf } from "../graph/tensor.ts";

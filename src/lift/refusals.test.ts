@@ -8,7 +8,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { graphOf } from "../../test/helpers/graphs.ts";
 import { random } from "../../test/helpers/networks.ts";
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import { symbol } from "../graph/dim.ts";
 import type { Attrs, Graph, Node } from "../graph/graph.ts";
 import { int, ints, str } from "../graph/graph.ts";

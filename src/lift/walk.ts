@@ -8,13 +8,13 @@
  * read from the shapes of the lifted tensors.
  */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import type { Dim } from "../graph/dim.ts";
 import { evaluateDim, substituteDim, symbol } from "../graph/dim.ts";
 import type { Attrs, Graph, Node, ValueInfo } from "../graph/graph.ts";
 import { int, nodeLabel, opsetOf } from "../graph/graph.ts";
 import { literalNumbers } from "../graph/nd-array.ts";
-import { seedFor, uniform } from "../graph/random.ts";
+import { seedFor, uniform } from "../base/random.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { DTYPES, elementCount, int64Tensor, tensorOf } from "../graph/tensor.ts";
 import { GraphBuilder } from "../ops/builder.ts";

@@ -1,6 +1,6 @@
 /** @file The classes that a metric tells apart, and which of them count. */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import type { Prediction } from "./metric.ts";
 
 /** What all metrics are told. */

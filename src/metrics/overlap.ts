@@ -10,7 +10,7 @@
  * @see Bilic et al., "The Liver Tumor Segmentation Benchmark (LiTS)", https://arxiv.org/abs/1901.04056
  */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import { type ForegroundOptions, classNames, foreground } from "./classes.ts";
 import { type ClassCounts, type Confusion, confusionOf, countsOf, pooledMetric } from "./confusion.ts";
 import { type Metric, meanOfKnown } from "./metric.ts";

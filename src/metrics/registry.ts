@@ -3,7 +3,7 @@
 import { accuracy, confusionMatrix } from "./confusion.ts";
 import type { ClassOptions } from "./classes.ts";
 import type { Metric } from "./metric.ts";
-import { unknownName } from "../names.ts";
+import { unknownName } from "../base/names.ts";
 import { dice, dicePerCase, iou } from "./overlap.ts";
 import { rocAuc } from "./roc-auc.ts";
 

@@ -12,7 +12,7 @@
  * @see Hanley & McNeil, "The meaning and use of the area under a ROC curve", Radiology 143 (1982)
  */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import { type ClassOptions, checkLengths, classNames, unknownClass } from "./classes.ts";
 import type { Metric, Prediction, Scores } from "./metric.ts";
 import { withMean } from "./overlap.ts";

@@ -5,7 +5,7 @@ import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { evaluateDim } from "../graph/dim.ts";
 import { elementCount } from "../graph/tensor.ts";
-import { lift, type Model } from "../model.ts";
+import { lift, type Model } from "../model/model.ts";
 import { slotsOf } from "../passes/untie.ts";
 import { ARCHITECTURES, architecture, type ArchitectureOptions } from "./registry.ts";
 import { resnet18Fcn } from "./heads.ts";

@@ -14,7 +14,7 @@ import { feedOf, relativeDeviation } from "../../test/helpers/compare.ts";
 import type { Graph } from "../graph/graph.ts";
 import { numbersOf, type Tensor } from "../graph/tensor.ts";
 import type { LiftOptions } from "../lift/options.ts";
-import { lift, type Model } from "../model.ts";
+import { lift, type Model } from "../model/model.ts";
 import { encodeBytes } from "../onnx/encode.ts";
 import { createSession } from "../run/session.ts";
 import type { RunTensor } from "../run/tensor.ts";
@@ -23,7 +23,7 @@ import { sgd } from "../train/optimisers.ts";
 import { TrainingSession } from "../train/session.ts";
 import { type TrainingStep, trainingStep } from "../train/step.ts";
 import { LEARNING_RATE } from "../train/update.ts";
-import { readNpz } from "../volume/npz.ts";
+import { readNpz } from "../formats/npz.ts";
 import { loadWeights, type LoadReport } from "../weights/load.ts";
 import { architecture, type ArchitectureOptions } from "./registry.ts";
 

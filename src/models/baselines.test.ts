@@ -5,7 +5,7 @@ import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { evaluateDim } from "../graph/dim.ts";
 import { elementCount } from "../graph/tensor.ts";
-import type { Model } from "../model.ts";
+import type { Model } from "../model/model.ts";
 import { slotsOf } from "../passes/untie.ts";
 import { transferred } from "../weights/selection.ts";
 import { ARCHITECTURES, architecture, type ArchitectureOptions } from "./registry.ts";

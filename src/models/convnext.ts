@@ -9,7 +9,7 @@
  * @see https://github.com/pytorch/vision/blob/v0.14.1/torchvision/models/convnext.py
  */
 
-import type { Model } from "../model.ts";
+import type { Model } from "../model/model.ts";
 import type { Layers } from "./layers.ts";
 import { begin, type ClassifierOptions, complete, wholeNumber } from "./options.ts";
 

@@ -7,7 +7,7 @@
  * @see https://github.com/pytorch/vision/blob/v0.14.1/torchvision/models/densenet.py
  */
 
-import type { Model } from "../model.ts";
+import type { Model } from "../model/model.ts";
 import type { Layers } from "./layers.ts";
 import { begin, type ClassifierOptions, complete, oneOf, type Stem, wholeNumber } from "./options.ts";
 

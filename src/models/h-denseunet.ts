@@ -22,9 +22,9 @@
  * @see Li et al., arXiv:1709.07330; https://github.com/xmengli/H-DenseUNet/blob/3226de3/hybridnet.py
  */
 
-import { AcsconvError } from "../errors.ts";
-import { Model } from "../model.ts";
-import { KERAS_AXES } from "../weights/keras.ts";
+import { AcsconvError } from "../base/errors.ts";
+import { Model } from "../model/model.ts";
+import { KERAS_AXES } from "../formats/keras.ts";
 import type { Layers, PerAxis } from "./layers.ts";
 import { begin, beginVolume, complete, type NetworkOptions, wholeNumber } from "./options.ts";
 

@@ -13,7 +13,7 @@
  * @see Yang et al., arXiv:1911.10477, section 4.2 and appendix C
  */
 
-import type { Model } from "../model.ts";
+import type { Model } from "../model/model.ts";
 import { densenet121 } from "./densenet.ts";
 import type { Initialisation } from "./initialise.ts";
 import { type Interpolation, Layers } from "./layers.ts";

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { type Tensor, floatTensor, numbersOf } from "../graph/tensor.ts";
-import { lift, type Model } from "../model.ts";
+import { lift, type Model } from "../model/model.ts";
 import { initialise } from "./initialise.ts";
 import { pocUnet } from "./unet.ts";
 

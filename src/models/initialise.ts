@@ -13,9 +13,9 @@
  */
 
 import { intAttr, type Node } from "../graph/graph.ts";
-import { seedFor, uniform } from "../graph/random.ts";
+import { seedFor, uniform } from "../base/random.ts";
 import { type Tensor, elementCount, floatTensor } from "../graph/tensor.ts";
-import type { Model } from "../model.ts";
+import type { Model } from "../model/model.ts";
 import { LIFTED_DOMAIN } from "../ops/lifted.ts";
 import { slotsOf } from "../passes/untie.ts";
 

@@ -2,9 +2,9 @@
 
 import { describe, expect, test } from "vitest";
 import { symbol } from "../graph/dim.ts";
-import { uniform } from "../graph/random.ts";
+import { uniform } from "../base/random.ts";
 import { elementCount, floatTensor, numbersOf, type Tensor } from "../graph/tensor.ts";
-import type { Model } from "../model.ts";
+import type { Model } from "../model/model.ts";
 import type { RunTensor } from "../run/tensor.ts";
 import { initialise } from "./initialise.ts";
 import { Layers } from "./layers.ts";

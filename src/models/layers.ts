@@ -8,12 +8,12 @@
  * number for all axes, or one for each.
  */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import { type Dim, sameDims, symbol } from "../graph/dim.ts";
 import { type Attrs, type Graph, type ValueType, float, int, ints, str } from "../graph/graph.ts";
 import { elementCount, floatTensor, int64Tensor } from "../graph/tensor.ts";
-import { Model } from "../model.ts";
-import { unknownName } from "../names.ts";
+import { Model } from "../model/model.ts";
+import { unknownName } from "../base/names.ts";
 import { CANONICAL_OPSET, upgradeGraph } from "../onnx/upgrade.ts";
 import { GraphBuilder } from "../ops/builder.ts";
 import { dropUnused } from "../passes/tidy.ts";

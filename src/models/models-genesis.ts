@@ -12,7 +12,7 @@
  * @see Zhou et al., arXiv:1908.06912; https://github.com/MrGiovanni/ModelsGenesis
  */
 
-import type { Model } from "../model.ts";
+import type { Model } from "../model/model.ts";
 import type { Layers } from "./layers.ts";
 import { beginVolume, complete, type NetworkOptions, oneOf, wholeNumber } from "./options.ts";
 

@@ -1,7 +1,7 @@
 /** @file What every builder of a network is told, and how it begins and ends. */
 
-import { AcsconvError } from "../errors.ts";
-import type { Model } from "../model.ts";
+import { AcsconvError } from "../base/errors.ts";
+import type { Model } from "../model/model.ts";
 import { initialise, type Initialisation } from "./initialise.ts";
 import { Layers } from "./layers.ts";
 

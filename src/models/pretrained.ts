@@ -3,8 +3,8 @@
  * stands in `assets/README.md`.
  */
 
-import { load, type Model } from "../model.ts";
-import { unknownName } from "../names.ts";
+import { load, type Model } from "../model/model.ts";
+import { unknownName } from "../base/names.ts";
 
 /** A network that comes with the package. `poc-unet-2d`: squares and circles in noisy images, {@link pocUnet} in 2D. */
 export type PretrainedName = "poc-unet-2d";

@@ -1,8 +1,8 @@
 /** @file Networks by name: what commands and configurations choose from. */
 
-import { AcsconvError } from "../errors.ts";
-import type { Model } from "../model.ts";
-import { nearestName, unknownName } from "../names.ts";
+import { AcsconvError } from "../base/errors.ts";
+import type { Model } from "../model/model.ts";
+import { nearestName, unknownName } from "../base/names.ts";
 import * as convnext from "./convnext.ts";
 import * as densenet from "./densenet.ts";
 import { efficientnetB0 } from "./efficientnet.ts";

@@ -6,8 +6,8 @@
  * @see https://github.com/pytorch/vision/blob/v0.14.1/torchvision/models/resnet.py
  */
 
-import { AcsconvError } from "../errors.ts";
-import type { Model } from "../model.ts";
+import { AcsconvError } from "../base/errors.ts";
+import type { Model } from "../model/model.ts";
 import type { Layers } from "./layers.ts";
 import { begin, type ClassifierOptions, complete, oneOf, type Stem, wholeNumber } from "./options.ts";
 

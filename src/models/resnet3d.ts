@@ -13,7 +13,7 @@
  * @see Hara et al., arXiv:1711.09577; https://github.com/kenshohara/3D-ResNets-PyTorch
  */
 
-import type { Model } from "../model.ts";
+import type { Model } from "../model/model.ts";
 import type { Layers } from "./layers.ts";
 import { beginVolume, complete, type NetworkOptions, oneOf, wholeNumber } from "./options.ts";
 import { BACKBONES, type Design, residualLayer } from "./resnet.ts";

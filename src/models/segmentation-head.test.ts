@@ -6,7 +6,7 @@ import { feedOf } from "../../test/helpers/compare.ts";
 import { evaluateDim } from "../graph/dim.ts";
 import { elementCount, floatTensor, numbersOf } from "../graph/tensor.ts";
 import { LIFT_KINDS } from "../lift/options.ts";
-import { lift, Model, unlift } from "../model.ts";
+import { lift, Model, unlift } from "../model/model.ts";
 import { crossEntropy } from "../train/losses.ts";
 import { adam } from "../train/optimisers.ts";
 import { trainingStep } from "../train/step.ts";

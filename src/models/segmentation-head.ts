@@ -11,12 +11,12 @@
  * @see Yang et al., arXiv:1911.10477, section 4.2
  */
 
-import type { Model } from "../model.ts";
+import type { Model } from "../model/model.ts";
 import { initialise, type Initialisation } from "./initialise.ts";
 import { type Interpolation, Layers } from "./layers.ts";
 import { wholeNumber } from "./options.ts";
 import { defaultTaps, namedTaps } from "./taps.ts";
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 
 /** Of {@link segmentationHead}. */
 export interface SegmentationHeadOptions {

@@ -13,7 +13,7 @@
  * @see https://github.com/pytorch/vision/tree/v0.14.1/torchvision/models/segmentation
  */
 
-import type { Model } from "../model.ts";
+import type { Model } from "../model/model.ts";
 import { convBlock } from "./blocks.ts";
 import type { Layers } from "./layers.ts";
 import { begin, complete, type NetworkOptions, oneOf, type Stem, wholeNumber } from "./options.ts";

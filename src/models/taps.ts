@@ -2,11 +2,11 @@
  * @file Maps inside a network that another head can read: values [N, C, h, w] whose sizes follow from the image's.
  */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import { evaluateDim, sameDim, symbolsOf } from "../graph/dim.ts";
 import type { Graph } from "../graph/graph.ts";
 import { guessLayout } from "../lift/options.ts";
-import { unknownName } from "../names.ts";
+import { unknownName } from "../base/names.ts";
 import { readsOf } from "../passes/tidy.ts";
 import type { Layers } from "./layers.ts";
 

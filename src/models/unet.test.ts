@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { relativeDeviation } from "../../test/helpers/compare.ts";
 import { facts, formulaTensor, outputs, withFormulaWeights } from "../../test/helpers/poc-formula.ts";
 import { elementCount } from "../graph/tensor.ts";
-import { lift, type Model } from "../model.ts";
+import { lift, type Model } from "../model/model.ts";
 import { slotsOf } from "../passes/untie.ts";
 import type { RunTensor } from "../run/tensor.ts";
 import { pocUnet } from "./unet.ts";

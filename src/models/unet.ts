@@ -13,8 +13,8 @@
  * @see Ronneberger et al., arXiv:1505.04597; Yang et al., arXiv:1911.10477, appendix B
  */
 
-import { AcsconvError } from "../errors.ts";
-import type { Model } from "../model.ts";
+import { AcsconvError } from "../base/errors.ts";
+import type { Model } from "../model/model.ts";
 import type { Initialisation } from "./initialise.ts";
 import { type Interpolation, type Layers } from "./layers.ts";
 import { begin, complete, type NetworkOptions, oneOf, wholeNumber } from "./options.ts";

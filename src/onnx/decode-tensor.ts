@@ -9,7 +9,7 @@
  */
 
 import { BinaryReader } from "@bufbuild/protobuf/wire";
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import { byteLength, DTYPES, dtypeFromOnnx, elementCount, type DType, type Tensor } from "../graph/tensor.ts";
 import type { Fields } from "./carried.ts";
 import { EXTERNAL } from "./format.ts";

@@ -3,7 +3,7 @@ import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { concat, graphOf, node, value } from "../../test/helpers/graphs.ts";
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import { addDims, symbol } from "../graph/dim.ts";
 import { floats, int, ints, str, type Graph } from "../graph/graph.ts";
 import { floatTensor, int64Tensor, numbersOf, tensorOf, type DType } from "../graph/tensor.ts";

@@ -7,7 +7,7 @@
  */
 
 import { fromBinary, isFieldSet, toBinary } from "@bufbuild/protobuf";
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import { symbol, type Dim } from "../graph/dim.ts";
 import type { Attr, Graph, Node, ValueInfo } from "../graph/graph.ts";
 import { dtypeFromOnnx, toInt64, type Tensor } from "../graph/tensor.ts";

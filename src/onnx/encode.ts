@@ -9,7 +9,7 @@
 
 import { create, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import { symbolsOf, type Dim } from "../graph/dim.ts";
 import { opsetOf, type Attr, type Graph, type Node, type ValueInfo } from "../graph/graph.ts";
 import { DTYPES, toInt64, type Tensor } from "../graph/tensor.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { concat, graphOf, node, runInOrt, value } from "../../test/helpers/graphs.ts";
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import { floatTensor } from "../graph/tensor.ts";
 import { encodeExternal, encodeModel } from "./encode.ts";

@@ -4,8 +4,8 @@
  * that the same module runs in a browser.
  */
 
-import { AcsconvError, messageOf } from "../errors.ts";
-import { builtin, ioError, ioErrors, notAFile, writeFiles } from "../files.ts";
+import { AcsconvError, messageOf } from "../base/errors.ts";
+import { builtin, ioError, ioErrors, notAFile, writeFiles } from "../base/files.ts";
 import type { Graph } from "../graph/graph.ts";
 import { decodeModel } from "./decode.ts";
 import type { ReadExternal } from "./decode-tensor.ts";

@@ -6,7 +6,7 @@
  * @see https://onnx.ai/onnx/repo-docs/IR.html#graphs
  */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import { nodeLabel, type Attrs, type Graph, type Node } from "../graph/graph.ts";
 import { carriedNames } from "./carried.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { graphOf, node, runInOrt, value } from "../../test/helpers/graphs.ts";
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import { float, floats, int, ints, opsetOf, str, type Graph, type Node } from "../graph/graph.ts";
 import { floatTensor, int64Tensor, tensorOf, type Tensor } from "../graph/tensor.ts";
 import { allNames } from "./upgrade/context.ts";

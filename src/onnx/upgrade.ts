@@ -4,7 +4,7 @@
  * version by version, in steps that each compute exactly what the old form did.
  */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import { nodeLabel, opsetOf, type Graph, type Node } from "../graph/graph.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { carriedOf } from "./carried.ts";

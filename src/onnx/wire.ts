@@ -7,7 +7,7 @@
 
 import type { DescMessage, UnknownField } from "@bufbuild/protobuf";
 import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
-import { AcsconvError, messageOf } from "../errors.ts";
+import { AcsconvError, messageOf } from "../base/errors.ts";
 import type { Fields } from "./carried.ts";
 
 /** Runs a parser of foreign bytes; what it throws becomes one sentence. */

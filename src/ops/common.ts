@@ -1,6 +1,6 @@
 /** @file What operators' rules share: reading inputs, axes, and shapes that follow from others. */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import type { Dim } from "../graph/dim.ts";
 import { maxDims, sameDim, symbolsOf } from "../graph/dim.ts";
 import type { Node } from "../graph/graph.ts";

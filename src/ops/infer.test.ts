@@ -8,7 +8,7 @@ import { describe, expect, test } from "vitest";
 import { anyStages, fits, networkOf } from "../../test/helpers/compositions.ts";
 import { evaluate, graphOf, node, value, type Floats } from "../../test/helpers/graphs.ts";
 import { network, NETWORKS, random } from "../../test/helpers/networks.ts";
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import { evaluateDim, substituteDim, symbol, type Dim } from "../graph/dim.ts";
 import type { Attrs, Graph, Node } from "../graph/graph.ts";
 import { int, ints, str } from "../graph/graph.ts";

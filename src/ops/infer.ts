@@ -3,7 +3,7 @@
  * running, with sizes as expressions over the inputs' symbols.
  */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import { substituteDim, symbol } from "../graph/dim.ts";
 import type { Graph, Node, ValueInfo } from "../graph/graph.ts";
 import { nodeLabel, opsetOf } from "../graph/graph.ts";

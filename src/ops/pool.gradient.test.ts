@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { expectGradients, randomFloats } from "../../test/helpers/gradients.ts";
 import { type Floats, graphOf, node, runInOrt, value } from "../../test/helpers/graphs.ts";
 import { type Attrs, int, ints, str } from "../graph/graph.ts";
-import { uniform } from "../graph/random.ts";
+import { uniform } from "../base/random.ts";
 import { elementCount } from "../graph/tensor.ts";
 import { differentiate } from "../grad/differentiate.ts";
 import { GraphBuilder } from "./builder.ts";

@@ -10,7 +10,7 @@
  * name the axes the other way round.
  */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import type { View } from "./rule.ts";
 
 export const VIEWS: readonly View[] = ["axial", "coronal", "sagittal"];

@@ -15,7 +15,7 @@
  * @see Chan, Golub, LeVeque: Algorithms for computing the sample variance, 1983
  */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import type { Graph, Node } from "../graph/graph.ts";
 import { floatAttr, nodeLabel } from "../graph/graph.ts";
 import { floatTensor } from "../graph/tensor.ts";

@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 import { graphOf, node, value } from "../../test/helpers/graphs.ts";
 import { floatTensor } from "../graph/tensor.ts";
-import { lift, Model, unlift } from "../model.ts";
+import { lift, Model, unlift } from "../model/model.ts";
 import { slotsOf, untie } from "./untie.ts";
 
 const vector = (n: number): ReturnType<typeof floatTensor> => floatTensor([n], new Float32Array(n));

@@ -1,6 +1,6 @@
 import { decode } from "fast-png";
 import { describe, expect, test } from "vitest";
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import { type Volume, plainGrid, withData } from "../volume/volume.ts";
 import { heatColour, labelColour } from "./colours.ts";
 import { type RgbImage, blankImage, encodePng } from "./image.ts";

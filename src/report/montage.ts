@@ -3,7 +3,7 @@
  * proportions, with labels or values laid over them.
  */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import type { Vec3 } from "../volume/vec3.ts";
 import type { Volume } from "../volume/volume.ts";
 import { blend, clamp01, heatColour, labelColour } from "./colours.ts";

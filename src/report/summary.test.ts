@@ -7,7 +7,7 @@ import { symbol } from "../graph/dim.ts";
 import type { Graph } from "../graph/graph.ts";
 import { int, ints } from "../graph/graph.ts";
 import { floatTensor, int64Tensor, tensorOf } from "../graph/tensor.ts";
-import { lift, Model } from "../model.ts";
+import { lift, Model } from "../model/model.ts";
 import { costsByKind, liftReport } from "./lift-report.ts";
 import { summarise } from "./summary.ts";
 

@@ -4,7 +4,7 @@
  * as `openEngine`. This file is what the two share.
  */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import { isRunDType, type RunArrays, type RunDType, type RunTensor, type RunTensors } from "./tensor.ts";
 
 /**
@@ -90,11 +90,3 @@ export function runTensor<T extends RunDType>({ type, dims, data }: OrtTensor): 
   }
   return { dtype, dims, data: data as RunArrays[T] };
 }
-
-/** ONNX Runtime's messages may span lines and carry its build machine's paths: keep what a user can read. */
-export const readable = (message: string): string =>
-  message
-    .replace(/\/onnxruntime_src\/\S+ .*? was false\. /gs, "")
-    .replace(/\s+/g, " ")
-    .trim()
-    .replace(/\.$/, "");

@@ -3,7 +3,7 @@
  * ONNX Runtime sees it: its own messages name neither side.
  */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import { elementCount } from "../graph/tensor.ts";
 import type { ValueSpec } from "./engine.ts";
 import { arrayTypeOf, isRunDType, type RunTensor, type RunTensors } from "./tensor.ts";

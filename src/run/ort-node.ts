@@ -7,9 +7,8 @@
  */
 
 import type { InferenceSession } from "onnxruntime-node";
-import { AcsconvError, messageOf } from "../errors.ts";
+import { AcsconvError, messageOf, readable } from "../base/errors.ts";
 import {
-  readable,
   runTensor,
   valueSpec,
   type Device,
@@ -20,7 +19,7 @@ import {
 } from "./engine.ts";
 import { owned } from "./feeds.ts";
 import type { RunTensors } from "./tensor.ts";
-import { Thread } from "./thread.ts";
+import { Thread } from "../base/thread.ts";
 
 /** What the worker is asked. */
 export type Request =

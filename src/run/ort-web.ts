@@ -8,8 +8,8 @@
  */
 
 import type { InferenceSession } from "onnxruntime-web/webgpu";
-import { AcsconvError, messageOf } from "../errors.ts";
-import { readable, runTensor, valueSpec, type EngineOptions, type OpenEngine } from "./engine.ts";
+import { AcsconvError, messageOf, readable } from "../base/errors.ts";
+import { runTensor, valueSpec, type EngineOptions, type OpenEngine } from "./engine.ts";
 import type { RunTensor, RunTensors } from "./tensor.ts";
 
 const PACKAGE = "onnxruntime-web";

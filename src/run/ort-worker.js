@@ -11,7 +11,7 @@ import { parentPort } from "node:worker_threads";
 import ort from "onnxruntime-node";
 
 /** @import { Answer, Request } from "./ort-node.ts" */
-/** @import { Reply } from "./thread.ts" */
+/** @import { Reply } from "../base/thread.ts" */
 
 if (!parentPort) throw new Error("ort-worker.js is started by ort-node.ts as a worker thread.");
 const port = parentPort;

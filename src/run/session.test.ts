@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readNpz } from "../../test/helpers/npz.ts";
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import { createSession, type Session } from "./session.ts";
 import type { RunTensor, RunTensors } from "./tensor.ts";
 

@@ -4,8 +4,8 @@
  */
 
 import { openEngine } from "#ort";
-import { AcsconvError, messageOf } from "../errors.ts";
-import { readable, type Device, type Engine, type EngineOptions, type ValueSpec } from "./engine.ts";
+import { AcsconvError, messageOf, readable } from "../base/errors.ts";
+import { type Device, type Engine, type EngineOptions, type ValueSpec } from "./engine.ts";
 import { checkFeeds, ownFeeds } from "./feeds.ts";
 import type { RunTensor, RunTensors } from "./tensor.ts";
 

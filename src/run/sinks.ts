@@ -4,7 +4,7 @@
  * unless its result asks for them.
  */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import type { Size3 } from "./tensor.ts";
 
 /** Takes the blended scores, plane by plane, and makes the result of them. */

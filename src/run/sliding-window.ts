@@ -10,7 +10,7 @@
  * A volume smaller than the patch is padded with zeros on both sides.
  */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import type { PlaneSink } from "./sinks.ts";
 import type { RunTensor, Size3 } from "./tensor.ts";
 import { upsample } from "./upsample.ts";

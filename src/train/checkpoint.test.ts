@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { graphOf, node, value } from "../../test/helpers/graphs.ts";
 import { int } from "../graph/graph.ts";
 import { floatTensor, type Tensor, tensorOf } from "../graph/tensor.ts";
-import { encodeSafetensors } from "../weights/safetensors.ts";
+import { encodeSafetensors } from "../formats/safetensors.ts";
 import {
   checkAgreement,
   type Checkpoint,

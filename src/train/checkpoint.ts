@@ -9,11 +9,11 @@
  * them from a checkpoint.
  */
 
-import { AcsconvError } from "../errors.ts";
-import { builtin, writeFiles } from "../files.ts";
+import { AcsconvError } from "../base/errors.ts";
+import { builtin, writeFiles } from "../base/files.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import { encodeSafetensors, readSafetensors } from "../weights/safetensors.ts";
+import { encodeSafetensors, readSafetensors } from "../formats/safetensors.ts";
 import type { Best } from "./events.ts";
 
 /** Where a run stands. */

@@ -3,7 +3,7 @@
 import type { Jitter, Range } from "../data/augment.ts";
 import { randomFlip, randomIntensity, randomNoise, randomRot90, randomScale } from "../data/augment.ts";
 import { type Transform, sometimes } from "../data/transform.ts";
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import type { AdamOptions, Optimiser, SgdOptions } from "./optimisers.ts";
 import { adam, adamW, sgd } from "./optimisers.ts";
 import type { ClassOptions, CrossEntropyOptions, DiceOptions, FocalOptions, Loss } from "./losses.ts";

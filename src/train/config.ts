@@ -4,10 +4,10 @@
  */
 
 import { HALVES, type Region } from "../data/region.ts";
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import { LIFT_KINDS } from "../lift/options.ts";
 import type { LiftKind } from "../ops/rule.ts";
-import type { Preparation } from "../predict/prepare.ts";
+import type { Preparation } from "../model/prepare.ts";
 import type { Device } from "../run/engine.ts";
 import type { Size3 } from "../run/tensor.ts";
 import {

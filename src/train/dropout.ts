@@ -7,7 +7,7 @@
  */
 
 import type { Graph, Node, ValueInfo } from "../graph/graph.ts";
-import { seedFor, uniform } from "../graph/random.ts";
+import { seedFor, uniform } from "../base/random.ts";
 import { elementCount, floatTensor, numbersOf } from "../graph/tensor.ts";
 import { inferTypes } from "../ops/infer.ts";
 import { renameReads } from "../passes/tidy.ts";

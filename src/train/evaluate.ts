@@ -4,11 +4,11 @@
  */
 
 import type { Dataset, Example } from "../data/dataset.ts";
-import { AcsconvError } from "../errors.ts";
-import { seedFor, uniform } from "../graph/random.ts";
+import { AcsconvError } from "../base/errors.ts";
+import { seedFor, uniform } from "../base/random.ts";
 import type { Metric, Prediction } from "../metrics/metric.ts";
-import type { Model } from "../model.ts";
-import { networkOf } from "../predict/network.ts";
+import type { Model } from "../model/model.ts";
+import { networkOf } from "../model/network.ts";
 import type { Session, SessionOptions } from "../run/session.ts";
 import { type PlaneSink, toLabels, toProbabilities } from "../run/sinks.ts";
 import { slidingWindow } from "../run/sliding-window.ts";

@@ -5,7 +5,7 @@ import { graphOf, node, value } from "../../test/helpers/graphs.ts";
 import { network } from "../../test/helpers/networks.ts";
 import { ints } from "../graph/graph.ts";
 import { floatTensor, numbersOf } from "../graph/tensor.ts";
-import { lift, Model, unlift } from "../model.ts";
+import { lift, Model, unlift } from "../model/model.ts";
 import { initialise } from "../models/initialise.ts";
 import { replaceHead } from "./head.ts";
 

@@ -3,15 +3,15 @@
  * pretrained network on a task of one's own starts with.
  */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import type { Graph, Node } from "../graph/graph.ts";
 import { intAttr, intsAttr, nodeLabel } from "../graph/graph.ts";
-import { seedFor, uniform } from "../graph/random.ts";
+import { seedFor, uniform } from "../base/random.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { elementCount, int64Tensor, numbersOf, tensorOf } from "../graph/tensor.ts";
 import { groupsOf } from "../ops/geometry.ts";
 import { inferTypes } from "../ops/infer.ts";
-import { lift, Model, unlift } from "../model.ts";
+import { lift, Model, unlift } from "../model/model.ts";
 import { foldConstants } from "../passes/fold-constants.ts";
 import { dropIdentities, dropUnused } from "../passes/tidy.ts";
 import { slotsOf } from "../passes/untie.ts";

@@ -3,8 +3,8 @@
  * operating system when the event is over, so a process that is killed loses none.
  */
 
-import { AcsconvError } from "../errors.ts";
-import { builtin, ioError } from "../files.ts";
+import { AcsconvError } from "../base/errors.ts";
+import { builtin, ioError } from "../base/files.ts";
 import type { TrainEvent } from "./events.ts";
 
 /**

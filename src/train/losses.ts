@@ -11,7 +11,7 @@
  * @see Lin et al., Focal Loss for Dense Object Detection, arXiv:1708.02002
  */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import { int } from "../graph/graph.ts";
 import { floatTensor, tensorOf } from "../graph/tensor.ts";
 import type { Algebra } from "../ops/gradient.ts";

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { graphOf, node, value } from "../../test/helpers/graphs.ts";
 import { ints } from "../graph/graph.ts";
-import { uniform } from "../graph/random.ts";
+import { uniform } from "../base/random.ts";
 import { int64Tensor } from "../graph/tensor.ts";
 import { liftGraph } from "../lift/index.ts";
 import { readModel } from "../onnx/files.ts";

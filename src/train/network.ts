@@ -4,7 +4,7 @@
  * training.
  */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import { substituteDim } from "../graph/dim.ts";
 import type { Graph, ValueInfo } from "../graph/graph.ts";
 import { elementCount } from "../graph/tensor.ts";

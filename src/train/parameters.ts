@@ -2,7 +2,7 @@
  * @file What of a network is trained, and settings for groups of parameters.
  */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import { nodeLabel } from "../graph/graph.ts";
 import { slotsOf } from "../passes/untie.ts";

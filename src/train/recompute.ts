@@ -16,7 +16,7 @@
  * @see Chen et al., "Training deep nets with sublinear memory cost", arXiv:1604.06174
  */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import type { Graph, Node, ValueType } from "../graph/graph.ts";
 import { elementCount, floatTensor, int64Tensor, type Tensor } from "../graph/tensor.ts";
 import { inferTypes } from "../ops/infer.ts";

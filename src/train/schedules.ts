@@ -14,7 +14,7 @@
  * @see Loshchilov, Hutter: SGDR, arXiv:1608.03983 (cosine); Isensee et al., nnU-Net (polynomial, power 0.9)
  */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 
 /** A schedule as it stands in configurations and checkpoints. Times in the unit that {@link learningRateFactor} is asked in. */
 export type Schedule = (

@@ -6,7 +6,7 @@ import { graphOf, node, value } from "../../test/helpers/graphs.ts";
 import { network, random } from "../../test/helpers/networks.ts";
 import type { Graph } from "../graph/graph.ts";
 import { elementCount, floatTensor, numbersOf, type Tensor } from "../graph/tensor.ts";
-import { lift } from "../model.ts";
+import { lift } from "../model/model.ts";
 import type { RunTensor } from "../run/tensor.ts";
 import { crossEntropy, dice, meanSquaredError } from "./losses.ts";
 import { adam, sgd } from "./optimisers.ts";

@@ -3,9 +3,9 @@
  * each step's outputs are the next one's feeds, handed over without a copy.
  */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import type { Graph } from "../graph/graph.ts";
-import { seedFor } from "../graph/random.ts";
+import { seedFor } from "../base/random.ts";
 import { elementCount, floatTensor, type Tensor } from "../graph/tensor.ts";
 import { encodeBytes } from "../onnx/encode.ts";
 import { createSession, type Session, type SessionOptions } from "../run/session.ts";

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { graphOf, node, value } from "../../test/helpers/graphs.ts";
 import { ints } from "../graph/graph.ts";
 import { floatTensor } from "../graph/tensor.ts";
-import { lift, Model } from "../model.ts";
+import { lift, Model } from "../model/model.ts";
 import { crossEntropy } from "./losses.ts";
 import { sgd } from "./optimisers.ts";
 import { trainingStep } from "./step.ts";

@@ -13,7 +13,7 @@
  * @see Pascanu et al., arXiv:1211.5063 (clipping by the norm)
  */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { differentiate } from "../grad/differentiate.ts";

@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 import { network } from "../../test/helpers/networks.ts";
 import { numbersOf, tensorOf } from "../graph/tensor.ts";
-import { lift, Model, unlift } from "../model.ts";
+import { lift, Model, unlift } from "../model/model.ts";
 import { crossEntropy } from "./losses.ts";
 import { adam } from "./optimisers.ts";
 import { trainingStep } from "./step.ts";

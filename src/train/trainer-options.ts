@@ -2,7 +2,7 @@
 
 import type { SeededDataset } from "../data/batches.ts";
 import type { Dataset } from "../data/dataset.ts";
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import type { Metric } from "../metrics/metric.ts";
 import type { SessionOptions } from "../run/session.ts";
 import type { Settings } from "./checkpoint.ts";

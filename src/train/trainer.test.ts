@@ -8,7 +8,7 @@ import { blobs, tinyRun, tinyNetwork } from "../../test/helpers/training.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { numbersOf } from "../graph/tensor.ts";
 import { dice } from "../metrics/overlap.ts";
-import { readSafetensors } from "../weights/safetensors.ts";
+import { readSafetensors } from "../formats/safetensors.ts";
 import type { TrainEvent } from "./events.ts";
 import { readLog, trainLog } from "./log.ts";
 import { type FitOptions, type FitResult, Trainer } from "./trainer.ts";

@@ -8,12 +8,12 @@
 
 import { batches, batchesPerEpoch } from "../data/batches.ts";
 import type { Dataset } from "../data/dataset.ts";
-import { AcsconvError } from "../errors.ts";
-import { builtin, checkWritable, makeFolder } from "../files.ts";
-import { seedFor } from "../graph/random.ts";
+import { AcsconvError } from "../base/errors.ts";
+import { builtin, checkWritable, makeFolder } from "../base/files.ts";
+import { seedFor } from "../base/random.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import type { Metric } from "../metrics/metric.ts";
-import { Model } from "../model.ts";
+import { Model } from "../model/model.ts";
 import {
   type Checkpoint,
   type Progress,

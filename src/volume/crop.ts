@@ -1,6 +1,6 @@
 /** @file Cropping and padding: other voxels of the same lattice. */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import { subgrid } from "./geometry.ts";
 import { type Vec3, map3 } from "./vec3.ts";
 import { type Volume, type Voxels, emptyLike, voxelCount, withData } from "./volume.ts";

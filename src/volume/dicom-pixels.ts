@@ -10,9 +10,9 @@
  * @see https://dicom.nema.org/medical/dicom/current/output/chtml/part05/chapter_8.html
  */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import { type Voxels, allocate } from "./volume.ts";
-import { swapBytes } from "./voxels.ts";
+import { swapBytes } from "../base/bytes.ts";
 
 /** How a file stores a pixel, and what it means. */
 export interface PixelFormat {

@@ -5,7 +5,7 @@
  * @see https://dicom.nema.org/medical/dicom/current/output/chtml/part03/sect_C.7.6.2.html
  */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import type { PixelFormat } from "./dicom-pixels.ts";
 import { gridFromSteps } from "./geometry.ts";
 import { type Mat3, type Vec3, cross, dot, norm, scale, subtract, unit } from "./vec3.ts";

@@ -9,8 +9,8 @@
 import type { Dirent } from "node:fs";
 import dicomParser, { type DataSet } from "dicom-parser";
 import { inflateSync } from "fflate";
-import { AcsconvError } from "../errors.ts";
-import { builtin, ioErrors } from "../files.ts";
+import { AcsconvError } from "../base/errors.ts";
+import { builtin, ioErrors } from "../base/files.ts";
 import { type PixelFormat, decodePixels, narrow, pixelArray } from "./dicom-pixels.ts";
 import { type Slice, stackSlices } from "./dicom-slices.ts";
 import { statOf } from "./files.ts";

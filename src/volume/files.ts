@@ -1,6 +1,6 @@
 /** @file Scans on a file system (Node only; loaded when a path is given). */
 
-import { builtin, ioErrors } from "../files.ts";
+import { builtin, ioErrors } from "../base/files.ts";
 import type { ByteSource } from "./source.ts";
 
 const { createReadStream } = builtin("node:fs");

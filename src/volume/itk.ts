@@ -5,7 +5,7 @@
  * a row-major matrix whose columns are the axes.
  */
 
-import { AcsconvError, messageOf } from "../errors.ts";
+import { AcsconvError, messageOf } from "../base/errors.ts";
 import type { Vec3 } from "./vec3.ts";
 import { type Grid, type Volume, checkVolume, withData } from "./volume.ts";
 import { type FileNumbers, separate, voxelsOf } from "./voxels.ts";

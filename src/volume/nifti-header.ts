@@ -6,7 +6,7 @@
  * @see https://nifti.nimh.nih.gov/pub/dist/src/niftilib/nifti1.h
  */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import { gridFromRas, rasAffine } from "./geometry.ts";
 import { type Vec3, MIN_DETERMINANT, determinant, dot, norm, scale } from "./vec3.ts";
 import { type Grid, type VoxelType, type Volume, voxelTypeOf } from "./volume.ts";

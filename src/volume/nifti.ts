@@ -1,6 +1,6 @@
 /** @file Volumes from and to NIfTI (.nii, .nii.gz), streamed: voxels are held once. */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import {
   type NiftiHeader,
   type NiftiType,
@@ -10,7 +10,8 @@ import {
 } from "./nifti-header.ts";
 import { ByteReader, type ByteSource } from "./source.ts";
 import { type Grid, type Volume, allocate, voxelCount, withData } from "./volume.ts";
-import { type FileNumbers, rescale, separate, swapBytes, voxelsOf } from "./voxels.ts";
+import { type FileNumbers, rescale, separate, voxelsOf } from "./voxels.ts";
+import { swapBytes } from "../base/bytes.ts";
 
 const ARRAYS = {
   uint8: Uint8Array,

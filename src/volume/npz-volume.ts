@@ -4,10 +4,10 @@
  * others' files we take the array that is named, or the only one there is.
  */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import { type Tensor, numbersOf, tensorOf } from "../graph/tensor.ts";
-import { encodeNpy, readNpy } from "./npy.ts";
-import { encodeNpz, readNpz } from "./npz.ts";
+import { encodeNpy, readNpy } from "../formats/npy.ts";
+import { encodeNpz, readNpz } from "../formats/npz.ts";
 import { bytesOf } from "./nifti.ts";
 import type { Vec3 } from "./vec3.ts";
 import { type Grid, type Volume, checkVolume, plainGrid, voxelTypeOf, withData } from "./volume.ts";

@@ -1,7 +1,7 @@
 /** @file Reading volumes: picks the reader by the file's name. */
 
-import { AcsconvError } from "../errors.ts";
-import { builtin } from "../files.ts";
+import { AcsconvError } from "../base/errors.ts";
+import { builtin } from "../base/files.ts";
 import { type ItkImage, quietly, volumeFromItk } from "./itk.ts";
 import { readNifti, readNiftiGrid } from "./nifti.ts";
 import { volumeFromNpy, volumeFromNpz } from "./npz-volume.ts";

@@ -3,7 +3,7 @@
  * patient, by transposing and flipping only: no voxel changes its value or place.
  */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import { pointOf } from "./geometry.ts";
 import { type Vec3, map3 } from "./vec3.ts";
 import { type Grid, type Volume, emptyLike, voxelCount, withData } from "./volume.ts";

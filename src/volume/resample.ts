@@ -8,7 +8,7 @@
  * may vanish when a volume is made much coarser.
  */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import { type IndexMap, gridWithSpacing, indexMap } from "./geometry.ts";
 import type { Vec3 } from "./vec3.ts";
 import { type Grid, type Volume, type Voxels, allocate, emptyLike, voxelCount, withData } from "./volume.ts";

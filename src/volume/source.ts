@@ -3,7 +3,7 @@
  * compressed scan is never held twice.
  */
 
-import { AcsconvError, messageOf } from "../errors.ts";
+import { AcsconvError, messageOf } from "../base/errors.ts";
 
 /** Something with a name and bytes. */
 export interface ByteSource {

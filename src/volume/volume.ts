@@ -8,7 +8,7 @@
  * files' own order (i, j, k) is W, H, D.
  */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import { type Mat3, MIN_DETERMINANT, type Vec3, determinant } from "./vec3.ts";
 
 /** What a voxel may be. 64-bit types are narrowed when a file is read. */

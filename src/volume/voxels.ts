@@ -1,17 +1,11 @@
-/** @file From the numbers of a file to voxels: byte order, scaling, 64-bit types, interleaved components. */
+/** @file From the numbers of a file to voxels: scaling, 64-bit types, interleaved components. */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import { type Voxels, allocate } from "./volume.ts";
 
 /** Element arrays that files hold; wider than {@link Voxels}. */
 export type FileNumbers =
   Voxels | Float64Array<ArrayBuffer> | BigInt64Array<ArrayBuffer> | BigUint64Array<ArrayBuffer>;
-
-/** Reverses the bytes of each element in place: big-endian files. */
-export function swapBytes(bytes: Uint8Array, elementSize: number): void {
-  for (let start = 0; start < bytes.length; start += elementSize)
-    bytes.subarray(start, start + elementSize).reverse();
-}
 
 /**
  * Numbers as voxels: float64 is rounded to float32; 64-bit integers become int32.

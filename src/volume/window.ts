@@ -1,6 +1,6 @@
 /** @file Windowing: a range of intensities, such as Hounsfield units, stretched to [0, 1]. */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import { type Volume, allocate, withData } from "./volume.ts";
 
 /**

@@ -1,7 +1,7 @@
 /** @file Writing volumes: picks the format by the file's name (Node only). */
 
-import { AcsconvError } from "../errors.ts";
-import { writeFiles } from "../files.ts";
+import { AcsconvError } from "../base/errors.ts";
+import { writeFiles } from "../base/files.ts";
 import { encodeNifti } from "./nifti.ts";
 import { encodeNpyVolume, encodeNpzVolume } from "./npz-volume.ts";
 import { encodeNrrd } from "./nrrd.ts";

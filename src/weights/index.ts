@@ -9,4 +9,4 @@ export type { NameMap, NameMapName } from "./name-maps.ts";
 export { pull, type PullOptions } from "./pull.ts";
 export { readWeights, type WeightFile, type WeightFormat } from "./read.ts";
 export { type NamePattern, type Transfer, transferred } from "./selection.ts";
-export type { WeightSource } from "./source.ts";
+export type { WeightSource } from "../base/source.ts";

@@ -3,10 +3,10 @@
 import { describe, expect, test } from "vitest";
 import { concat, graphOf, node, value } from "../../test/helpers/graphs.ts";
 import { type DType, floatTensor, numbersOf, type Tensor, tensorOf } from "../graph/tensor.ts";
-import { lift, Model, unlift } from "../model.ts";
+import { lift, Model, unlift } from "../model/model.ts";
 import { pocUnet } from "../models/unet.ts";
 import { loadWeights } from "./load.ts";
-import { encodeSafetensors } from "./safetensors.ts";
+import { encodeSafetensors } from "../formats/safetensors.ts";
 import { transferred } from "./selection.ts";
 
 const source = pocUnet({ classes: 3, seed: 1 });

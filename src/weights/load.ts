@@ -6,18 +6,18 @@
  * names fit is taken off; other names are mapped.
  */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import { numbersOf, type Tensor, tensorOf } from "../graph/tensor.ts";
 import type { Graph } from "../graph/graph.ts";
-import { Model } from "../model.ts";
-import { unknownName } from "../names.ts";
+import { Model } from "../model/model.ts";
+import { unknownName } from "../base/names.ts";
 import { isFresh } from "../ops/kinds.ts";
 import { slotsOf } from "../passes/untie.ts";
 import { NAME_MAPS, type NameMap, type NameMapName } from "./name-maps.ts";
-import { fromKeras, KERAS_AXES } from "./keras.ts";
+import { fromKeras, KERAS_AXES } from "../formats/keras.ts";
 import { readWeights, type WeightFile } from "./read.ts";
 import { matches, type NamePattern } from "./selection.ts";
-import { nameOf, type WeightSource } from "./source.ts";
+import { nameOf, type WeightSource } from "../base/source.ts";
 
 /** How a file's weights are found and which are taken. */
 export interface LoadWeightsOptions {

@@ -8,8 +8,8 @@
  * @see https://www.rfc-editor.org/rfc/rfc9110#name-range-requests
  */
 
-import { AcsconvError, messageOf } from "../errors.ts";
-import { builtin, ioErrors, makeFolder, writeFiles } from "../files.ts";
+import { AcsconvError, messageOf } from "../base/errors.ts";
+import { builtin, ioErrors, makeFolder, writeFiles } from "../base/files.ts";
 
 /** Of {@link pull}. */
 export interface PullOptions {

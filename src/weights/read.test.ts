@@ -10,10 +10,10 @@ import { describe, expect, test } from "vitest";
 import { concat } from "../../test/helpers/graphs.ts";
 import * as p from "../../test/helpers/pickles.ts";
 import { floatTensor } from "../graph/tensor.ts";
-import { load } from "../model.ts";
-import { encodeNpz } from "../volume/npz.ts";
+import { load } from "../model/model.ts";
+import { encodeNpz } from "../formats/npz.ts";
 import { readWeights } from "./read.ts";
-import { encodeSafetensors } from "./safetensors.ts";
+import { encodeSafetensors } from "../formats/safetensors.ts";
 
 const fixture = (name: string): URL => new URL(`../../test/fixtures/${name}`, import.meta.url);
 const tensors = new Map([["layer.weight", floatTensor([2, 2], [1, 2, 3, 4])]]);

@@ -6,17 +6,17 @@
  * the size of the file justifies: tensors are views of its bytes wherever elements follow each other.
  */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { readModel } from "../onnx/files.ts";
-import { readNpy } from "../volume/npy.ts";
-import { Budget, type Fail, failOf } from "./foreign.ts";
-import { readHdf5 } from "./hdf5.ts";
-import { pickleOf, readStreamCheckpoint, readZipCheckpoint } from "./pytorch/checkpoint.ts";
-import { decodeSafetensors } from "./safetensors.ts";
-import { bytesOf, nameOf, pathOf, type WeightSource } from "./source.ts";
-import { ZipArchive } from "./zip.ts";
+import { readNpy } from "../formats/npy.ts";
+import { Budget, type Fail, failOf } from "../formats/foreign.ts";
+import { readHdf5 } from "../formats/hdf5.ts";
+import { pickleOf, readStreamCheckpoint, readZipCheckpoint } from "../formats/pytorch/checkpoint.ts";
+import { decodeSafetensors } from "../formats/safetensors.ts";
+import { bytesOf, nameOf, pathOf, type WeightSource } from "../base/source.ts";
+import { ZipArchive } from "../formats/zip.ts";
 
 /** The format of a file of weights: `pytorch-stream` is what `torch.save` wrote before PyTorch 1.6. */
 export type WeightFormat = "safetensors" | "pytorch" | "pytorch-stream" | "npz" | "hdf5" | "onnx";

@@ -4,12 +4,12 @@
  */
 
 import { readdirSync, readFileSync } from "node:fs";
-import { integer, uniform } from "../../src/graph/random.ts";
-import { AcsconvError } from "../../src/errors.ts";
+import { integer, uniform } from "../../src/base/random.ts";
+import { AcsconvError } from "../../src/base/errors.ts";
 import { byteLength } from "../../src/graph/tensor.ts";
-import { encodeNpz, readNpz } from "../../src/volume/npz.ts";
+import { encodeNpz, readNpz } from "../../src/formats/npz.ts";
 import { readWeights } from "../../src/weights/read.ts";
-import { encodeSafetensors } from "../../src/weights/safetensors.ts";
+import { encodeSafetensors } from "../../src/formats/safetensors.ts";
 import { concat } from "./graphs.ts";
 import * as p from "./pickles.ts";
 

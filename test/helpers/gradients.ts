@@ -11,7 +11,7 @@
 import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 import { expect } from "vitest";
 import type { Graph, Node } from "../../src/graph/graph.ts";
-import { uniform } from "../../src/graph/random.ts";
+import { uniform } from "../../src/base/random.ts";
 import { elementCount, floatTensor, type Tensor } from "../../src/graph/tensor.ts";
 import { differentiate } from "../../src/grad/differentiate.ts";
 import { encodeModel } from "../../src/onnx/encode.ts";

@@ -5,9 +5,9 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import type { Graph } from "../../src/graph/graph.ts";
-import { seedFor, uniform } from "../../src/graph/random.ts";
+import { seedFor, uniform } from "../../src/base/random.ts";
 import { elementCount, floatTensor, type Tensor } from "../../src/graph/tensor.ts";
-import { load, Model } from "../../src/model.ts";
+import { load, Model } from "../../src/model/model.ts";
 import type { Floats } from "./graphs.ts";
 
 const folder = new URL("../fixtures/models/", import.meta.url);

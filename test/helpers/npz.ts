@@ -1,7 +1,7 @@
 /** @file The arrays of the fixtures' .npz files as feeds, in Node and in browsers. */
 
 import type { RunTensor } from "../../src/run/tensor.ts";
-import { readNpz as readTensors } from "../../src/volume/npz.ts";
+import { readNpz as readTensors } from "../../src/formats/npz.ts";
 import { feedOf } from "./compare.ts";
 
 /** Arrays by name; `undefined` for a name the file does not hold. */

@@ -6,9 +6,9 @@
 import { readFileSync } from "node:fs";
 import { crc32 } from "node:zlib";
 import { elementCount, floatTensor, type Tensor } from "../../src/graph/tensor.ts";
-import type { Model } from "../../src/model.ts";
+import type { Model } from "../../src/model/model.ts";
 import type { Sample } from "../../src/experiments/poc/shapes.ts";
-import { readNpz } from "../../src/volume/npz.ts";
+import { readNpz } from "../../src/formats/npz.ts";
 
 const fixture = (file: string): Buffer => readFileSync(new URL(`../fixtures/${file}`, import.meta.url));
 

@@ -3,10 +3,10 @@
 import type { Dataset } from "../../src/data/dataset.ts";
 import { symbol } from "../../src/graph/dim.ts";
 import { ints } from "../../src/graph/graph.ts";
-import { normal, uniform } from "../../src/graph/random.ts";
+import { normal, uniform } from "../../src/base/random.ts";
 import { elementCount, floatTensor, type Tensor } from "../../src/graph/tensor.ts";
 import { dice } from "../../src/metrics/overlap.ts";
-import { lift, Model } from "../../src/model.ts";
+import { lift, Model } from "../../src/model/model.ts";
 import { crossEntropy } from "../../src/train/losses.ts";
 import { adam } from "../../src/train/optimisers.ts";
 import type { TrainerOptions } from "../../src/train/trainer-options.ts";

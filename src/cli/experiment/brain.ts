@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { BrainConfig } from "../../experiments/brain/config.ts";
 import { BRAIN } from "../../experiments/brain/experiment.ts";
-import { ioErrors } from "../../files.ts";
+import { ioErrors } from "../../base/files.ts";
 import { isPretrained, pretrainedFile } from "../../models/pretrained.ts";
 import { type ExperimentFlags, runExperiment } from "./run.ts";
 

@@ -5,8 +5,8 @@
 
 import { readFile } from "node:fs/promises";
 import { dirname, extname, resolve } from "node:path";
-import { AcsconvError, messageOf } from "../../errors.ts";
-import { ioErrors } from "../../files.ts";
+import { AcsconvError, messageOf } from "../../base/errors.ts";
+import { ioErrors } from "../../base/files.ts";
 import { type TrainConfig, checkConfig, defineConfig } from "../../train/config.ts";
 
 /** A configuration is a page of text; anything larger is another file. */

@@ -11,8 +11,8 @@
 
 import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { AcsconvError } from "../../errors.ts";
-import { ioErrors, makeFolder, writeFiles } from "../../files.ts";
+import { AcsconvError } from "../../base/errors.ts";
+import { ioErrors, makeFolder, writeFiles } from "../../base/files.ts";
 import { removeUnfinished } from "../../train/checkpoint.ts";
 import type { RunConfig, TrainConfig } from "../../train/config.ts";
 import { readConfig } from "./config.ts";

@@ -1,7 +1,7 @@
 /** @file Whether a training step fits into memory, told before the run instead of by the process's end. */
 
 import { totalmem } from "node:os";
-import { AcsconvError } from "../../errors.ts";
+import { AcsconvError } from "../../base/errors.ts";
 import { bytes } from "../../report/figures.ts";
 import type { RunConfig } from "../../train/config.ts";
 import { warn } from "../errors.ts";

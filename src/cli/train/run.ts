@@ -1,7 +1,7 @@
 /** @file The work of `acsconv train`: plan, check, train, and what is written on the way. */
 
 import { basename } from "node:path";
-import { AcsconvError } from "../../errors.ts";
+import { AcsconvError } from "../../base/errors.ts";
 import type { Picture } from "../../report/html/pictures.ts";
 import { trainingReport } from "../../report/training.ts";
 import { type TrainConfig, completeConfig } from "../../train/config.ts";

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { node } from "../../../test/helpers/graphs.ts";
 import { network } from "../../../test/helpers/networks.ts";
 import { tensorAttr } from "../../graph/graph.ts";
-import { Model } from "../../model.ts";
+import { Model } from "../../model/model.ts";
 import { resnet18 } from "../../models/resnet.ts";
 import { encoderOf, hasDecoder, networkOf, transferredOf, withInitializers } from "./networks.ts";
 import { ROWS } from "./rows.ts";

@@ -6,8 +6,8 @@
 import { evaluateDim, symbolsOf } from "../../graph/dim.ts";
 import type { Graph } from "../../graph/graph.ts";
 import { elementCount, type Tensor } from "../../graph/tensor.ts";
-import { AcsconvError } from "../../errors.ts";
-import { lift, load, Model } from "../../model.ts";
+import { AcsconvError } from "../../base/errors.ts";
+import { lift, load, Model } from "../../model/model.ts";
 import { initialise } from "../../models/initialise.ts";
 import { Layers } from "../../models/layers.ts";
 import { isPretrained, pretrained } from "../../models/pretrained.ts";

@@ -3,7 +3,7 @@
 import { IGNORED } from "../../data/labels.ts";
 import type { Metric } from "../../metrics/metric.ts";
 import { dice, iou } from "../../metrics/overlap.ts";
-import type { Model } from "../../model.ts";
+import type { Model } from "../../model/model.ts";
 import { diceCrossEntropy } from "../../train/losses.ts";
 import { adam } from "../../train/optimisers.ts";
 import { Trainer } from "../../train/trainer.ts";

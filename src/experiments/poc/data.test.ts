@@ -1,7 +1,7 @@
 /** @file Samples follow from seed, set and number; a trainer gets them whole. */
 
 import { describe, expect, test } from "vitest";
-import { seedFor, uniform } from "../../graph/random.ts";
+import { seedFor, uniform } from "../../base/random.ts";
 import { DATA_SEED } from "./config.ts";
 import { datasetOf, samples2d, samples3d } from "./data.ts";
 import type { Sample } from "./shapes.ts";

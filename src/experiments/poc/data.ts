@@ -4,7 +4,7 @@
  */
 
 import type { Dataset } from "../../data/dataset.ts";
-import { seedFor, uniform } from "../../graph/random.ts";
+import { seedFor, uniform } from "../../base/random.ts";
 import { CANVAS, type Rotation, type Sample, image2d, volume3d } from "./shapes.ts";
 
 /** Training and test examples are different streams of one seed. */

@@ -1,6 +1,6 @@
 /** @file The proof of concept as an experiment that a command can run. */
 
-import { AcsconvError } from "../../errors.ts";
+import { AcsconvError } from "../../base/errors.ts";
 import type { Experiment } from "../experiment.ts";
 import { BATCHES, type PocConfig, PAPER } from "./config.ts";
 import { pocPictures } from "./pictures.ts";

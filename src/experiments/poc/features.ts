@@ -12,7 +12,7 @@
  * @see Yang et al., arXiv:1911.10477, appendix B and Fig. 3
  */
 
-import type { Model } from "../../model.ts";
+import type { Model } from "../../model/model.ts";
 import { areaUnderCurve } from "../../metrics/roc-auc.ts";
 import type { Session } from "../../run/session.ts";
 import { upsample } from "../../run/upsample.ts";

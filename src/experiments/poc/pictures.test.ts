@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { madeUp } from "../../../test/helpers/poc-results.ts";
 import { symbol } from "../../graph/dim.ts";
 import { floatTensor } from "../../graph/tensor.ts";
-import { Model, lift } from "../../model.ts";
+import { Model, lift } from "../../model/model.ts";
 import { pocUnet } from "../../models/unet.ts";
 import { labelColour } from "../../report/colours.ts";
 import { DATA_SEED } from "./config.ts";

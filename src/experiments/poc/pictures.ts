@@ -9,7 +9,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { confusionOf, countsOf } from "../../metrics/confusion.ts";
 import { type Metric, meanOfKnown } from "../../metrics/metric.ts";
-import { load } from "../../model.ts";
+import { load } from "../../model/model.ts";
 import type { Gallery, Picture } from "../../report/html/pictures.ts";
 import { type RgbImage, encodePng } from "../../report/image.ts";
 import { renderLabels } from "../../report/rendering.ts";

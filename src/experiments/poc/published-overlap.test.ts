@@ -1,7 +1,7 @@
 /** @file The published way of counting, against voxels counted one by one. */
 
 import { describe, expect, test } from "vitest";
-import { integer, uniform } from "../../graph/random.ts";
+import { integer, uniform } from "../../base/random.ts";
 import type { Prediction } from "../../metrics/metric.ts";
 import { publishedOverlap } from "./published-overlap.ts";
 

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { withFormulaWeights } from "../../../test/helpers/poc-formula.ts";
 import { type Tensor, numbersOf } from "../../graph/tensor.ts";
-import type { Model } from "../../model.ts";
+import type { Model } from "../../model/model.ts";
 import { pocUnet } from "../../models/unet.ts";
 import { PAPER } from "./config.ts";
 import { ROWS, type Run, networkOf, runsOf } from "./runs.ts";

@@ -7,7 +7,7 @@
  */
 
 import type { LiftKind } from "../../ops/rule.ts";
-import { lift, type Model } from "../../model.ts";
+import { lift, type Model } from "../../model/model.ts";
 import { type Initialisation, initialise } from "../../models/initialise.ts";
 import { type PocUnetOptions, pocUnet } from "../../models/unet.ts";
 import { CLASSES_3D } from "./shapes.ts";

@@ -4,7 +4,7 @@ import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { readNpz } from "../../volume/npz.ts";
+import { readNpz } from "../../formats/npz.ts";
 import { samples2d, samples3d } from "./data.ts";
 import { saveSamples } from "./save.ts";
 

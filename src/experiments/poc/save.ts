@@ -9,9 +9,9 @@
  */
 
 import { join } from "node:path";
-import { makeFolder, writeFiles } from "../../files.ts";
+import { makeFolder, writeFiles } from "../../base/files.ts";
 import { floatTensor, tensorOf } from "../../graph/tensor.ts";
-import { encodeNpz } from "../../volume/npz.ts";
+import { encodeNpz } from "../../formats/npz.ts";
 import type { Samples } from "./data.ts";
 import { CANVAS, CLASSES_2D, CLASSES_3D, type Sample } from "./shapes.ts";
 

@@ -15,7 +15,7 @@
  */
 
 import type { Random } from "../../data/dataset.ts";
-import { integer, normal, shuffled } from "../../graph/random.ts";
+import { integer, normal, shuffled } from "../../base/random.ts";
 import { SHAPES_2D, SHAPES_3D, type Solid, solid, turned } from "./solids.ts";
 
 /** Voxels along every axis of an image or volume. */

@@ -1,7 +1,7 @@
 /** @file Every shape of every size against its formula in whole numbers, and turns against rotation matrices. */
 
 import { describe, expect, test } from "vitest";
-import { uniform } from "../../graph/random.ts";
+import { uniform } from "../../base/random.ts";
 import { SHAPES_2D, SHAPES_3D, type ShapeName, type Sizes, type Solid, solid, turned } from "./solids.ts";
 
 const EXTENTS = Array.from({ length: 20 }, (_, i) => 5 + i);

@@ -5,8 +5,8 @@
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { makeFolder } from "../../files.ts";
-import { type Model, load } from "../../model.ts";
+import { makeFolder } from "../../base/files.ts";
+import { type Model, load } from "../../model/model.ts";
 import { type Stage, trainingStage, writeJson } from "../stages.ts";
 import { DATA_SEED, type PocConfig } from "./config.ts";
 import { samples3d } from "./data.ts";

@@ -1,6 +1,6 @@
 /** @file Training the networks of the proof of concept with the authors' settings. */
 
-import type { Model } from "../../model.ts";
+import type { Model } from "../../model/model.ts";
 import { pocUnet } from "../../models/unet.ts";
 import { dice as diceMetric, iou as iouMetric } from "../../metrics/overlap.ts";
 import type { Metric } from "../../metrics/metric.ts";

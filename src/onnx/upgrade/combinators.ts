@@ -2,7 +2,7 @@
  * @file The few ways in which operators change form, as functions that make rules.
  */
 
-import { AcsconvError } from "../../errors.ts";
+import { AcsconvError } from "../../base/errors.ts";
 import { int, intsAttr, nodeLabel, type Attr, type Node } from "../../graph/graph.ts";
 import { DTYPES, floatTensor, int64Tensor, tensorOf, type DType } from "../../graph/tensor.ts";
 import type { UpgradeContext, UpgradeRule } from "./context.ts";

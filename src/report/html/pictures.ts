@@ -1,6 +1,6 @@
 /** @file Pictures inside the page, as data. */
 
-import { toBase64 } from "../../graph/base64.ts";
+import { toBase64 } from "../../base/base64.ts";
 import { type Markup, markup } from "./markup.ts";
 
 export interface Picture {

@@ -2,32 +2,32 @@
  * @file The model as users hold it: loaded, lifted, saved and run.
  */
 
-import { AcsconvError } from "./errors.ts";
-import { substituteDim } from "./graph/dim.ts";
-import type { Graph, ValueInfo } from "./graph/graph.ts";
-import type { Tensor } from "./graph/tensor.ts";
-import type { LiftedGraph } from "./lift/index.ts";
-import { liftGraph } from "./lift/index.ts";
-import { lowerForSaving, restore } from "./lift/metadata.ts";
-import type { LiftOptions } from "./lift/options.ts";
-import { encodeBytes } from "./onnx/encode.ts";
-import type { ModelSource } from "./onnx/files.ts";
-import { readModel, writeModel } from "./onnx/files.ts";
-import { upgradeGraph } from "./onnx/upgrade.ts";
-import { requireRoom } from "./ops/infer.ts";
-import { LIFTED_DOMAIN } from "./ops/lifted.ts";
-import { convolveBeforeResize } from "./passes/convolve-before-resize.ts";
-import { foldBatchNorm } from "./passes/fold-batch-norm.ts";
-import { foldConstants } from "./passes/fold-constants.ts";
-import { foldViews } from "./passes/fold-views.ts";
-import { lower } from "./passes/lower.ts";
-import { mergeAxes } from "./passes/merge-axes.ts";
-import { dropIdentities, dropUnused } from "./passes/tidy.ts";
-import type { RunOptions, Session, SessionOptions } from "./run/session.ts";
-import { createSession } from "./run/session.ts";
-import type { RunTensor, Size3 } from "./run/tensor.ts";
-import { notOnWebGpu } from "./run/webgpu.ts";
-import type { Volume } from "./volume/volume.ts";
+import { AcsconvError } from "../base/errors.ts";
+import { substituteDim } from "../graph/dim.ts";
+import type { Graph, ValueInfo } from "../graph/graph.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import type { LiftedGraph } from "../lift/index.ts";
+import { liftGraph } from "../lift/index.ts";
+import { lowerForSaving, restore } from "../lift/metadata.ts";
+import type { LiftOptions } from "../lift/options.ts";
+import { encodeBytes } from "../onnx/encode.ts";
+import type { ModelSource } from "../onnx/files.ts";
+import { readModel, writeModel } from "../onnx/files.ts";
+import { upgradeGraph } from "../onnx/upgrade.ts";
+import { requireRoom } from "../ops/infer.ts";
+import { LIFTED_DOMAIN } from "../ops/lifted.ts";
+import { convolveBeforeResize } from "../passes/convolve-before-resize.ts";
+import { foldBatchNorm } from "../passes/fold-batch-norm.ts";
+import { foldConstants } from "../passes/fold-constants.ts";
+import { foldViews } from "../passes/fold-views.ts";
+import { lower } from "../passes/lower.ts";
+import { mergeAxes } from "../passes/merge-axes.ts";
+import { dropIdentities, dropUnused } from "../passes/tidy.ts";
+import type { RunOptions, Session, SessionOptions } from "../run/session.ts";
+import { createSession } from "../run/session.ts";
+import type { RunTensor, Size3 } from "../run/tensor.ts";
+import { notOnWebGpu } from "../run/webgpu.ts";
+import type { Volume } from "../volume/volume.ts";
 
 /** The session that `Model.run` keeps: its options, the size it is for, and the last run asked of it. */
 interface Current {

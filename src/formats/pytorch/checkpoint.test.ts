@@ -4,8 +4,8 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import * as p from "../../../test/helpers/pickles.ts";
 import { type DType, numbersOf, type Tensor, tensorOf } from "../../graph/tensor.ts";
-import { readNpz } from "../../volume/npz.ts";
-import { readWeights } from "../read.ts";
+import { readNpz } from "../npz.ts";
+import { readWeights } from "../../weights/read.ts";
 
 const folder = new URL("../../../test/fixtures/checkpoints/", import.meta.url);
 const file = (name: string): Uint8Array => readFileSync(new URL(name, folder));

@@ -8,7 +8,7 @@
  * a large scan is never copied whole.
  */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import { moments } from "../volume/moments.ts";
 import { type Volume, voxelCount } from "../volume/volume.ts";
 

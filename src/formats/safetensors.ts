@@ -13,9 +13,9 @@
  * @see https://huggingface.co/docs/safetensors
  */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import { byteLength, DTYPES, type DType, type Tensor } from "../graph/tensor.ts";
-import { readBytes } from "./source.ts";
+import { readBytes } from "../base/source.ts";
 
 /** Tensors by name, and texts by key. */
 export interface Safetensors {

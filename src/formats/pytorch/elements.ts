@@ -4,7 +4,7 @@
  */
 
 import { byteLength, DTYPES, elementCount, type Tensor } from "../../graph/tensor.ts";
-import { swapBytes } from "../../volume/voxels.ts";
+import { swapBytes } from "../../base/bytes.ts";
 import type { Budget, Fail } from "../foreign.ts";
 import { encoded, lengthOf, type Storage, type TensorView } from "./values.ts";
 

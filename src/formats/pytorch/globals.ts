@@ -7,7 +7,7 @@
  */
 
 import { type DType, DTYPES, elementCount, numbersOf } from "../../graph/tensor.ts";
-import { NUMPY_TYPES } from "../../volume/npy.ts";
+import { NUMPY_TYPES } from "../npy.ts";
 import type { Fail } from "../foreign.ts";
 import {
   encoded,

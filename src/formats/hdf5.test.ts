@@ -5,10 +5,10 @@ import { Worker } from "node:worker_threads";
 import { describe, expect, test, vi } from "vitest";
 import { type Graph, ints } from "../graph/graph.ts";
 import { elementCount, floatTensor, numbersOf, type Tensor } from "../graph/tensor.ts";
-import { Model } from "../model.ts";
+import { Model } from "../model/model.ts";
 import { KERAS_AXES } from "./keras.ts";
-import { loadWeights } from "./load.ts";
-import { readWeights } from "./read.ts";
+import { loadWeights } from "../weights/load.ts";
+import { readWeights } from "../weights/read.ts";
 
 const folder = new URL("../../test/fixtures/checkpoints/keras/", import.meta.url);
 const file = (name: string): URL => new URL(name, folder);

@@ -30,3 +30,11 @@ export class AcsconvError extends Error {
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
+
+/** ONNX Runtime's messages may span lines and carry its build machine's paths: keep what a user can read. */
+export const readable = (message: string): string =>
+  message
+    .replace(/\/onnxruntime_src\/\S+ .*? was false\. /gs, "")
+    .replace(/\s+/g, " ")
+    .trim()
+    .replace(/\.$/, "");

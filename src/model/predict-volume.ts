@@ -9,7 +9,7 @@
  * and the planes under one row of windows.
  */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import type { Session } from "../run/session.ts";
 import { type Activation, type PlaneSink, toLabels, toProbabilities } from "../run/sinks.ts";
 import { slidingWindow } from "../run/sliding-window.ts";

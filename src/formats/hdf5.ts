@@ -9,9 +9,9 @@
  * @see https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html
  */
 
-import { AcsconvError, messageOf } from "../errors.ts";
+import { AcsconvError, messageOf } from "../base/errors.ts";
 import type { DType, Tensor } from "../graph/tensor.ts";
-import { Thread } from "../run/thread.ts";
+import { Thread } from "../base/thread.ts";
 import type { Budget, Fail } from "./foreign.ts";
 import { tensorNames } from "./keras.ts";
 

@@ -1,7 +1,7 @@
 /** @file NumPy's archives (.npz): named tensors in a zip file. */
 
 import { Zip, ZipPassThrough, unzipSync } from "fflate";
-import { AcsconvError, messageOf } from "../errors.ts";
+import { AcsconvError, messageOf } from "../base/errors.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { encodeNpy, readNpy } from "./npy.ts";
 

@@ -4,13 +4,13 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { relativeDeviation } from "../test/helpers/compare.ts";
-import { evaluate, type Floats } from "../test/helpers/graphs.ts";
-import { network, random } from "../test/helpers/networks.ts";
-import type { RunTensor } from "./run/tensor.ts";
-import { LIFT_KINDS, type LiftOptions } from "./lift/options.ts";
+import { relativeDeviation } from "../../test/helpers/compare.ts";
+import { evaluate, type Floats } from "../../test/helpers/graphs.ts";
+import { network, random } from "../../test/helpers/networks.ts";
+import type { RunTensor } from "../run/tensor.ts";
+import { LIFT_KINDS, type LiftOptions } from "../lift/options.ts";
 import { lift, load, Model, unlift } from "./model.ts";
-import { decodeModel } from "./onnx/decode.ts";
+import { decodeModel } from "../onnx/decode.ts";
 
 const EXACT = 0;
 /** float32 in another order of operations. */

@@ -3,7 +3,7 @@
  * wherever they can be; what has to be made (unpacked, brought into order) is bounded by the size of the file.
  */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 
 /** Ends reading with a sentence: `"file" <what>.` */
 export type Fail = (what: string) => never;

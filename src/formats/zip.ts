@@ -6,7 +6,7 @@
  */
 
 import { Inflate } from "fflate";
-import { messageOf } from "../errors.ts";
+import { messageOf } from "../base/errors.ts";
 import { type Budget, decodeText, type Fail } from "./foreign.ts";
 
 /** More than any checkpoint has. */

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { uniform } from "../graph/random.ts";
+import { uniform } from "../base/random.ts";
 import { toProbabilities } from "../run/sinks.ts";
 import { gridWithSpacing } from "../volume/geometry.ts";
 import { resampleLike } from "../volume/resample.ts";

@@ -7,7 +7,7 @@
  * Intensities are measured on the whole scan before it is resampled.
  */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import { cropTo } from "../volume/crop.ts";
 import { countNonFinite } from "../volume/finite.ts";
 import { gridWithSpacing, sameGrid, subgrid } from "../volume/geometry.ts";

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { type Tensor, numbersOf, tensorOf } from "../graph/tensor.ts";
 import { encodeNpy, readNpy } from "./npy.ts";
 import { encodeNpz, readNpz } from "./npz.ts";
-import { readVolume } from "./read.ts";
+import { readVolume } from "../volume/read.ts";
 
 const fixture = (name: string): string =>
   fileURLToPath(new URL(`../../test/fixtures/volumes/${name}`, import.meta.url));

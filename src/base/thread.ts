@@ -4,9 +4,8 @@
  */
 
 import type { Worker } from "node:worker_threads";
-import { AcsconvError, type ErrorKind } from "../errors.ts";
-import { builtin } from "../files.ts";
-import { readable } from "./engine.ts";
+import { AcsconvError, type ErrorKind, readable } from "./errors.ts";
+import { builtin } from "./files.ts";
 
 /** What the thread sends back for each message, in the order in which they came. */
 export type Reply =

@@ -1,7 +1,7 @@
 /** @file The bytes of a file of weights: from a path, a Blob or what is in memory already. */
 
-import { AcsconvError } from "../errors.ts";
-import { builtin, ioErrors, notAFile } from "../files.ts";
+import { AcsconvError } from "./errors.ts";
+import { builtin, ioErrors, notAFile } from "./files.ts";
 
 /** Where weights may come from; a string is a path. In a browser give a Blob, a File or bytes. */
 export type WeightSource = string | URL | Blob | Uint8Array | ArrayBuffer;

@@ -14,7 +14,7 @@ import { Attribute, ready } from "h5wasm";
 
 /** @import { Content, Dataset, Request, Answer } from "./hdf5.ts" */
 /** @import { Metadata } from "h5wasm" */
-/** @import { Reply } from "../run/thread.ts" */
+/** @import { Reply } from "../base/thread.ts" */
 
 if (!parentPort) throw new Error("hdf5-worker.js is started by hdf5.ts as a worker thread.");
 const port = parentPort;

@@ -1,6 +1,6 @@
 /** @file What a network wants to be fed for a volume: its one input, the output that is used, and window sizes. */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Session } from "../run/session.ts";
 import type { Vec3 } from "../volume/vec3.ts";

@@ -4,9 +4,9 @@
  * @see https://numpy.org/doc/2.1/reference/generated/numpy.lib.format.html
  */
 
-import { AcsconvError } from "../errors.ts";
+import { AcsconvError } from "../base/errors.ts";
 import { type DType, DTYPES, type Tensor, byteLength as bytesIn } from "../graph/tensor.ts";
-import { swapBytes } from "./voxels.ts";
+import { swapBytes } from "../base/bytes.ts";
 
 /** NumPy's kind and size, and ours. */
 export const NUMPY_TYPES: Readonly<Record<string, DType>> = {
