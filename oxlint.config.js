@@ -67,7 +67,7 @@ export default defineConfig({
     "typescript/only-throw-error": "error",
     "typescript/switch-exhaustiveness-check": ["error", { considerDefaultExhaustiveForUnions: true }],
     "typescript/no-deprecated": "error",
-    "import/no-cycle": "error",
+    "import/no-cycle": ["error", { ignoreTypes: false }],
 
     // tsc holds functions to their return types.
     "typescript/consistent-return": "off",

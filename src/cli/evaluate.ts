@@ -20,7 +20,7 @@ import type { Vec3, Volume } from "../volume/index.ts";
 import { parseCount, parseFraction, parseRange, parseSizes, parseSpacing } from "./arguments.ts";
 import { warn } from "./errors.ts";
 import { formatValue, metricTables } from "./metric-tables.ts";
-import type { GlobalOptions } from "./program.ts";
+import type { GlobalOptions } from "./global-options.ts";
 import { startProgress } from "./progress.ts";
 import { readConfig } from "./train/config.ts";
 import { parseNamedList, parseRegion } from "./train/flags.ts";

@@ -8,7 +8,7 @@ import { liftReport } from "../report/lift-report.ts";
 import { formatTable } from "../report/text-table.ts";
 import { PSC, parseCount, parseSizes } from "./arguments.ts";
 import { warn } from "./errors.ts";
-import type { GlobalOptions } from "./program.ts";
+import type { GlobalOptions } from "./global-options.ts";
 
 interface LiftFlags extends GlobalOptions {
   readonly out: string;

@@ -26,7 +26,7 @@ import {
 import { NAME_MAPS } from "../weights/name-maps.ts";
 import { PSC, parseCount, parseWhole } from "./arguments.ts";
 import { warn } from "./errors.ts";
-import type { GlobalOptions } from "./program.ts";
+import type { GlobalOptions } from "./global-options.ts";
 
 type Kind = LiftKind | "2d";
 

@@ -13,7 +13,7 @@ import { type Vec3, type Volume, readVolume, writeVolume } from "../volume/index
 import { parseCount, parseFraction, parseRange, parseSizes, parseSpacing } from "./arguments.ts";
 import { warn } from "./errors.ts";
 import { previewPng } from "./preview.ts";
-import type { GlobalOptions } from "./program.ts";
+import type { GlobalOptions } from "./global-options.ts";
 import { formatDuration, startProgress } from "./progress.ts";
 import { type ScanJob, planScans } from "./scan-files.ts";
 

@@ -13,11 +13,6 @@ import { addPull } from "./pull.ts";
 import { addTrain } from "./train.ts";
 import { addWeights } from "./weights.ts";
 
-/** Options that every command understands. */
-export interface GlobalOptions {
-  readonly quiet?: boolean;
-}
-
 const EXAMPLES = `
 Examples:
   $ acsconv lift resnet18.onnx -o resnet18.acs.onnx       2D network in, 3D network out

@@ -7,7 +7,7 @@ import { evaluateDim, sameDim, symbolsOf } from "../graph/dim.ts";
 import type { Graph } from "../graph/graph.ts";
 import { guessLayout } from "../lift/options.ts";
 import { unknownName } from "../base/names.ts";
-import { readsOf } from "../passes/tidy.ts";
+import { readsOf } from "../graph/graph-index.ts";
 import type { Layers } from "./layers.ts";
 
 /** A map that is read. */

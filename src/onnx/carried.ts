@@ -12,10 +12,7 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import type { Graph, Node, ValueInfo } from "../graph/graph.ts";
 import { GraphProtoSchema, SparseTensorProtoSchema } from "./onnx_pb.ts";
-import { parsed, unknownPayloads } from "./wire.ts";
-
-/** Zero or more protobuf fields, encoded. */
-export type Fields = Uint8Array;
+import { type Fields, parsed, unknownPayloads } from "./wire.ts";
 
 /** `carried` of a {@link Graph}. */
 export interface GraphCarried {

@@ -11,10 +11,10 @@
 import { BinaryReader } from "@bufbuild/protobuf/wire";
 import { AcsconvError } from "../base/errors.ts";
 import { byteLength, DTYPES, dtypeFromOnnx, elementCount, type DType, type Tensor } from "../graph/tensor.ts";
-import type { Fields } from "./carried.ts";
+
 import { EXTERNAL } from "./format.ts";
 import type { TensorProto } from "./onnx_pb.ts";
-import { parsed, unknownFields, unknownPayloads } from "./wire.ts";
+import { type Fields, parsed, unknownFields, unknownPayloads } from "./wire.ts";
 
 /**
  * Reads `length` bytes from `offset` of the file at `location`, a path relative

@@ -11,7 +11,7 @@ import { AcsconvError } from "../base/errors.ts";
 import { symbol, type Dim } from "../graph/dim.ts";
 import type { Attr, Graph, Node, ValueInfo } from "../graph/graph.ts";
 import { dtypeFromOnnx, toInt64, type Tensor } from "../graph/tensor.ts";
-import type { Fields, GraphCarried } from "./carried.ts";
+import type { GraphCarried } from "./carried.ts";
 import { carriedOfTensor, decodeTensor, type ReadExternal } from "./decode-tensor.ts";
 import { ATTR_TYPE, IR_WITH_OPSETS, MAX_MODEL_BYTES, UNKNOWN } from "./format.ts";
 import {
@@ -25,7 +25,7 @@ import {
   type ValueInfoProto,
 } from "./onnx_pb.ts";
 import { inOrder } from "./order.ts";
-import { countFields, parsed, unknownFields } from "./wire.ts";
+import { type Fields, countFields, parsed, unknownFields } from "./wire.ts";
 
 /**
  * Messages inside messages. A subgraph takes three (node, attribute, graph), so

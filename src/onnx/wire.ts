@@ -8,7 +8,9 @@
 import type { DescMessage, UnknownField } from "@bufbuild/protobuf";
 import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { AcsconvError, messageOf } from "../base/errors.ts";
-import type { Fields } from "./carried.ts";
+
+/** Zero or more protobuf fields, encoded. */
+export type Fields = Uint8Array;
 
 /** Runs a parser of foreign bytes; what it throws becomes one sentence. */
 export function parsed<T>(what: string, parse: () => T): T {

@@ -4,7 +4,8 @@ import { describe, expect, test } from "vitest";
 import { graphOf, node, value } from "../../test/helpers/graphs.ts";
 import type { Graph, Node } from "../graph/graph.ts";
 import { floatTensor } from "../graph/tensor.ts";
-import { dropIdentities, dropUnused, readersOf, readsOf, renameReads } from "./tidy.ts";
+import { readsOf } from "../graph/graph-index.ts";
+import { dropIdentities, dropUnused, readersOf, renameReads } from "./tidy.ts";
 
 const tensor = floatTensor([1], [1]);
 const branch = (nodes: Node[], outputs: string[], initializers = {}): { kind: "graph"; value: Graph } => ({

@@ -9,22 +9,7 @@
  */
 
 import type { Attr, Graph, Node } from "../graph/graph.ts";
-
-/** Names a node reads, those its subgraphs capture included. */
-export function readsOf(node: Node): string[] {
-  const names = node.inputs.filter((name) => name !== "");
-  for (const attr of Object.values(node.attrs)) {
-    if (attr.kind === "graph") names.push(...capturesOf(attr.value));
-  }
-  return names;
-}
-
-function capturesOf(graph: Graph): string[] {
-  const own = new Set([...graph.inputs.map(({ name }) => name), ...graph.initializers.keys()]);
-  for (const node of graph.nodes) for (const name of node.outputs) own.add(name);
-  const read = [...graph.nodes.flatMap(readsOf), ...graph.outputs.map(({ name }) => name)];
-  return read.filter((name) => !own.has(name));
-}
+import { readsOf } from "../graph/graph-index.ts";
 
 export function dropUnused(graph: Graph): Graph {
   const needed = new Set(graph.outputs.map(({ name }) => name));

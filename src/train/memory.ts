@@ -20,7 +20,7 @@ import { intsAttr, nodeLabel } from "../graph/graph.ts";
 import { byteLength } from "../graph/tensor.ts";
 import { inferTypes } from "../ops/infer.ts";
 import type { Known } from "../ops/rule.ts";
-import { readsOf } from "../passes/tidy.ts";
+import { readsOf } from "../graph/graph-index.ts";
 
 export interface MemoryEstimate {
   /** Of the tensors that are alive at the worst moment. */

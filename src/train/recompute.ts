@@ -21,7 +21,7 @@ import type { Graph, Node, ValueType } from "../graph/graph.ts";
 import { elementCount, floatTensor, int64Tensor, type Tensor } from "../graph/tensor.ts";
 import { inferTypes } from "../ops/infer.ts";
 import type { Known } from "../ops/rule.ts";
-import { readsOf } from "../passes/tidy.ts";
+import { readsOf } from "../graph/graph-index.ts";
 import { bytesOf, estimateMemory } from "./memory.ts";
 import type { TrainingStep } from "./step.ts";
 import { LOSS } from "./update.ts";

@@ -12,7 +12,7 @@ import type { Experiment, ExperimentConfig } from "../../experiments/experiment.
 import { type Stage, stageNamed } from "../../experiments/stages.ts";
 import { makeFolder } from "../../base/files.ts";
 import { Interrupted, interruptible } from "../interrupt.ts";
-import type { GlobalOptions } from "../program.ts";
+import type { GlobalOptions } from "../global-options.ts";
 import { startProgress } from "../progress.ts";
 import { writeText } from "../train/folder.ts";
 import { startTrainView } from "../train/view.ts";

@@ -11,7 +11,7 @@ import { estimateMemory } from "../../train/memory.ts";
 import type { Trainer } from "../../train/trainer.ts";
 import { Interrupted, interruptible } from "../interrupt.ts";
 import { metricTables } from "../metric-tables.ts";
-import type { GlobalOptions } from "../program.ts";
+import type { GlobalOptions } from "../global-options.ts";
 import { readConfig } from "./config.ts";
 import { configOfFlags } from "./flags.ts";
 import {
