@@ -1,8 +1,9 @@
 /** @file Option values that commander leaves as text: sizes, ranges, numbers within bounds, patterns. */
 
-import { InvalidArgumentError } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 
 import type { LiftOptions } from "../index.ts";
+import { SCORES } from "../run/sinks.ts";
 
 type Triple = readonly [number, number, number];
 
@@ -96,3 +97,14 @@ function triple(text: string): Triple | undefined {
 /** NaN where a part is no number; empty parts are none either. */
 const numbers = (text: string): number[] =>
   text.split(/[,x]/).map((part) => (part.trim() === "" ? NaN : Number(part)));
+
+/** What a network's numbers are, where it does not show. */
+export const scoresOption = (): Option =>
+  new Option("--scores <what>", "what the network's numbers are (default: what it shows)").choices(SCORES);
+
+/** Where a network keeps its channels, where it does not tell. */
+export const layoutOption = (): Option =>
+  new Option("--layout <how>", "where the network keeps its channels (default: what it shows)").choices([
+    "channels-first",
+    "channels-last",
+  ]);

@@ -136,7 +136,10 @@ function scoresIn(
 }
 
 /** The network's input for a batch [B, C, d, h, w] of our own. */
-export function feedsOf(network: Network, batch: RunTensor<"float32">): Record<string, RunTensor> {
+export function feedsOf(
+  network: Pick<Network, "input" | "dtype" | "channelAxis">,
+  batch: RunTensor<"float32">,
+): Record<string, RunTensor> {
   const { dims, data } = moveAxis(batch, 1, network.channelAxis);
   return { [network.input]: castTensor({ dtype: "float32", dims, data }, network.dtype) };
 }

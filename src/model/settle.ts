@@ -9,6 +9,7 @@ import type { Blending } from "../run/window-axis.ts";
 import type { Vec3 } from "../volume/vec3.ts";
 import { factsOf, type Layout, type Network } from "./network.ts";
 import type { Preparation } from "./prepare.ts";
+import type { Reading } from "./scores.ts";
 import type { Task, TaskClasses } from "./task.ts";
 
 /**
@@ -62,8 +63,10 @@ export interface Settled {
   /** Whether nothing says that the scores are what they are taken for. */
   readonly assumed: boolean;
   readonly activation: Activation | undefined;
-  /** The label of each class, where known, for a network of so many scores. */
-  values?(scores: number): readonly number[] | undefined;
+  /** What the classes are called, where known. */
+  readonly classes: TaskClasses | undefined;
+  /** The label of each class, where known, for a network of so many scores; without it, its number. */
+  readonly values: ((scores: number) => readonly number[]) | undefined;
 }
 
 const INTEGER = /^u?int|^bool/;
@@ -78,14 +81,16 @@ export function settle(session: object, network: Network, options: PredictOption
   const { normalize = INTEGER.test(network.dtype) && !options.window ? "none" : undefined, ...rest } =
     preparationOf(task, options);
   const classes = options.classes ?? task.classes;
+  const meaning = meaningOf(session, network, task, options);
   return {
     options,
     output,
     preparation: { ...rest, ...(normalize && { normalize }) },
     patch: patchOf(task, network, options),
-    ...meaningOf(session, network, task, options),
+    ...meaning,
     activation: options.activation,
-    ...(classes && { values: (scores) => valuesOf(classes, scores) }),
+    classes,
+    values: classes && ((count) => valuesOf(classes, meaning.scores, count)),
   };
 }
 
@@ -130,31 +135,44 @@ function meaningOf(
   const { output = "labels", activation, onNote, onWarning } = options;
   const found = task.scores ?? (reading?.sure ? reading.scores : undefined);
   const given = options.scores ?? (activation && (activation === "none" ? "probabilities" : "logits"));
-  if (given) {
-    if (found && found !== given && output !== "features")
-      onNote?.(`scores taken for ${given} as asked for, where the network gives ${found}`);
-    return { scores: given, assumed: false };
-  }
-  const scores = found ?? reading?.scores;
-  if (output === "features") return { scores: scores ?? "logits", assumed: false };
+  if (output === "features") return { scores: given ?? found ?? "logits", assumed: false };
+  if (given && found && found !== given)
+    onNote?.(`scores taken for ${given} as asked for, where the network gives ${found}`);
+  const scores = given ?? settledScores(session, reading, onWarning);
   if (output === "probabilities" && scores === "labels") {
     throw new AcsconvError(
       "input",
       "The network gives labels, of which there are no probabilities: ask for labels.",
     );
   }
-  if (found) return { scores: found, assumed: false };
-  if (!reading || factsOf(session) === undefined) return { scores: "logits", assumed: true };
-  if (!scores) {
+  return { scores, assumed: given === undefined && factsOf(session) === undefined };
+}
+
+/**
+ * What the numbers of a session's network are, as its task says, or as it shows itself. Of a network of which nothing
+ * is known they are taken for logits.
+ *
+ * @throws {@link AcsconvError} `input` if it cannot be told
+ */
+export function settledScores(
+  session: object,
+  reading: Reading | undefined,
+  onWarning?: (sentence: string) => void,
+): Scores {
+  const told = factsOf(session)?.task?.scores;
+  if (told) return told;
+  if (!reading) return "logits";
+  if (!reading.scores) {
     throw new AcsconvError(
       "input",
-      `What the network's scores are cannot be told, for the output ${reading.why}: say logits, probabilities, regions or labels by the option scores (--scores).`,
+      `What the network's scores are cannot be told, because its output ${reading.why}: say logits, probabilities, regions or labels by the option scores (--scores).`,
     );
   }
-  onWarning?.(
-    `The network's scores are taken for ${scores}, though the output ${reading.why}: if they are not, say so by the option scores (--scores).`,
-  );
-  return { scores, assumed: false };
+  if (!reading.sure)
+    onWarning?.(
+      `The network's scores are taken for ${reading.scores}, though its output ${reading.why}: if they are not, say so by the option scores (--scores).`,
+    );
+  return reading.scores;
 }
 
 /**
@@ -162,10 +180,10 @@ function meaningOf(
  *
  * @throws {@link AcsconvError} `input` if these are other classes
  */
-function valuesOf({ names, values }: TaskClasses, scores: number): readonly number[] {
-  if (scores === names.length || scores === 1) return values;
+function valuesOf({ names, values }: TaskClasses, scores: Scores, count: number): readonly number[] {
+  if (scores === "labels" || count === names.length || (count === 1 && names.length === 2)) return values;
   throw new AcsconvError(
     "input",
-    `The network gives ${scores} scores for each voxel, and its task names ${names.length} classes (${names.join(", ")}): name its own by the option classes.`,
+    `The network gives ${count} scores for each voxel, and its task names ${names.length} classes (${names.join(", ")}): name its own by the option classes.`,
   );
 }

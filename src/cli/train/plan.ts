@@ -14,7 +14,7 @@ import { type Model, lift, load } from "../../index.ts";
 import { withKind } from "../../lift/options.ts";
 import type { Metric } from "../../metrics/metric.ts";
 import { createMetric } from "../../metrics/registry.ts";
-import { endsInActivation } from "../../model/index.ts";
+import { readNetwork, readScores } from "../../model/scores.ts";
 import { shapeText } from "../../report/figures.ts";
 import { createAugmentation, createLoss, createOptimiser, createSchedule } from "../../train/choices.ts";
 import { type RunConfig, memoryBytes, regionOf } from "../../train/config.ts";
@@ -71,7 +71,7 @@ export async function planTraining(config: RunConfig, checkpointFolder?: string)
     perCase: config.patchesPerCase,
     foreground: config.foreground,
   });
-  const scores = endsInActivation(model.graph) ? "probabilities" : "logits";
+  const scores = readScores(model.graph).scores === "logits" ? "logits" : "probabilities";
   const metrics = (): Metric[] => createMetrics(config.metrics, folder, scores);
   const values = metrics().flatMap((metric) => Object.keys(metric.value()));
   const options: TrainerOptions = {
@@ -158,13 +158,14 @@ export function checkClasses(model: Model, { classes: { names } }: DataFolder): 
   }
   const [output] = model.outputs;
   const shape = output?.shape;
-  if (shape && shape.length !== 5) {
+  const reading = output && readScores(model.graph);
+  if (shape && shape.length !== 5 && reading?.axis !== null) {
     throw new AcsconvError(
       "input",
       `Expected an output with a score for every voxel, [N, K, D, H, W], and "${output.name}" is ${shapeText(shape)}: use a segmentation network.`,
     );
   }
-  const scores = shape?.[1];
+  const scores = reading?.scores === "labels" ? undefined : reading?.classes;
   // One score tells two classes apart.
   if (typeof scores !== "number" || scores === names.length || (scores === 1 && names.length === 2)) return;
   throw new AcsconvError(
@@ -248,12 +249,13 @@ function checkSameClasses(a: DataFolder, b: DataFolder, path: string): void {
 
 /** The network's input channels; where it leaves them open, those of the data. */
 function channelsOf(model: Model, { channels }: DataFolder): number {
-  const own = model.inputs[0]?.shape?.[1];
+  const own = model.inputs[0]?.shape?.[readNetwork(model.graph).channelAxis ?? 1];
   return typeof own === "number" ? own : (channels?.length ?? 1);
 }
 
 function fixedSize(model: Model): RunConfig["size"] {
-  const [, , ...size] = model.inputs[0]?.shape ?? [];
+  const channelAxis = readNetwork(model.graph).channelAxis ?? 1;
+  const size = model.inputs[0]?.shape?.filter((_, axis) => axis > 0 && axis !== channelAxis) ?? [];
   return size.length === 3 && size.every((n) => typeof n === "number")
     ? (size as unknown as RunConfig["size"])
     : undefined;
