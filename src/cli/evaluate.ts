@@ -125,7 +125,14 @@ async function evaluate(flags: EvaluateFlags): Promise<void> {
   let done = 0;
   const { metrics, cases } = await model
     .evaluate(read(folder), {
-      ...{ patch, overlap, spacing, orientation, window, normalize, scores, layout },
+      patch,
+      overlap,
+      spacing,
+      orientation,
+      window,
+      normalize,
+      scores,
+      layout,
       session: { device, threads },
       labels: folder.classes.names,
       metrics: () => createMetrics(flags.metrics, folder, "probabilities"),

@@ -173,7 +173,7 @@ export interface CasesOptions extends Omit<PredictOptions, "output"> {
   /** Names of the classes in the labels, in order; matched by name with those of the model's task. */
   readonly labels: readonly string[];
   /** Metrics that nothing was added to; called once for all cases together, and once for each. */
-  metrics(): readonly Metric[];
+  readonly metrics: () => readonly Metric[];
   /** Whether metrics rank by scores, which then are probabilities. */
   readonly needsScores?: boolean;
   /** The part of each scan that counts. */

@@ -113,13 +113,13 @@ function channelAxisOf({ shape }: ValueInfo, graph: Graph, { free }: Shapes): nu
   return channelAxisOfSizes(shape);
 }
 
-/** The axis that convention takes for the channels: the second, unless only the last has as few as channels are. */
+/** The axis that convention takes for the channels: the second, unless only the last has a size of its own. */
 export function channelAxisOfSizes(shape: readonly unknown[]): number | undefined {
-  const last = shape.length - 1;
-  const [first, end] = [shape[1], shape[last]];
-  if (typeof end !== "number") return 1;
-  if (typeof first !== "number") return end <= FEW ? last : 1;
-  return first > FEW && end <= FEW ? undefined : 1;
+  const [first, ...middle] = shape.slice(1, -1).map((size) => typeof size === "number");
+  const [second, last] = [shape[1], shape.at(-1)];
+  if (typeof last !== "number" || last > FEW) return 1;
+  if (!first && !middle.some((isFixed) => isFixed)) return shape.length - 1;
+  return typeof second === "number" && second > FEW && middle.every((isFixed) => isFixed) ? undefined : 1;
 }
 
 /** Meanings of values, each found once. */

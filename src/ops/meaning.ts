@@ -26,13 +26,13 @@ export interface MeaningContext {
   readonly node: Node;
   readonly inputs: readonly Meaning[];
   /** Elements of a value that is a small constant. */
-  constant(value: string): readonly number[] | undefined;
+  readonly constant: (value: string) => readonly number[] | undefined;
   /** The node that computes a value. */
-  producer(value: string): Node | undefined;
+  readonly producer: (value: string) => Node | undefined;
   /** Whether an axis of a value counts the classes. */
-  isClassAxis(value: string, axis: number): boolean;
+  readonly isClassAxis: (value: string, axis: number) => boolean;
   /** Classes of a value; undefined where they are not known. */
-  classes(value: string): number | undefined;
+  readonly classes: (value: string) => number | undefined;
 }
 
 /** Nothing is known of these numbers. */
@@ -246,8 +246,8 @@ function added({ node }: MeaningContext, a: Meaning, b: Meaning): Meaning {
   if (isZero(b)) return a;
   if (isZero(a)) return b;
   if (a.labels || b.labels) return { ...sum(a, b), lostIn: node.op };
-  const isKnown = typeof a.total === "number" && typeof b.total === "number";
-  return { ...sum(a, b), ...(isKnown && { total: (a.total as number) + (b.total as number) }) };
+  if (typeof a.total !== "number" || typeof b.total !== "number") return sum(a, b);
+  return { ...sum(a, b), total: a.total + b.total };
 }
 
 function scaled(x: Meaning, factor: number): Meaning {
@@ -293,7 +293,7 @@ const isTotal = (c: MeaningContext, value: string, op: string): boolean =>
 function isTotalOf(c: MeaningContext, value: string, of: string, op: string): boolean {
   let node = c.producer(value);
   while (node && SAFE.has(node.op)) node = c.producer(node.inputs[0]!);
-  if (node?.op !== op && !(op === "ReduceSum" && node?.op === "ReduceL1")) return false;
-  const axes = node!.inputs[1] ? c.constant(node!.inputs[1]) : undefined;
-  return node!.inputs[0] === of && axes?.length === 1 && c.isClassAxis(of, axes[0]!);
+  if (!node || (node.op !== op && !(op === "ReduceSum" && node.op === "ReduceL1"))) return false;
+  const axes = node.inputs[1] ? c.constant(node.inputs[1]) : undefined;
+  return node.inputs[0] === of && axes?.length === 1 && c.isClassAxis(of, axes[0]!);
 }

@@ -48,8 +48,8 @@ export function floatsOf({ dtype, dims, data }: RunTensor): Float32Array {
  *
  * @example moveAxis({ dims: [2, 5, 6, 7, 3], data }, 4, 1) has dims [2, 3, 5, 6, 7]
  */
-export function moveAxis<T extends { readonly dims: readonly number[]; readonly data: Float32Array }>(
-  { dims, data }: T,
+export function moveAxis(
+  { dims, data }: { readonly dims: readonly number[]; readonly data: Float32Array },
   from: number,
   to: number,
 ): { dims: number[]; data: Float32Array } {

@@ -110,9 +110,9 @@ export const toProbabilities = (
     (plane, classes) => {
       checkClasses(classes, activation);
       const usual = classes === 1 ? "sigmoid" : "softmax";
-      const function_ = scores === "logits" ? (activation ?? usual) : "none";
-      if (function_ === "sigmoid") sigmoid(plane);
-      if (function_ === "softmax") softmax(plane, classes);
+      const chosen = scores === "logits" ? (activation ?? usual) : "none";
+      if (chosen === "sigmoid") sigmoid(plane);
+      if (chosen === "softmax") softmax(plane, classes);
       return plane;
     },
   );

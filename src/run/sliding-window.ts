@@ -11,7 +11,6 @@
  */
 
 import { AcsconvError } from "../base/errors.ts";
-import { floatsOf } from "./convert.ts";
 import type { PlaneSink } from "./sinks.ts";
 import type { RunTensor, Size3 } from "./tensor.ts";
 import { upsample } from "./upsample.ts";
@@ -32,8 +31,8 @@ export interface SlidingWindowOptions<T> {
   /** Windows per call of `predict`: 1 unless given. The last call is filled up with zeros. */
   readonly batch?: number;
   /**
-   * The network: `[B, C, d, h, w]` → scores `[B, K, d′, h′, w′]`, of any numeric type. Coarser scores, by a
-   * whole factor per axis, are interpolated. The batch is a new array in every call and may be transferred.
+   * The network: `[B, C, d, h, w]` → scores `[B, K, d′, h′, w′]`. Coarser scores, by a whole factor per
+   * axis, are interpolated. The batch is a new array in every call and may be transferred.
    */
   predict(batch: RunTensor<"float32">): Promise<RunTensor>;
   readonly sink: PlaneSink<T>;
@@ -176,18 +175,18 @@ function scoresOf(
   patch: Size3,
   isLabels: boolean,
 ): { classes: number; scores: Float32Array } {
-  const { dims, dtype } = output;
+  const { dims, dtype, data } = output;
   const [b, classes, ...coarse] = dims;
   const factors = patch.map((size, axis) => size / coarse[axis]!) as unknown as Size3;
-  if (dtype === "string" || b !== batch || coarse.length !== 3 || !factors.every(Number.isInteger)) {
+  if (dtype !== "float32" || b !== batch || coarse.length !== 3 || !factors.every(Number.isInteger)) {
     throw new AcsconvError(
       "input",
-      `Sliding windows need scores for every voxel, [${batch}, K, ${patch.join(", ")}] or coarser by whole ` +
+      `Sliding windows need scores for every voxel, float32 [${batch}, K, ${patch.join(", ")}] or coarser by whole ` +
         `factors, but the network gives ${dtype} [${dims.join(", ")}].`,
     );
   }
   const scores = upsample(
-    floatsOf(output),
+    data,
     batch * classes!,
     coarse as unknown as Size3,
     factors,
