@@ -1,21 +1,12 @@
-/** @file What a network's numbers mean, whatever it ends in, and that every road takes them for the same. */
+/** @file What a network's numbers mean, whatever it ends in. */
 
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { graphOf, node } from "../../test/helpers/graphs.ts";
 import { symbol } from "../graph/dim.ts";
-import { float, type Graph, int, ints, str } from "../graph/graph.ts";
+import { type Graph, int, ints, str } from "../graph/graph.ts";
 import { floatTensor, int64Tensor } from "../graph/tensor.ts";
-import type { Metric, Prediction } from "../metrics/metric.ts";
-import { crossEntropy, binaryCrossEntropy, dice } from "../train/losses.ts";
-import { adam } from "../train/optimisers.ts";
-import { TrainingSession } from "../train/session.ts";
-import { trainingStep } from "../train/step.ts";
-import { readVolume } from "../volume/index.ts";
-import type { Volume } from "../volume/volume.ts";
-import { evaluate } from "./evaluate.ts";
 import { lift, load, Model } from "./model.ts";
-import { predictVolume } from "./predict-volume.ts";
 import { readNetwork, readScores } from "./scores.ts";
 
 const at = (name: string): string => join(import.meta.dirname, "../../test/fixtures/ends", name);
@@ -25,8 +16,6 @@ async function network(name: string): Promise<Model> {
   const model = await load(at(name));
   return name.startsWith("2d/") ? lift(model) : model;
 }
-
-const scan = (): Promise<Volume> => readVolume(at("scan.nii.gz"));
 
 describe("files that end in", () => {
   test.each([
