@@ -8,7 +8,10 @@
 export { AcsconvError, type ErrorKind } from "./base/errors.ts";
 export { LIFT_KINDS, type LiftOptions } from "./lift/options.ts";
 export type { NodeReport } from "./lift/walk.ts";
+export type { CaseResult, CasesOptions, CasesResult, LabelledCase } from "./model/evaluate.ts";
 export { lift, load, Model, unlift } from "./model/model.ts";
+export type { Task, TaskClasses } from "./model/task.ts";
+export type { Scores } from "./run/sinks.ts";
 export { pretrained, type PretrainedName } from "./models/pretrained.ts";
 export type { ModelSource } from "./onnx/files.ts";
 export type { LiftKind, View } from "./ops/rule.ts";

@@ -25,7 +25,7 @@ import {
   removeUnfinished,
   writeCheckpoints,
 } from "./checkpoint.ts";
-import { evaluate } from "../model/evaluate.ts";
+import { evaluate, requireComparable } from "../model/evaluate.ts";
 import type { Best, Metrics, TrainEvent } from "./events.ts";
 import { withinMemory } from "./recompute.ts";
 import { learningRateFactor } from "./schedules.ts";
@@ -91,6 +91,7 @@ export class Trainer {
    */
   constructor(model: Model, options: TrainerOptions) {
     checkOptions(options);
+    if (options.validation) requireComparable(model.graph);
     this.#model = model;
     this.#options = options;
     this.#seed = options.seed ?? 0;
