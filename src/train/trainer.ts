@@ -262,7 +262,8 @@ export class Trainer {
     if (!chosen) throw new AcsconvError("input", "There are no best weights yet: an epoch has to end first.");
     const { lifted, report } = this.#model;
     const source = lifted && inSinglePrecision(lifted.source, ["float16", "float64"]);
-    return new Model(this.step.network, lifted && { ...lifted, source: source! }, report).withWeights(chosen);
+    const origin = source && source !== lifted.source ? { ...lifted, source } : lifted;
+    return new Model(this.step.network, origin, report).withWeights(chosen);
   }
 
   /** What of a state is part of the network. */
