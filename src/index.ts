@@ -6,6 +6,7 @@
  */
 
 export { AcsconvError, type ErrorKind } from "./base/errors.ts";
+export { ERROR_CODES, type ErrorCode } from "./base/error-codes.ts";
 export { LIFT_KINDS, type LiftOptions } from "./lift/options.ts";
 export type { NodeReport } from "./lift/walk.ts";
 export { lift, load, Model, unlift } from "./model/model.ts";
