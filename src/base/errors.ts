@@ -34,7 +34,11 @@ export class AcsconvError extends Error {
   /** What went wrong, precisely: see {@link ERROR_CODES}. */
   readonly code: ErrorCode;
 
-  constructor(kind: ErrorKind, message: string, options: { cause?: unknown; code?: ErrorCode | undefined } = {}) {
+  constructor(
+    kind: ErrorKind,
+    message: string,
+    options: { cause?: unknown; code?: ErrorCode | undefined } = {},
+  ) {
     super(message, options);
     this.name = "AcsconvError";
     this.kind = kind;

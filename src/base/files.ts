@@ -137,6 +137,14 @@ export async function checkApart(paths: readonly string[]): Promise<void> {
   }
 }
 
+/**
+ * Whether a path leads to a folder.
+ *
+ * @throws {@link AcsconvError} `io` if there is nothing
+ */
+export const isFolder = (path: string): Promise<boolean> =>
+  ioErrors("read", path, async () => (await builtin("node:fs/promises").stat(path)).isDirectory());
+
 const asideOf = (path: string): string => `${path}.${builtin("node:crypto").randomUUID()}.tmp`;
 
 /** What is there already has to be a file: a rename would replace a device or a pipe. */
@@ -157,7 +165,9 @@ export async function ioErrors<T>(verb: "read" | "write", path: string, work: ()
 
 export function notAFile(verb: "read" | "write", path: string, found: Stats): AcsconvError {
   const what = found.isDirectory() ? "a folder" : "no regular file";
-  return new AcsconvError("io", `Cannot ${verb} "${path}": it is ${what}; name a file.`, { code: "E_NOT_A_FILE" });
+  return new AcsconvError("io", `Cannot ${verb} "${path}": it is ${what}; name a file.`, {
+    code: "E_NOT_A_FILE",
+  });
 }
 
 /** What the file system calls it, in words and as a code of ours. */

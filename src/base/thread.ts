@@ -35,7 +35,8 @@ export class Thread {
     this.#worker.unref();
     this.#worker.on("message", (reply: Reply) => {
       const waiting = this.#next()!;
-      if ("error" in reply) waiting.reject(new AcsconvError(reply.kind ?? "runtime", reply.error, { code: reply.code }));
+      if ("error" in reply)
+        waiting.reject(new AcsconvError(reply.kind ?? "runtime", reply.error, { code: reply.code }));
       else waiting.resolve(reply.value);
     });
     this.#worker.on("error", (error) => this.#fail(`cannot go on: ${readable(error.message)}`));

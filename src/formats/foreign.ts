@@ -3,10 +3,11 @@
  * wherever they can be; what has to be made (unpacked, brought into order) is bounded by the size of the file.
  */
 
+import type { ErrorCode } from "../base/error-codes.ts";
 import { AcsconvError } from "../base/errors.ts";
 
 /** Ends reading with a sentence: `"file" <what>.` */
-export type Fail = (what: string) => never;
+export type Fail = (what: string, code?: ErrorCode) => never;
 
 /** The longest part of a message that a file's content can fill. */
 const MAX_SENTENCE = 500;
@@ -14,9 +15,9 @@ const MAX_SENTENCE = 500;
 /** How reading the file of that name ends. */
 export const failOf =
   (name: string): Fail =>
-  (what) => {
+  (what, code) => {
     const said = what.length > MAX_SENTENCE ? `${what.slice(0, MAX_SENTENCE)}…` : what;
-    throw new AcsconvError("format", `"${name}" ${said}.`);
+    throw new AcsconvError("format", `"${name}" ${said}.`, { code });
   };
 
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -50,6 +51,7 @@ export class Budget {
     if (!(bytes <= this.#left))
       this.#fail(
         `would expand to more than ${this.#limit} bytes, ${EXPANSION} times its size; weights do not`,
+        "E_UNSAFE",
       );
     this.#left -= bytes;
   }

@@ -5,26 +5,9 @@
  */
 
 import { AcsconvError } from "../base/errors.ts";
-import { type DType, DTYPES, type Tensor, byteLength as bytesIn } from "../graph/tensor.ts";
+import { dtypeBy, DTYPES, elementType } from "../base/dtypes.ts";
+import { type Tensor, byteLength as bytesIn } from "../graph/tensor.ts";
 import { swapBytes } from "../base/bytes.ts";
-
-/** NumPy's kind and size, and ours. */
-export const NUMPY_TYPES: Readonly<Record<string, DType>> = {
-  b1: "bool",
-  u1: "uint8",
-  u2: "uint16",
-  u4: "uint32",
-  u8: "uint64",
-  i1: "int8",
-  i2: "int16",
-  i4: "int32",
-  i8: "int64",
-  f2: "float16",
-  f4: "float32",
-  f8: "float64",
-  c8: "complex64",
-  c16: "complex128",
-};
 
 /** NumPy itself refuses longer headers: parsing them costs, and structured types alone need them. */
 const MAX_HEADER_BYTES = 10_000;
@@ -55,7 +38,7 @@ export function readNpy({ buffer, byteOffset, byteLength }: Uint8Array, name: st
   const header = new TextDecoder().decode(bytes.subarray(start, start + headerLength));
 
   const descr = /'descr':\s*'([<>|=]?)([a-zA-Z])(\d*)'/.exec(header);
-  const dtype = descr ? NUMPY_TYPES[`${descr[2]}${descr[3]}`] : undefined;
+  const dtype = descr ? dtypeBy("numpy", `${descr[2]}${descr[3]}`) : undefined;
   if (!dtype)
     fail(`holds elements that are not plain numbers (${/'descr':\s*([^,]*)/.exec(header)?.[1] ?? "?"})`);
   const shape =
@@ -104,7 +87,7 @@ function rowMajor(bytes: Uint8Array, dims: readonly number[], width: number): Ui
  * @throws {@link AcsconvError} `input` for element types that NumPy does not have
  */
 export function encodeNpy(tensor: Tensor): [Uint8Array<ArrayBuffer>, Uint8Array] {
-  const code = Object.keys(NUMPY_TYPES).find((key) => NUMPY_TYPES[key] === tensor.dtype);
+  const { numpy: code } = elementType(tensor.dtype);
   if (!code) throw new AcsconvError("input", `NumPy has no element type for ${tensor.dtype}.`);
   const order = code.endsWith("1") && code.length === 2 ? "|" : "<";
   const shape = tensor.dims.length === 1 ? `${tensor.dims[0]},` : tensor.dims.join(", ");

@@ -9,14 +9,17 @@
 import { AcsconvError } from "../base/errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import { readModel } from "../onnx/files.ts";
+import { readModel } from "../onnx/model-file.ts";
 import { readNpy } from "../formats/npy.ts";
 import { Budget, type Fail, failOf } from "../formats/foreign.ts";
 import { readHdf5 } from "../formats/hdf5.ts";
 import { pickleOf, readStreamCheckpoint, readZipCheckpoint } from "../formats/pytorch/checkpoint.ts";
 import { decodeSafetensors } from "../formats/safetensors.ts";
-import { bytesOf, nameOf, pathOf, type WeightSource } from "../base/source.ts";
+import { type FileSource, openSource } from "../base/source.ts";
 import { ZipArchive } from "../formats/zip.ts";
+
+/** Where weights may come from: a path (in a browser an address), a Blob, a File or bytes. */
+export type WeightSource = FileSource;
 
 /** The format of a file of weights: `pytorch-stream` is what `torch.save` wrote before PyTorch 1.6. */
 export type WeightFormat = "safetensors" | "pytorch" | "pytorch-stream" | "npz" | "hdf5" | "onnx";
@@ -42,9 +45,10 @@ export interface WeightFile {
  * const { tensors } = await readWeights("resnet18-f37072fd.pth");
  */
 export async function readWeights(source: WeightSource): Promise<WeightFile> {
-  const name = nameOf(source);
+  const opened = await openSource(source);
+  const { name } = opened;
   const fail = failOf(name);
-  const bytes = await bytesOf(source);
+  const bytes = await opened.bytes();
   const budget = new Budget(bytes.length, fail);
   const other = FOREIGN.find(({ start }) => startsWith(bytes, start));
   if (other) fail(other.is);
@@ -54,7 +58,7 @@ export async function readWeights(source: WeightSource): Promise<WeightFile> {
   if (startsWith(bytes, HDF5)) return { format: "hdf5", ...(await readHdf5(bytes, budget, fail)) };
   // A header's length in eight bytes, and the header.
   if (bytes[8] === "{".charCodeAt(0)) return { format: "safetensors", ...decodeSafetensors(bytes, name) };
-  const { initializers, metadata } = await readOnnx(pathOf(source) ?? bytes, name, fail);
+  const { initializers, metadata } = await readOnnx(opened.path ?? bytes, name, fail);
   return { format: "onnx", tensors: initializers, metadata };
 }
 

@@ -1,23 +1,8 @@
-/**
- * @file Bytes from a file or a browser's `File`, read as a stream, so that a
- * compressed scan is never held twice.
- */
+/** @file Reading a file as a stream, gunzipped on the way, so that a compressed scan is never held twice. */
 
-import { AcsconvError, messageOf } from "../base/errors.ts";
-
-/** Something with a name and bytes. */
-export interface ByteSource {
-  readonly name: string;
-  /** Bytes as stored. */
-  readonly size: number;
-  readonly stream: () => ReadableStream<Uint8Array<ArrayBuffer>>;
-}
-
-export const blobSource = (blob: Blob, name: string): ByteSource => ({
-  name,
-  size: blob.size,
-  stream: () => blob.stream(),
-});
+import { AcsconvError } from "../base/errors.ts";
+import { ioError } from "../base/files.ts";
+import type { ByteSource } from "../base/source.ts";
 
 /**
  * The most that gzip can expand (1032 : 1): a file that claims to hold more is
@@ -93,6 +78,6 @@ async function guarded<T>(name: string, read: () => Promise<T>): Promise<T> {
     const damaged = cause instanceof TypeError || code.startsWith("Z_") || code.startsWith("ERR_");
     if (damaged)
       throw new AcsconvError("format", `"${name}" is damaged: its gzip data cannot be expanded.`, { cause });
-    throw new AcsconvError("io", `Cannot read "${name}": ${messageOf(cause)}.`, { cause });
+    throw ioError("read", name, cause);
   }
 }
