@@ -26,8 +26,8 @@ export {
   type ValueInfo,
   type ValueType,
 } from "./graph.ts";
+export type { DType } from "../base/dtypes.ts";
 export {
-  type DType,
   floatTensor,
   int64Tensor,
   type Numbers,
