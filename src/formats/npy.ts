@@ -6,8 +6,9 @@
 
 import { AcsconvError } from "../base/errors.ts";
 import { dtypeBy, DTYPES, elementType } from "../base/dtypes.ts";
-import { type Tensor, byteLength as bytesIn } from "../graph/tensor.ts";
-import { swapBytes } from "../base/bytes.ts";
+import { type Tensor, byteLength as bytesIn, elementCount } from "../graph/tensor.ts";
+import { type Fail, failOf } from "./foreign.ts";
+import { gatherBytes, swapBytes } from "../base/bytes.ts";
 
 /** NumPy itself refuses longer headers: parsing them costs, and structured types alone need them. */
 const MAX_HEADER_BYTES = 10_000;
@@ -24,9 +25,7 @@ const MAX_RANK = 64;
 export function readNpy({ buffer, byteOffset, byteLength }: Uint8Array, name: string): Tensor {
   // Whoever passes a Buffer of Node's: its slice() would not copy.
   const bytes = new Uint8Array(buffer, byteOffset, byteLength);
-  const fail = (what: string): never => {
-    throw new AcsconvError("format", `"${name}" ${what}.`);
-  };
+  const fail: Fail = failOf(name);
   if (bytes.length < 12 || String.fromCharCode(...bytes.subarray(1, 6)) !== "NUMPY" || bytes[0] !== 0x93)
     fail("is not a NumPy file");
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -58,27 +57,11 @@ export function readNpy({ buffer, byteOffset, byteLength }: Uint8Array, name: st
     elements = elements.slice();
     swapBytes(elements, dtype!.startsWith("complex") ? width / 2 : width);
   }
-  if (/'fortran_order':\s*True/.test(header)) elements = rowMajor(elements, dims, width);
-  return { dtype: dtype!, dims, bytes: elements };
-}
-
-/** Column-major elements, row-major. */
-function rowMajor(bytes: Uint8Array, dims: readonly number[], width: number): Uint8Array {
-  const result = new Uint8Array(bytes.length);
-  const index = dims.map(() => 0);
-  const strides = dims.map((_, axis) => dims.slice(0, axis).reduce((a, b) => a * b, width));
-  let from = 0;
-  for (let to = 0; to < bytes.length; to += width) {
-    for (let b = 0; b < width; b++) result[to + b] = bytes[from + b]!;
-    // The next index, last axis fastest.
-    for (let axis = dims.length - 1; axis >= 0; axis--) {
-      from += strides[axis]!;
-      if (++index[axis]! < dims[axis]!) break;
-      from -= strides[axis]! * dims[axis]!;
-      index[axis] = 0;
-    }
+  if (/'fortran_order':\s*True/.test(header)) {
+    const strides = dims.map((_, axis) => elementCount(dims.slice(0, axis)));
+    elements = gatherBytes(elements, { dims, strides }, width);
   }
-  return result;
+  return { dtype: dtype!, dims, bytes: elements };
 }
 
 /**

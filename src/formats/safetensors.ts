@@ -16,6 +16,7 @@
 import { AcsconvError } from "../base/errors.ts";
 import { type DType, dtypeBy, DTYPES, elementType } from "../base/dtypes.ts";
 import { byteLength, type Tensor } from "../graph/tensor.ts";
+import { type Fail, failOf } from "./foreign.ts";
 import { openSource } from "../base/source.ts";
 
 /** Tensors by name, and texts by key. */
@@ -70,9 +71,7 @@ function byWidthAndName([a, x]: [string, Tensor], [b, y]: [string, Tensor]): num
  * @throws {@link AcsconvError} `format` if it is truncated, damaged or something else
  */
 export function decodeSafetensors(bytes: Uint8Array, name: string): Safetensors {
-  const fail = (what: string): never => {
-    throw new AcsconvError("format", `"${name}" ${what}.`);
-  };
+  const fail: Fail = failOf(name);
   if (bytes.length < 8) fail(`is no safetensors file: it has ${bytes.length} bytes`);
   const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
   // A header is an object; what begins otherwise is some other file.
@@ -114,7 +113,6 @@ export function decodeSafetensors(bytes: Uint8Array, name: string): Safetensors 
   return { tensors: new Map(tensors), metadata };
 }
 
-type Fail = (what: string) => never;
 type Entries = Readonly<Record<string, unknown>>;
 
 const isRecord = (value: unknown): value is Entries =>

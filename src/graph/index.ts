@@ -27,11 +27,4 @@ export {
   type ValueType,
 } from "./graph.ts";
 export type { DType } from "../base/dtypes.ts";
-export {
-  floatTensor,
-  int64Tensor,
-  type Numbers,
-  numbersOf,
-  type Tensor,
-  tensorOf,
-} from "./tensor.ts";
+export { floatTensor, int64Tensor, type Numbers, numbersOf, type Tensor, tensorOf } from "./tensor.ts";

@@ -9,6 +9,7 @@
  */
 
 import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { concatBytes } from "../base/bytes.ts";
 import { AcsconvError } from "../base/errors.ts";
 import { byteLength, DTYPES, dtypeFromOnnx, elementCount, type DType, type Tensor } from "../graph/tensor.ts";
 
@@ -96,7 +97,7 @@ function decodeDims(dims: readonly bigint[], dtype: DType, what: string): number
 
 /** Typed fields, packed or one by one, are the elements' encodings one after the other. */
 function typedBytes(proto: TensorProto, dtype: DType, checkSize: (found: number) => void): Uint8Array {
-  const data = (field: number): Uint8Array => concatenated(unknownPayloads(proto, field));
+  const data = (field: number): Uint8Array => concatBytes(unknownPayloads(proto, field));
   const size = Math.ceil(DTYPES[dtype].bits / 8);
   switch (dtype) {
     case "float32":
@@ -114,17 +115,6 @@ function typedBytes(proto: TensorProto, dtype: DType, checkSize: (found: number)
       // One element each, or one byte of elements where several share a byte.
       return varintBytes(data(INT32_DATA), size, checkSize);
   }
-}
-
-function concatenated(parts: readonly Uint8Array[]): Uint8Array {
-  if (parts.length === 1) return parts[0]!;
-  const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    joined.set(part, at);
-    at += part.length;
-  }
-  return joined;
 }
 
 /** Varints → little-endian integers of `size` bytes each. */

@@ -9,6 +9,7 @@
 
 import { create, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { concatBytes } from "../base/bytes.ts";
 import { AcsconvError } from "../base/errors.ts";
 import { symbolsOf, type Dim } from "../graph/dim.ts";
 import { opsetOf, type Attr, type Graph, type Node, type ValueInfo } from "../graph/graph.ts";
@@ -63,16 +64,7 @@ export function encodeModel(graph: Graph): Uint8Array[] {
 }
 
 /** Encodes a model as one array, as {@link encodeModel} does in chunks. */
-export function encodeBytes(graph: Graph): Uint8Array {
-  const chunks = encodeModel(graph);
-  const out = new Uint8Array(lengthOf(chunks));
-  let at = 0;
-  for (const chunk of chunks) {
-    out.set(chunk, at);
-    at += chunk.length;
-  }
-  return out;
-}
+export const encodeBytes = (graph: Graph): Uint8Array => concatBytes(encodeModel(graph));
 
 /**
  * Encodes a model as two files: initialisers of 1 kB and more go to the second.
@@ -264,12 +256,7 @@ function joinSmall(chunks: Chunks): Uint8Array[] {
   const joined: Uint8Array[] = [];
   let small: Uint8Array[] = [];
   const flush = (): void => {
-    const bytes = new Uint8Array(lengthOf(small));
-    let at = 0;
-    for (const chunk of small) {
-      bytes.set(chunk, at);
-      at += chunk.length;
-    }
+    const bytes = concatBytes(small);
     if (bytes.length > 0) joined.push(bytes);
     small = [];
   };

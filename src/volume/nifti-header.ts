@@ -8,6 +8,7 @@
 
 import { AcsconvError } from "../base/errors.ts";
 import { type DTypeOf, dtypeBy, DTYPES } from "../base/dtypes.ts";
+import { type Fail, failOf } from "../formats/foreign.ts";
 import { gridFromRas, rasAffine } from "./geometry.ts";
 import { type Vec3, MIN_DETERMINANT, determinant, dot, norm, scale } from "./vec3.ts";
 import { type Grid, type Volume, voxelTypeOf } from "./volume.ts";
@@ -95,9 +96,7 @@ export function niftiVersion(bytes: Uint8Array): { bytes: number; littleEndian: 
  * @throws {@link AcsconvError} `format`
  */
 export function parseNiftiHeader(bytes: Uint8Array, littleEndian: boolean, name: string): NiftiHeader {
-  const fail = (what: string): never => {
-    throw new AcsconvError("format", `"${name}" ${what}.`);
-  };
+  const fail: Fail = failOf(name);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const fields = (bytes.length === NIFTI1_BYTES ? fieldsOf1 : fieldsOf2)(view, littleEndian);
   const magic = String.fromCharCode(...bytes.subarray(fields.magic, fields.magic + 3));
