@@ -24,6 +24,9 @@ const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 /** Bytes as text; what is no UTF-8 becomes U+FFFD. */
 export const decodeText = (bytes: Uint8Array): string => utf8.decode(bytes);
 
+/** The most that gzip and zip can expand: what claims to hold more is truncated or hostile. */
+export const DEFLATE_MAX_RATIO = 1032;
+
 /** Weights shrink to a tenth in an archive if nearly all are zero; more than this is a bomb. */
 const EXPANSION = 64;
 /** What small files may take. */
@@ -32,14 +35,19 @@ const FLOOR_BYTES = 2 ** 20;
 /** Bytes that may still be allocated for a file. */
 export class Budget {
   readonly #fail: Fail;
-  readonly #limit: number;
+  readonly #refusal: string;
   #left: number;
 
-  /** @param size - of the file, in bytes */
-  constructor(size: number, fail: Fail) {
+  /** @param why - what makes more than `limit` bytes suspicious */
+  constructor(limit: number, fail: Fail, why = "") {
     this.#fail = fail;
-    this.#limit = EXPANSION * size + FLOOR_BYTES;
-    this.#left = this.#limit;
+    this.#refusal = `would expand to more than ${limit} bytes${why}`;
+    this.#left = limit;
+  }
+
+  /** @param size - of a file of weights, in bytes */
+  static ofWeights(size: number, fail: Fail): Budget {
+    return new Budget(EXPANSION * size + FLOOR_BYTES, fail, `, ${EXPANSION} times its size; weights do not`);
   }
 
   get left(): number {
@@ -48,11 +56,7 @@ export class Budget {
 
   /** Call before allocating. */
   take(bytes: number): void {
-    if (!(bytes <= this.#left))
-      this.#fail(
-        `would expand to more than ${this.#limit} bytes, ${EXPANSION} times its size; weights do not`,
-        "E_UNSAFE",
-      );
+    if (!(bytes <= this.#left)) this.#fail(this.#refusal, "E_UNSAFE");
     this.#left -= bytes;
   }
 }

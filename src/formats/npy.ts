@@ -71,7 +71,10 @@ export function readNpy({ buffer, byteOffset, byteLength }: Uint8Array, name: st
  */
 export function encodeNpy(tensor: Tensor): [Uint8Array<ArrayBuffer>, Uint8Array] {
   const { numpy: code } = elementType(tensor.dtype);
-  if (!code) throw new AcsconvError("input", `NumPy has no element type for ${tensor.dtype}.`);
+  if (!code)
+    throw new AcsconvError("input", `NumPy has no element type for ${tensor.dtype}.`, {
+      code: "E_UNSUPPORTED",
+    });
   const order = code.endsWith("1") && code.length === 2 ? "|" : "<";
   const shape = tensor.dims.length === 1 ? `${tensor.dims[0]},` : tensor.dims.join(", ");
   const text = `{'descr': '${order}${code}', 'fortran_order': False, 'shape': (${shape}), }`;

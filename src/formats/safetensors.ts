@@ -46,6 +46,7 @@ export function encodeSafetensors({ tensors, metadata }: Safetensors): Uint8Arra
       throw new AcsconvError(
         "input",
         `A safetensors file cannot hold "${name}", a tensor of ${dtype} elements.`,
+        { code: "E_UNSUPPORTED" },
       );
     }
     return [name, { dtype: type, shape: dims, data_offsets: [offset, (offset += bytes.length)] }];

@@ -43,10 +43,14 @@ const SEGMENT = 3;
 export function decodeTensor(proto: TensorProto, what: string, external?: ReadExternal): Tensor {
   const dtype = dtypeFromOnnx(proto.dataType);
   if (dtype === undefined) {
-    throw new AcsconvError("format", `The ${what} has element type ${proto.dataType}, which ONNX lacks.`);
+    throw new AcsconvError("format", `The ${what} has element type ${proto.dataType}, which ONNX lacks.`, {
+      code: "E_UNSUPPORTED",
+    });
   }
   if (unknownPayloads(proto, SEGMENT).length > 0) {
-    throw new AcsconvError("format", `The ${what} is one segment of a tensor; only whole ones can be read.`);
+    throw new AcsconvError("format", `The ${what} is one segment of a tensor; only whole ones can be read.`, {
+      code: "E_UNSUPPORTED",
+    });
   }
   const dims = decodeDims(proto.dims, dtype, what);
   const expected = dtype === "string" ? elementCount(dims) : byteLength(dtype, dims);
@@ -81,6 +85,7 @@ function decodeDims(dims: readonly bigint[], dtype: DType, what: string): number
     throw new AcsconvError(
       "format",
       `The ${what} has ${dims.length} axes; at most ${MAX_RANK} are possible.`,
+      { code: "E_LIMIT" },
     );
   }
   const sizes = dims.map(Number);
@@ -146,6 +151,7 @@ function externalBytes(
     throw new AcsconvError(
       "format",
       `The ${what} is stored in "${location}", which is not a path inside the model's folder; refusing to read it.`,
+      { code: "E_UNSAFE" },
     );
   }
   const offset = Number(entries.get("offset") ?? 0);
@@ -163,6 +169,7 @@ function externalBytes(
       "io",
       `The ${what} is stored beside the model in "${location}", which cannot be reached from the model's ` +
         `bytes alone; load the model from its path.`,
+      { code: "E_NOT_FOUND" },
     );
   }
   return external(location, offset, expected);

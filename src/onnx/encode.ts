@@ -58,6 +58,7 @@ export function encodeModel(graph: Graph): Uint8Array[] {
       "io",
       `The model takes ${size} bytes, but one ONNX file has at most ${MAX_MODEL_BYTES}; ` +
         `save it to a path, where its weights can go to a second file.`,
+      { code: "E_LIMIT" },
     );
   }
   return chunks;

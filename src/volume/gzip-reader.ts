@@ -2,13 +2,8 @@
 
 import { AcsconvError } from "../base/errors.ts";
 import { ioError } from "../base/files.ts";
+import { DEFLATE_MAX_RATIO } from "../formats/foreign.ts";
 import type { ByteSource } from "../base/source.ts";
-
-/**
- * The most that gzip can expand (1032 : 1): a file that claims to hold more is
- * truncated or hostile, and is refused before memory is allocated for it.
- */
-const GZIP_MAX_RATIO = 1032;
 
 /** Reads a source from its beginning, gunzipped if it is gzipped (whatever its name says). */
 export class ByteReader {
@@ -39,7 +34,7 @@ export class ByteReader {
     if (!zipped) return new ByteReader(name, size, reader, first.value);
     await reader.cancel();
     const plain = source.stream().pipeThrough(new DecompressionStream("gzip")).getReader();
-    return new ByteReader(name, size * GZIP_MAX_RATIO, plain, new Uint8Array(0));
+    return new ByteReader(name, size * DEFLATE_MAX_RATIO, plain, new Uint8Array(0));
   }
 
   /** The next bytes, as many as `target` takes. */

@@ -114,7 +114,7 @@ export function parseNiftiHeader(bytes: Uint8Array, littleEndian: boolean, name:
 
   const type =
     typeOfCode(fields.datatype) ??
-    fail(`holds voxels of NIfTI type ${fields.datatype}, which we do not read`);
+    fail(`holds voxels of NIfTI type ${fields.datatype}, which we do not read`, "E_UNSUPPORTED");
   if (!(fields.offset >= bytes.length && Number.isInteger(fields.offset)))
     fail(`is damaged: its voxels begin at byte ${fields.offset}, within the header`);
   // A slope of 0 means that nothing is scaled.
@@ -210,6 +210,7 @@ export function makeNiftiHeader(volume: Volume): Uint8Array<ArrayBuffer> {
     throw new AcsconvError(
       "input",
       `NIfTI-1 holds at most ${MAX_NIFTI1_SIZE} voxels along an axis, not ${largest}.`,
+      { code: "E_LIMIT" },
     );
   const view = new DataView(new ArrayBuffer(352));
   view.setInt32(0, NIFTI1_BYTES, true);

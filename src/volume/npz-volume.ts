@@ -31,6 +31,7 @@ export function volumeFromNpz(bytes: Uint8Array, name: string, array?: string): 
     throw new AcsconvError(
       "input",
       `"${name}" holds the arrays ${names.join(", ")}: say which one is the volume with \`array\`.`,
+      { code: "E_AMBIGUOUS" },
     );
   return volumeOf(tensor, tensors, name);
 }

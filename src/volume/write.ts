@@ -58,5 +58,6 @@ function formatOf(path: string): (typeof FORMATS)[keyof typeof FORMATS] {
   throw new AcsconvError(
     "input",
     `Cannot write a volume to "${path}": its name should end in ${Object.keys(FORMATS).join(", ")}.`,
+    { code: "E_UNSUPPORTED" },
   );
 }

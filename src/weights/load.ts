@@ -299,6 +299,7 @@ function misfit(what: {
   return new AcsconvError(
     "input",
     `"${source}" does not fit the network: of its ${total} weights ${faults.join(" and ")}${instead}; ${remedy}.`,
+    { code: "E_MISFIT" },
   );
 }
 

@@ -51,33 +51,26 @@ const UNTYPED = ["torch.UntypedStorage", "torch.storage.UntypedStorage", "torch.
 
 /** Classes of which nothing but the name is kept, also not of their objects. */
 const OPAQUE: ReadonlySet<string> = new Set([
-  "torch.Tensor",
-  "numpy.ndarray",
-  "datetime.date",
-  "datetime.datetime",
-  "datetime.time",
-  "datetime.timedelta",
-  "datetime.timezone",
-  "pathlib.Path",
-  "pathlib.PosixPath",
-  "pathlib.PurePosixPath",
-  "pathlib.PureWindowsPath",
-  "pathlib.WindowsPath",
-  "pathlib._local.PosixPath",
-  "pathlib._local.WindowsPath",
-  "typing.Any",
-  "uuid.UUID",
-  "pytorch_lightning.callbacks.early_stopping.EarlyStopping",
-  "pytorch_lightning.callbacks.lr_monitor.LearningRateMonitor",
-  "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint",
-  ...[
-    "base.ContainerMetadata",
-    "base.Metadata",
-    "dictconfig.DictConfig",
-    "listconfig.ListConfig",
-    "nodes.AnyNode",
-  ].map((name) => `omegaconf.${name}`),
+  ...within("torch", "Tensor"),
+  ...within("numpy", "ndarray"),
+  ...within("datetime", "date datetime time timedelta timezone"),
+  ...within("pathlib", "Path PosixPath PurePosixPath PureWindowsPath WindowsPath"),
+  ...within("pathlib._local", "PosixPath WindowsPath"),
+  ...within("typing", "Any"),
+  ...within("uuid", "UUID"),
+  ...within("pytorch_lightning.callbacks.early_stopping", "EarlyStopping"),
+  ...within("pytorch_lightning.callbacks.lr_monitor", "LearningRateMonitor"),
+  ...within("pytorch_lightning.callbacks.model_checkpoint", "ModelCheckpoint"),
+  ...within("omegaconf.base", "ContainerMetadata Metadata"),
+  ...within("omegaconf.dictconfig", "DictConfig"),
+  ...within("omegaconf.listconfig", "ListConfig"),
+  ...within("omegaconf.nodes", "AnyNode"),
 ]);
+
+/** The full names of a module's members. */
+function within(module: string, names: string): string[] {
+  return names.split(" ").map((name) => `${module}.${name}`);
+}
 
 /** Python 2 gives the pairs of an OrderedDict as an argument, `Counter` gives its dict. */
 const dictOf: Constructor = ([base]) => {
@@ -197,19 +190,10 @@ const CONSTRUCTORS: Readonly<Record<string, Constructor>> = {
       [`${module}.frozenset`, listOf],
       [`${module}.tuple`, tupleOf],
       [`${module}.bytearray`, firstOf],
-      ...[
-        "bool",
-        "bytes",
-        "complex",
-        "float",
-        "int",
-        "long",
-        "object",
-        "range",
-        "slice",
-        "str",
-        "unicode",
-      ].map((name) => [`${module}.${name}`, () => new Named(`${module}.${name}`)]),
+      ...within(module, "bool bytes complex float int long object range slice str unicode").map((name) => [
+        name,
+        () => new Named(name),
+      ]),
     ]),
   ),
   // Objects that are their fields, and dicts by other names.
