@@ -47,21 +47,21 @@ export function readNpy({ buffer, byteOffset, byteLength }: Uint8Array, name: st
     .map((size) => size.trim())
     .filter((size) => size !== "")
     .map((size) => Number.parseInt(size, 10));
-  const size = bytesIn(dtype!, dims);
+  const size = bytesIn(dtype, dims);
   if (dims.length > MAX_RANK || !Number.isSafeInteger(size) || start + headerLength + size > bytes.length)
     fail(`is truncated: ${dims.join(" × ")} elements of ${dtype} do not fit into its ${bytes.length} bytes`);
 
   let elements = bytes.subarray(start + headerLength, start + headerLength + size);
-  const width = DTYPES[dtype!].bits / 8;
-  if (descr![1] === ">" && width > 1) {
+  const width = DTYPES[dtype].bits / 8;
+  if (descr?.[1] === ">" && width > 1) {
     elements = elements.slice();
-    swapBytes(elements, dtype!.startsWith("complex") ? width / 2 : width);
+    swapBytes(elements, dtype.startsWith("complex") ? width / 2 : width);
   }
   if (/'fortran_order':\s*True/.test(header)) {
     const strides = dims.map((_, axis) => elementCount(dims.slice(0, axis)));
     elements = gatherBytes(elements, { dims, strides }, width);
   }
-  return { dtype: dtype!, dims, bytes: elements };
+  return { dtype: dtype, dims, bytes: elements };
 }
 
 /**

@@ -48,13 +48,13 @@ export function createTypes(
 ): Types {
   const declared = new Map<string, ValueType>(graph.valueInfos);
   for (const info of [...graph.inputs, ...graph.outputs]) declared.set(info.name, info);
-  const { producer } = indexOf(graph);
+  const index = indexOf(graph);
   const dtypes = new Map<string, DType | undefined>();
   const ranks = new Map<string, number | undefined>();
 
   /** The node whose rules hold for a value: other outputs than the first are indices, masks, states. */
   const makerOf = (name: string): Node | undefined => {
-    const node = producer(name);
+    const node = index.producer(name);
     return node?.domain === "" && (node.outputs[0] === name || node.op === "Split") ? node : undefined;
   };
 
@@ -66,7 +66,7 @@ export function createTypes(
       declared.get(name)?.dtype ??
       constantOf(name)?.dtype ??
       (maker && dtypeOfOutput(maker, (input) => dtypeOf(input, steps + 1))) ??
-      (producer(name) ? undefined : outer?.dtypeOf(name));
+      (index.producer(name) ? undefined : outer?.dtypeOf(name));
     dtypes.set(name, found);
     return found;
   };
@@ -79,7 +79,7 @@ export function createTypes(
       declared.get(name)?.shape?.length ??
       constantOf(name)?.dims.length ??
       (maker && rankOfOutput(maker, (input) => rankOf(input, steps + 1), constantOf)) ??
-      (producer(name) ? undefined : outer?.rankOf(name));
+      (index.producer(name) ? undefined : outer?.rankOf(name));
     ranks.set(name, found);
     return found;
   };
