@@ -4,18 +4,13 @@
  */
 
 import { indexOf } from "../../graph/graph-index.ts";
-import type { Graph, Node, ValueType } from "../../graph/graph.ts";
-import type { DType, Tensor } from "../../graph/tensor.ts";
-import { createTypes } from "./types.ts";
+import type { Graph, Node } from "../../graph/graph.ts";
+import type { Tensor } from "../../graph/tensor.ts";
+import { createTypes, type Types } from "./types.ts";
 
-export interface UpgradeContext {
+export interface UpgradeContext extends Types {
   /** The constant behind a value, if it is one. */
   constantOf(name: string | undefined): Tensor | undefined;
-  /** Element type and rank of a value, as far as they show without running shape inference. */
-  dtypeOf(name: string | undefined): DType | undefined;
-  rankOf(name: string | undefined): number | undefined;
-  /** The sizes that the file declares for a value. */
-  shapeOf(name: string | undefined): ValueType["shape"];
   /** Whether a node or an output of the model reads a value. */
   isRead(name: string | undefined): boolean;
   /** A value name that nothing in the model uses, made from `base`. */

@@ -35,9 +35,12 @@ const LIKE_INPUT_TYPE = new Set([
 /** How far back a type is looked for; chains are as long as the file likes, and the stack is not. */
 const MAX_STEPS = 1000;
 
-interface Types {
+/** What is known of values. */
+export interface Types {
+  /** Element type and rank of a value, as far as they show without running shape inference. */
   dtypeOf(name: string | undefined): DType | undefined;
   rankOf(name: string | undefined): number | undefined;
+  /** The sizes that the file declares for a value. */
   shapeOf(name: string | undefined): ValueType["shape"];
 }
 
