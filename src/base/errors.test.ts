@@ -8,7 +8,7 @@ import { ERROR_CODES } from "./error-codes.ts";
 import { AcsconvError, type ErrorKind } from "./errors.ts";
 import { checkApart, isFolder, writeFiles } from "./files.ts";
 import { unknownName } from "./names.ts";
-import { openSource } from "./source.ts";
+import { openSource } from "./byte-source.ts";
 
 const root = new URL("../", import.meta.url);
 

@@ -1,4 +1,4 @@
-/** @file A name that there is not, and the one that was probably meant. */
+/** @file Errors about unknown names, with the name that was probably meant. */
 
 import { AcsconvError } from "./errors.ts";
 

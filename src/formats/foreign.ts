@@ -1,6 +1,6 @@
 /**
- * @file What reading foreign files shares: how it ends, and what it may allocate. Elements are read in place
- * wherever they can be; what has to be made (unpacked, brought into order) is bounded by the size of the file.
+ * @file What readers of foreign files share: how they refuse a file, and how much they may allocate. Elements are read
+ * in place wherever they can be; what has to be unpacked or brought into order is bounded by the size of the file.
  */
 
 import type { ErrorCode } from "../base/error-codes.ts";

@@ -23,7 +23,7 @@ const MAX_RANK = 64;
  * @throws {@link AcsconvError} `format`; Python objects are never unpickled
  */
 export function readNpy({ buffer, byteOffset, byteLength }: Uint8Array, name: string): Tensor {
-  // Whoever passes a Buffer of Node's: its slice() would not copy.
+  // As a plain array, because slice() of Node's Buffer would not copy.
   const bytes = new Uint8Array(buffer, byteOffset, byteLength);
   const fail: Fail = failOf(name);
   if (bytes.length < 12 || String.fromCharCode(...bytes.subarray(1, 6)) !== "NUMPY" || bytes[0] !== 0x93)

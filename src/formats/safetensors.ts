@@ -17,7 +17,7 @@ import { AcsconvError } from "../base/errors.ts";
 import { type DType, dtypeBy, DTYPES, elementType } from "../base/dtypes.ts";
 import { byteLength, type Tensor } from "../graph/tensor.ts";
 import { type Fail, failOf } from "./foreign.ts";
-import { openSource } from "../base/source.ts";
+import { openSource } from "../base/byte-source.ts";
 
 /** Tensors by name, and texts by key. */
 export interface Safetensors {

@@ -35,7 +35,7 @@ interface Entry {
   readonly encrypted: boolean;
   readonly packed: number;
   readonly size: number;
-  /** Of its local header. */
+  /** Where its local header begins. */
   readonly at: number;
 }
 

@@ -72,7 +72,7 @@ function parse(bytes: Uint8Array): ModelProto {
       { code: "E_LIMIT" },
     );
   }
-  // Not a Buffer: its subclass would leak into every tensor.
+  // As a plain array: of a Buffer, every tensor would be a Buffer.
   const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return parsed(`these ${bytes.length} bytes`, () => {
     if (countFields(ModelProtoSchema, plain, MAX_FIELDS, MAX_MESSAGE_DEPTH) > MAX_FIELDS) {

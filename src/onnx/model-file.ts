@@ -2,7 +2,7 @@
 
 import { AcsconvError } from "../base/errors.ts";
 import { builtin, ioError, notAFile, writeFiles } from "../base/files.ts";
-import { type FileSource, openSource } from "../base/source.ts";
+import { type FileSource, openSource } from "../base/byte-source.ts";
 import type { Graph } from "../graph/graph.ts";
 import { decodeModel } from "./decode.ts";
 import type { ReadExternal } from "./decode-tensor.ts";

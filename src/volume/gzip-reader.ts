@@ -3,7 +3,7 @@
 import { AcsconvError } from "../base/errors.ts";
 import { ioError } from "../base/files.ts";
 import { DEFLATE_MAX_RATIO } from "../formats/foreign.ts";
-import type { ByteSource } from "../base/source.ts";
+import type { ByteSource } from "../base/byte-source.ts";
 
 /** Reads a source from its beginning, gunzipped if it is gzipped (whatever its name says). */
 export class ByteReader {

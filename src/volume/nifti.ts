@@ -3,7 +3,7 @@
 import { DTYPES } from "../base/dtypes.ts";
 import { AcsconvError } from "../base/errors.ts";
 import { type NiftiHeader, makeNiftiHeader, niftiVersion, parseNiftiHeader } from "./nifti-header.ts";
-import type { ByteSource } from "../base/source.ts";
+import type { ByteSource } from "../base/byte-source.ts";
 import { bytesOf } from "../graph/tensor.ts";
 import { ByteReader } from "./gzip-reader.ts";
 import { type Grid, type Volume, allocate, voxelCount, withData } from "./volume.ts";

@@ -2,7 +2,7 @@
 
 import { AcsconvError } from "../base/errors.ts";
 import { builtin, isFolder } from "../base/files.ts";
-import { openSource } from "../base/source.ts";
+import { openSource } from "../base/byte-source.ts";
 import { type ItkImage, quietly, volumeFromItk } from "./itk.ts";
 import { readNifti, readNiftiGrid } from "./nifti.ts";
 import { volumeFromNpy, volumeFromNpz } from "./npz-volume.ts";

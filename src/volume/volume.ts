@@ -96,7 +96,7 @@ export const emptyLike = (like: Voxels, length: number): Voxels => {
   return allocate(() => new Type(length), length * Type.BYTES_PER_ELEMENT);
 };
 
-/** Runs `make`, which allocates `bytes`; no memory for them is the user's to know, not a crash. */
+/** Runs `make`, which allocates `bytes`; where memory is too small for them, an error says so. */
 export function allocate<T>(make: () => T, bytes: number): T {
   try {
     return make();

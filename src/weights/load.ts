@@ -17,7 +17,7 @@ import { NAME_MAPS, type NameMap, type NameMapName } from "./name-maps.ts";
 import { fromKeras, KERAS_AXES } from "../formats/keras.ts";
 import { readWeights, type WeightFile, type WeightSource } from "./read.ts";
 import { matches, type NamePattern } from "./selection.ts";
-import { nameOf } from "../base/source.ts";
+import { nameOf } from "../base/byte-source.ts";
 
 /** How a file's weights are found and which are taken. */
 export interface LoadWeightsOptions {

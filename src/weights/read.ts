@@ -15,7 +15,7 @@ import { Budget, type Fail, failOf } from "../formats/foreign.ts";
 import { readHdf5 } from "../formats/hdf5.ts";
 import { pickleOf, readStreamCheckpoint, readZipCheckpoint } from "../formats/pytorch/checkpoint.ts";
 import { decodeSafetensors } from "../formats/safetensors.ts";
-import { type FileSource, openSource } from "../base/source.ts";
+import { type FileSource, openSource } from "../base/byte-source.ts";
 import { ZipArchive } from "../formats/zip.ts";
 
 /** Where weights may come from: a path (in a browser an address), a Blob, a File or bytes. */
@@ -91,7 +91,7 @@ function readArchive(archive: ZipArchive, name: string, budget: Budget, fail: Fa
   return { format: "npz", tensors, metadata: new Map() };
 }
 
-/** What is nothing else may be ONNX, whose files do not begin in any way of their own. */
+/** ONNX files have no mark at their beginning: what is nothing else is tried as one. */
 async function readOnnx(source: string | Uint8Array, name: string, fail: Fail): Promise<Graph> {
   try {
     return await readModel(source);
