@@ -8,6 +8,7 @@
  * read from the shapes of the lifted tensors.
  */
 
+import type { ErrorCode } from "../base/error-codes.ts";
 import { AcsconvError } from "../base/errors.ts";
 import type { Dim } from "../graph/dim.ts";
 import { evaluateDim, substituteDim, symbol } from "../graph/dim.ts";
@@ -229,7 +230,7 @@ export class Walk {
     }
     const { lift } = rule;
     const image = inputs.some((input) => input && hasHeight(input.axes));
-    if (typeof lift !== "function" && image) context.refuse(`E_${node.op.toUpperCase()}`, lift.refuse);
+    if (typeof lift !== "function" && image) context.refuse("E_OPERATOR", lift.refuse);
     const axes = typeof lift === "function" ? lift(context) : verbatim(context);
     node.outputs.forEach((name, i) => {
       if (name) this.#record(name, frame, i, axes[i] ?? axes[0]!);
@@ -336,6 +337,7 @@ export class Walk {
       throw new AcsconvError(
         "lift",
         `E_SHAPE_VALUE: "${value.name}" computes with the image's height as a number (${Array.from(elements.data).join(", ")}), which does not say what depth means there; export at a fixed size.`,
+        { code: "E_SHAPE_VALUE" },
       );
     });
     const flat = this.#builder.shape(this.#inLifted(data));
@@ -350,7 +352,7 @@ export class Walk {
   #context(frame: Frame): LiftContext {
     const builder = this.#builder;
     const { node } = frame;
-    const refuse = (code: string, why: string): never => {
+    const refuse = (code: ErrorCode, why: string): never => {
       const roles = frame.inputs.flatMap((input) => (input && !input.constant ? [showAxes(input.axes)] : []));
       const sizes = frame.inputs.flatMap((input) =>
         input && !input.constant && input.known.shape
@@ -366,7 +368,8 @@ export class Walk {
         before && !why.includes(";")
           ? `; to lift what comes before it, name "${before.name}" in \`outputs\``
           : "";
-      throw new AcsconvError("lift", `${code}: ${nodeLabel(node)} ${why}${input}${remedy}.`);
+      const title = code === "E_OPERATOR" ? `E_${node.op.toUpperCase()}` : code;
+      throw new AcsconvError("lift", `${title}: ${nodeLabel(node)} ${why}${input}${remedy}.`, { code });
     };
     const input = (i: number): Lifted => frame.inputs[i] ?? refuse("E_INPUT", `lacks input ${i}`);
     const name = (i: number): string => (node.inputs[i] ? this.#place(input(i)) : "");
