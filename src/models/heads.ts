@@ -77,7 +77,7 @@ export function classificationHead(backbone: Model, options: ClassificationHeadO
   const net = Layers.after(backbone);
   const taps =
     options.tap === undefined ? defaultTaps(net, net.base) : namedTaps(net, net.base, [options.tap]);
-  const mean = net.flatten("head.flatten", net.globalAveragePool("head.avgpool", taps[0]!.name));
+  const mean = net.channelMeans(taps[0]!.name, "head.");
   const scores = net.linear("head.fc", mean, wholeNumber("classes", options.classes));
   return withFreshHead(net.finish(backbone.graph.name, [scores]), options);
 }

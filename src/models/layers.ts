@@ -267,6 +267,11 @@ export class Layers {
     return this.#node("Flatten", name, [x], { axis: int(1) });
   }
 
+  /** The mean of every channel, [N, C]. */
+  channelMeans(x: string, prefix = ""): string {
+    return this.flatten(`${prefix}flatten`, this.globalAveragePool(`${prefix}avgpool`, x));
+  }
+
   /** Drops features in training only. */
   dropout(name: string, x: string, ratio: number): string {
     return this.#node("Dropout", name, [x, this.#number(ratio)]);

@@ -61,6 +61,20 @@ export function complete(
   return initialise(net.finish(name, wanted), options);
 }
 
+/** Ends a network that classifies: the mean of each channel of its last map, then a linear layer `head`. */
+export function completeClassifier(
+  net: Layers,
+  name: string,
+  head: string,
+  features: string,
+  { dropout = 0, ...options }: ClassifierOptions & { readonly dropout?: number },
+): Model {
+  const classes = wholeNumber("classes", options.classes ?? 1000);
+  const mean = net.channelMeans(features);
+  const kept = dropout > 0 ? net.dropout("classifier.0", mean, dropout) : mean;
+  return complete(net, name, [net.linear(head, kept, classes)], options);
+}
+
 /** @throws {@link AcsconvError} `input` unless it is a whole number from 1 on */
 export function wholeNumber(option: string, value: number): number {
   if (!(Number.isInteger(value) && value > 0)) {
