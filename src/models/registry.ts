@@ -45,7 +45,8 @@ export interface Architecture {
   readonly options: readonly string[];
 }
 
-interface Entry extends Architecture {
+interface Entry {
+  readonly architecture: Architecture;
   readonly build: (options: ArchitectureOptions) => Model;
 }
 
@@ -69,9 +70,7 @@ const family = (
   names = Object.keys(builders).join(" "),
 ): readonly Entry[] =>
   names.split(" ").map((name) => ({
-    name: snakeCase(name),
-    ...facts,
-    options: options.split(" "),
+    architecture: { name: snakeCase(name), ...facts, options: options.split(" ") },
     // Options that the network does not take have been refused.
     build: builders[name] as Entry["build"],
   }));
@@ -124,7 +123,7 @@ const ENTRIES: readonly Entry[] = [
 ];
 
 /** Every network that {@link architecture} builds. */
-export const ARCHITECTURES: readonly Architecture[] = ENTRIES.map(({ build: _, ...facts }) => facts);
+export const ARCHITECTURES: readonly Architecture[] = ENTRIES.map(({ architecture }) => architecture);
 
 /** Names are the same in torchvision's writing and in ours: `deeplabv3_resnet50`, `deeplabV3Resnet50`. */
 const plain = (name: string): string => name.toLowerCase().replaceAll(/[-_ ]/g, "");
@@ -140,15 +139,16 @@ const plain = (name: string): string => name.toLowerCase().replaceAll(/[-_ ]/g, 
  * const model3d = lift(architecture("resnet18", { channels: 1, classes: 2 }));
  */
 export function architecture(name: string, options: ArchitectureOptions = {}): Model {
-  const entry = ENTRIES.find((candidate) => plain(candidate.name) === plain(name));
-  const names = ENTRIES.map((known) => known.name);
+  const entry = ENTRIES.find(({ architecture }) => plain(architecture.name) === plain(name));
+  const names = ARCHITECTURES.map((known) => known.name);
   if (!entry) throw unknownName("architecture", name, names);
+  const known = entry.architecture.options;
   for (const option of Object.keys(options)) {
-    if (entry.options.includes(option)) continue;
-    const nearest = nearestName(option, entry.options);
+    if (known.includes(option)) continue;
+    const nearest = nearestName(option, known);
     throw new AcsconvError(
       "input",
-      `${entry.name} has no option "${option}"${nearest === undefined ? "" : `; did you mean "${nearest}"?`} It takes ${entry.options.join(", ")}.`,
+      `${entry.architecture.name} has no option "${option}"${nearest === undefined ? "" : `; did you mean "${nearest}"?`} It takes ${known.join(", ")}.`,
     );
   }
   return entry.build(options);
