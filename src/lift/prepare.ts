@@ -7,8 +7,10 @@
 import { AcsconvError } from "../base/errors.ts";
 import type { Graph, Node, ValueInfo } from "../graph/graph.ts";
 import { int, intAttr } from "../graph/graph.ts";
+import { indexOf } from "../graph/graph-index.ts";
 import { elementCount, numbersOf, tensorOf } from "../graph/tensor.ts";
 import { upgradeGraph } from "../onnx/upgrade.ts";
+import { traitsOf } from "../ops/index.ts";
 import { inferTypes } from "../ops/infer.ts";
 import { blocksToConvolutions } from "../passes/blocks-to-convolutions.ts";
 import { foldConstants } from "../passes/fold-constants.ts";
@@ -80,10 +82,12 @@ function withChannels(graph: Graph, image: ValueInfo, channels: number): Graph {
       `channels: ${channels} is not possible for a network of ${String(now)} input channels; use 1 or ${String(now)}.`,
     );
   }
-  const readers = graph.nodes.filter((node) => node.inputs.includes(image.name));
+  const readers = indexOf(graph).readers(image.name);
   const stems = readers.every(
     (node) =>
-      node.op === "Conv" && intAttr(node, "group", 1) === 1 && graph.initializers.has(node.inputs[1]!),
+      traitsOf(node).convolution === "forward" &&
+      intAttr(node, "group", 1) === 1 &&
+      graph.initializers.has(node.inputs[1]!),
   );
   const input = { ...image, shape: image.shape!.with(1, 1) };
   if (!stems || readers.length === 0)

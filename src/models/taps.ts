@@ -7,7 +7,7 @@ import { evaluateDim, sameDim, symbolsOf } from "../graph/dim.ts";
 import type { Graph } from "../graph/graph.ts";
 import { guessLayout } from "../lift/options.ts";
 import { unknownName } from "../base/names.ts";
-import { readsOf } from "../graph/graph-index.ts";
+import { dependentsOf } from "../graph/graph-index.ts";
 import type { Layers } from "./layers.ts";
 
 /** A map that is read. */
@@ -86,7 +86,8 @@ function mapSizes(net: Layers, graph: Graph): (name: string) => number | undefin
       .shape!.slice(2)
       .map((dim) => evaluateDim(dim, sizes) ?? NaN);
   const [height, width] = sidesOf(input!.name) as [number, number];
-  const ofImage = dependents(graph, input!.name);
+  // Kernels that a network computes look like maps, too.
+  const ofImage = dependentsOf(graph, [input!.name]);
   return (name) => {
     const { dtype, shape } = net.known(name);
     if (dtype !== "float32" || shape?.length !== 4 || !ofImage.has(name)) return undefined;
@@ -97,13 +98,4 @@ function mapSizes(net: Layers, graph: Graph): (name: string) => number | undefin
     const isMap = height === width ? h === w : distortion < DISTORTION && distortion > 1 / DISTORTION;
     return isMap && h * w > 1 && h <= height && w <= width ? h * w : undefined;
   };
-}
-
-/** Every value that is computed from this one. Kernels that a network computes look like maps, too. */
-function dependents(graph: Graph, name: string): ReadonlySet<string> {
-  const found = new Set([name]);
-  for (const node of graph.nodes) {
-    if (readsOf(node).some((read) => found.has(read))) for (const output of node.outputs) found.add(output);
-  }
-  return found;
 }
