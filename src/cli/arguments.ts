@@ -1,8 +1,15 @@
 /** @file Option values that commander leaves as text: sizes, ranges, numbers within bounds, patterns. */
 
-import { InvalidArgumentError } from "commander";
-
+import { InvalidArgumentError, Option } from "commander";
 import type { LiftOptions } from "../index.ts";
+
+/** An option of which the value is one of a few. */
+export const choice = (
+  flags: string,
+  description: string,
+  choices: readonly string[],
+  standard?: string,
+): Option => new Option(flags, description).choices(choices).default(standard);
 
 type Triple = readonly [number, number, number];
 

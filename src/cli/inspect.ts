@@ -5,6 +5,7 @@ import { type Model, load } from "../index.ts";
 import { upgradeGraph } from "../onnx/upgrade.ts";
 import { foldConstants } from "../passes/fold-constants.ts";
 import { dropIdentities, dropUnused } from "../passes/tidy.ts";
+import { costTable } from "../report/cost-table.ts";
 import { bytes, compact, shapeText } from "../report/figures.ts";
 import { costsByKind, sizesFor, usualSize } from "../report/lift-report.ts";
 import { type NetworkSummary, summarise } from "../report/summary.ts";
@@ -98,15 +99,9 @@ const total = ({ parameters, parameterBytes, multiplyAdds, activationBytes }: Ne
 
 function tableTwo(kinds: ReturnType<typeof costsByKind>): string[] {
   if (kinds.length === 0) return [];
-  const table = formatTable(
-    ["kind", "parameters", "size", "multiply-adds", "activations"],
-    kinds.map(({ kind, summary }) => [
-      kind,
-      compact(summary.parameters),
-      bytes(summary.parameterBytes),
-      compact(summary.multiplyAdds),
-      bytes(summary.activationBytes),
-    ]),
+  const table = costTable(
+    "kind",
+    kinds.map(({ kind, summary }) => [kind, summary]),
   );
   return ["", "The same network in every kind (the paper's Table 2; 2d: one slice):", table];
 }

@@ -1,6 +1,6 @@
 /** @file `acsconv new`: a network by name, with pretrained weights and a head of its own, as a 3D model. */
 
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import { AcsconvError } from "../base/errors.ts";
 import { checkApart, checkWritable } from "../base/files.ts";
 import { LIFT_KINDS, type LiftKind, type LiftOptions, lift, type Model, unlift } from "../index.ts";
@@ -24,7 +24,7 @@ import {
   transferred,
 } from "../weights/index.ts";
 import { NAME_MAPS } from "../weights/name-maps.ts";
-import { PSC, parseCount, parseWhole } from "./arguments.ts";
+import { choice, PSC, parseCount, parseWhole } from "./arguments.ts";
 import { warn } from "./errors.ts";
 import type { GlobalOptions } from "./global-options.ts";
 
@@ -43,9 +43,11 @@ interface NewFlags extends GlobalOptions {
   readonly head?: "fcn" | "cls";
   readonly stemStride?: "1" | "2";
   readonly stemPool: boolean;
-  readonly outputStride?: "1" | "2" | "4" | "8" | "16" | "32";
+  readonly outputStride?: (typeof OUTPUT_STRIDES)[number];
   readonly seed: number;
 }
+
+const OUTPUT_STRIDES = ["1", "2", "4", "8", "16", "32"] as const;
 
 const EXAMPLES = `
 Examples:
@@ -78,15 +80,11 @@ export function addNew(program: Command): void {
       "--weights <file>",
       "pretrained weights: PyTorch, safetensors, npz, Keras or ONNX (default: fresh ones)",
     )
-    .addOption(
-      new Option("--map <names>", "whose names the weights have")
-        .choices(Object.keys(NAME_MAPS))
-        .default("torchvision"),
-    )
+    .addOption(choice("--map <names>", "whose names the weights have", Object.keys(NAME_MAPS), "torchvision"))
     .option("--only <names>", 'weights to load, such as "layer*,conv1.*", or encoder; others are fresh')
     .option("--no-strict", "load what fits; what is missing or has other sizes is fresh")
     .addOption(
-      new Option("--kind <kind>", "how a 2D kernel reads a volume, or 2d to stay 2D (default: acs)").choices([
+      choice("--kind <kind>", "how a 2D kernel reads a volume, or 2d to stay 2D (default: acs)", [
         ...LIFT_KINDS,
         "2d",
       ]),
@@ -99,22 +97,12 @@ export function addNew(program: Command): void {
     )
     .option("--classes <n>", "classes to tell apart (default: the network's)", parseCount)
     .addOption(
-      new Option("--head <head>", "instead of the network's: fcn segments, cls classifies").choices([
-        "fcn",
-        "cls",
-      ]),
+      choice("--head <head>", "instead of the network's: fcn segments, cls classifies", ["fcn", "cls"]),
     )
-    .addOption(new Option("--stem-stride <n>", "of the first convolution").choices(["1", "2"]))
+    .addOption(choice("--stem-stride <n>", "of the first convolution", ["1", "2"]))
     .option("--no-stem-pool", "leave out the pool after it")
     .addOption(
-      new Option("--output-stride <n>", "the coarsest map; strides beyond it become dilation").choices([
-        "1",
-        "2",
-        "4",
-        "8",
-        "16",
-        "32",
-      ]),
+      choice("--output-stride <n>", "the coarsest map; strides beyond it become dilation", OUTPUT_STRIDES),
     )
     .option("--seed <n>", "of fresh weights", parseWhole, 0)
     .addHelpText("after", EXAMPLES)
