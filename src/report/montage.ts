@@ -7,7 +7,7 @@ import { AcsconvError } from "../base/errors.ts";
 import type { Vec3 } from "../volume/vec3.ts";
 import type { Volume } from "../volume/volume.ts";
 import { blend, clamp01, heatColour, labelColour } from "./colours.ts";
-import { type Rgb, type RgbImage, blankImage, paste } from "./image.ts";
+import { type Rgb, type RgbImage, arranged, blankImage, paste } from "./image.ts";
 import { type Plane, PLANES, type PlaneName, linearIn, nearestIn, planeThrough } from "./planes.ts";
 import { GLYPH_HEIGHT, drawText, textWidth } from "./text.ts";
 
@@ -74,7 +74,7 @@ export function montage(volume: Volume, options: MontageOptions = {}): RgbImage 
       return laid ? blend(under, laid.colour, laid.opacity) : under;
     });
   });
-  return inRow(tiles);
+  return arranged(tiles, "row", GAP);
 }
 
 /** Images in rows of `columns`, each with its title above. Cells are as large as the largest image. */
@@ -186,18 +186,4 @@ function drawPlane(plane: Plane, mmPerPixel: number, colourAt: (r: number, c: nu
     CAPTION_COLOUR,
   );
   return image;
-}
-
-function inRow(images: readonly RgbImage[]): RgbImage {
-  const height = Math.max(...images.map((image) => image.height));
-  const row = blankImage(
-    images.reduce((sum, { width }) => sum + width, GAP * (images.length - 1)),
-    height,
-  );
-  let x = 0;
-  for (const image of images) {
-    paste(row, image, x, height - image.height);
-    x += image.width + GAP;
-  }
-  return row;
 }
