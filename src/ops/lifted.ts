@@ -1,7 +1,7 @@
 /**
  * @file The internal operators of a lifted network. They hold the 2D kernel as
  * it was trained, `w [O, C/g, Kh, Kw]`; running and saving lower them to plain
- * ONNX (`passes/lower.ts`).
+ * ONNX (`kinds/`).
  *
  * LiftedConv: x [N, C, D, H, W] → y [N, O, D′, H′, W′], sized as by a plain
  * convolution with `kernel_shape`, `strides`, `pads` and `dilations` over
@@ -21,9 +21,14 @@
 
 import type { Dim } from "../graph/dim.ts";
 import { mulDims } from "../graph/dim.ts";
-import { intsAttr } from "../graph/graph.ts";
+import type { Node } from "../graph/graph.ts";
+import { intsAttr, stringAttr } from "../graph/graph.ts";
+import { elementCount } from "../graph/tensor.ts";
 import { dtypeOf, shapeOf } from "./common.ts";
 import { convSize, convTransposeSize, groupsOf, tapsOf } from "./geometry.ts";
+import { kindOf } from "./kinds/index.ts";
+import { LiftedConvolution } from "./kinds/convolution.ts";
+import type { Kind } from "./kinds/kind.ts";
 import type { InferContext, OpRule } from "./rule.ts";
 
 export const LIFTED_DOMAIN = "ai.acsconv";
@@ -35,6 +40,37 @@ export const LIFTED_DOMAIN = "ai.acsconv";
 export const MICROSOFT_DOMAIN = "com.microsoft";
 
 const refuse = { refuse: "the network is 3D already" };
+
+/** The kind of a lifted operator. */
+export const kindName = (node: Node): string => stringAttr(node, "kind", "acs");
+
+/** @throws Error for a kind that no lifted operator has: kinds with kernels of their own are plain convolutions */
+function keptKind(node: Node): Extract<Kind, { fresh: null }> {
+  const kind = kindOf(kindName(node));
+  if (kind.fresh === null) return kind;
+  throw new Error(`${node.op} of kind ${kindName(node)}`);
+}
+
+/** The record of how transposed convolutions of a kind are computed, which may be another kind's. */
+function transposedKind(node: Node): { lower: (conv: LiftedConvolution) => void; planes: number } {
+  const { transposed } = kindOf(kindName(node));
+  if ("lower" in transposed) return transposed;
+  throw new Error(`${node.op} of kind ${kindName(node)}`);
+}
+
+/**
+ * Multiply-adds of a lifted convolution per output element (transposed: per input element) and channel of its group, as
+ * it is run.
+ *
+ * @param kernel - of the 2D kernel: [Kh, Kw]
+ */
+export function liftedTaps(node: Node, kernel: readonly number[]): number {
+  const plane = elementCount(kernel);
+  const volume = intsAttr(node, "kernel_shape");
+  if (plane === 1 || !volume) return plane;
+  if (node.op === "LiftedConv") return keptKind(node).taps(plane, elementCount(volume));
+  return plane * transposedKind(node).planes * intsAttr(node, "strides")![0]!;
+}
 
 function sizes(c: InferContext, channels: Dim | undefined, size: typeof convSize): Dim[] | undefined {
   const x = shapeOf(c, 0);
@@ -48,6 +84,11 @@ export const LiftedConv: OpRule = {
   infer: (c) => [{ dtype: dtypeOf(c, 0), shape: sizes(c, shapeOf(c, 1)?.[0], convSize) }],
   lift: refuse,
   gradient: null,
+  lower(c) {
+    const conv = new LiftedConvolution(c, false);
+    if (conv.kernel.every((k) => k === 1)) conv.finishWhole(conv.unsqueeze(conv.w, 2), conv.taps);
+    else keptKind(c.node).lower(conv);
+  },
 };
 
 export const LiftedConvTranspose: OpRule = {
@@ -65,4 +106,5 @@ export const LiftedConvTranspose: OpRule = {
   },
   lift: refuse,
   gradient: null,
+  lower: (c) => transposedKind(c.node).lower(new LiftedConvolution(c, true)),
 };

@@ -8,6 +8,7 @@ import type { Attrs, Node, ValueType } from "../graph/graph.ts";
 import type { NdArray } from "../graph/nd-array.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import type { GradientRule } from "./gradient.ts";
+import type { LowerRule } from "./lowering.ts";
 import type { Axes, Axis } from "./roles.ts";
 
 /** What inference knows of a value: its type and, for constants and shape arithmetic, its elements. */
@@ -26,9 +27,6 @@ export interface InferContext {
   /** Types of a subgraph's outputs, given types of the values it captures. */
   subgraph(attribute: string): readonly Known[];
 }
-
-/** The kinds of lifted convolution (paper, sections 3 and 4). */
-export type LiftKind = "acs" | "mean-acs" | "soft-acs" | "2.5d" | "i3d" | "3d" | "psc";
 
 /** The plane a 2D kernel lies in: H×W, D×W, D×H. */
 export type View = "axial" | "coronal" | "sagittal";
@@ -54,7 +52,8 @@ export interface LiftContext {
   readonly inputs: readonly (Lifted | undefined)[];
   /** Types of the outputs in the 2D network. */
   readonly outputs: readonly Known[];
-  readonly kind: LiftKind;
+  /** A name in the table of kinds. */
+  readonly kind: string;
   readonly view: View;
   readonly split: readonly [number, number, number] | undefined;
   /** The m and n of PmSCn. */
@@ -131,6 +130,8 @@ export interface OpRule {
    * know no rule): refused by name where a parameter is behind it.
    */
   readonly gradient: GradientRule | null;
+  /** For internal operators: how they are written as plain ONNX. */
+  readonly lower?: LowerRule;
 }
 
 export type LiftRule = (c: LiftContext) => readonly (readonly Axis[])[];
