@@ -21,15 +21,16 @@
 
 import type { Dim } from "../graph/dim.ts";
 import { mulDims } from "../graph/dim.ts";
-import type { Node } from "../graph/graph.ts";
-import { intsAttr, stringAttr } from "../graph/graph.ts";
+import { intsAttr, type Node, stringAttr } from "../graph/graph.ts";
 import { elementCount } from "../graph/tensor.ts";
 import { dtypeOf, shapeOf } from "./common.ts";
+import { convolutionCost, tapsOfKernel } from "./cost.ts";
 import { convSize, convTransposeSize, groupsOf, tapsOf } from "./geometry.ts";
-import { kindOf } from "./kinds/index.ts";
 import { LiftedConvolution } from "./kinds/convolution.ts";
-import type { Kind } from "./kinds/kind.ts";
+import { kindOf } from "./kinds/index.ts";
+import type { KeptKernel, Transposed } from "./kinds/kind.ts";
 import type { InferContext, OpRule } from "./rule.ts";
+import { liftedConvolution, liftedTransposedConvolution } from "./slots.ts";
 
 export const LIFTED_DOMAIN = "ai.acsconv";
 
@@ -41,35 +42,18 @@ export const MICROSOFT_DOMAIN = "com.microsoft";
 
 const refuse = { refuse: "the network is 3D already" };
 
-/** The kind of a lifted operator. */
-export const kindName = (node: Node): string => stringAttr(node, "kind", "acs");
+const kindName = (node: Node): string => stringAttr(node, "kind", "acs");
 
-/** @throws Error for a kind that no lifted operator has: kinds with kernels of their own are plain convolutions */
-function keptKind(node: Node): Extract<Kind, { fresh: null }> {
+/** The kind of a LiftedConv, and how a LiftedConvTranspose of a kind is computed. Kinds without are plain convolutions. */
+function keptKind(node: Node): KeptKernel {
   const kind = kindOf(kindName(node));
   if (kind.fresh === null) return kind;
   throw new Error(`${node.op} of kind ${kindName(node)}`);
 }
-
-/** The record of how transposed convolutions of a kind are computed, which may be another kind's. */
-function transposedKind(node: Node): { lower: (conv: LiftedConvolution) => void; planes: number } {
+function transposedKind(node: Node): Transposed {
   const { transposed } = kindOf(kindName(node));
   if ("lower" in transposed) return transposed;
   throw new Error(`${node.op} of kind ${kindName(node)}`);
-}
-
-/**
- * Multiply-adds of a lifted convolution per output element (transposed: per input element) and channel of its group, as
- * it is run.
- *
- * @param kernel - of the 2D kernel: [Kh, Kw]
- */
-export function liftedTaps(node: Node, kernel: readonly number[]): number {
-  const plane = elementCount(kernel);
-  const volume = intsAttr(node, "kernel_shape");
-  if (plane === 1 || !volume) return plane;
-  if (node.op === "LiftedConv") return keptKind(node).taps(plane, elementCount(volume));
-  return plane * transposedKind(node).planes * intsAttr(node, "strides")![0]!;
 }
 
 function sizes(c: InferContext, channels: Dim | undefined, size: typeof convSize): Dim[] | undefined {
@@ -78,6 +62,19 @@ function sizes(c: InferContext, channels: Dim | undefined, size: typeof convSize
   if (!x || !kernel || channels === undefined) return undefined;
   const taps = tapsOf(c.node, kernel, x.slice(2))!;
   return [x[0]!, channels, ...x.slice(2).map((n, i) => size(n, taps[i]!))];
+}
+
+/** Taps as they are run. */
+function taps(node: Node, weight: readonly number[]): number {
+  const plane = tapsOfKernel(node, weight);
+  const volume = intsAttr(node, "kernel_shape");
+  return plane === 1 || !volume ? plane : keptKind(node).taps(plane, elementCount(volume));
+}
+
+/** Along the omitted axis the kernel is a box of one stride. */
+function transposedTaps(node: Node, weight: readonly number[]): number {
+  const plane = tapsOfKernel(node, weight);
+  return plane === 1 ? plane : plane * transposedKind(node).planes * intsAttr(node, "strides")![0]!;
 }
 
 export const LiftedConv: OpRule = {
@@ -89,6 +86,9 @@ export const LiftedConv: OpRule = {
     if (conv.kernel.every((k) => k === 1)) conv.finishWhole(conv.unsqueeze(conv.w, 2), conv.taps);
     else keptKind(c.node).lower(conv);
   },
+  slots: liftedConvolution,
+  cost: convolutionCost("output", taps),
+  traits: { convolution: "forward", window: true },
 };
 
 export const LiftedConvTranspose: OpRule = {
@@ -107,4 +107,7 @@ export const LiftedConvTranspose: OpRule = {
   lift: refuse,
   gradient: null,
   lower: (c) => transposedKind(c.node).lower(new LiftedConvolution(c, true)),
+  slots: liftedTransposedConvolution,
+  cost: convolutionCost("input", transposedTaps),
+  traits: { convolution: "transposed" },
 };

@@ -5,7 +5,7 @@ import type { LiftContext, View } from "../rule.ts";
 import type { LiftedConvolution } from "./convolution.ts";
 
 /** What a transposed convolution becomes, which keeps its 2D kernel in every kind. */
-interface Transposed {
+export interface Transposed {
   /** Writes a LiftedConvTranspose of this kind as plain ONNX. */
   readonly lower: (conv: LiftedConvolution) => void;
   /** Planes in which each output is computed. */
