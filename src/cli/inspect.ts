@@ -2,9 +2,7 @@
 
 import type { Command } from "commander";
 import { type Model, load } from "../index.ts";
-import { upgradeGraph } from "../onnx/upgrade.ts";
-import { foldConstants } from "../passes/fold-constants.ts";
-import { dropIdentities, dropUnused } from "../passes/tidy.ts";
+import { simplify } from "../passes/simplify.ts";
 import { costTable } from "../report/cost-table.ts";
 import { bytes, compact, shapeText } from "../report/figures.ts";
 import { costsByKind, sizesFor, usualSize } from "../report/lift-report.ts";
@@ -46,7 +44,7 @@ export function addInspect(program: Command): void {
 async function run(path: string, flags: InspectFlags): Promise<void> {
   const model = await load(path);
   const size = flags.size ?? usualSize(model);
-  const graph = dropUnused(dropIdentities(foldConstants(upgradeGraph(model.graph))));
+  const graph = simplify(model.graph);
   const summary = summarise(graph, sizesFor(graph, size));
   const kinds = model.lifted ? costsByKind(model, size) : [];
   const text = flags.json

@@ -14,7 +14,7 @@ import {
   segmentationHead,
 } from "../models/index.ts";
 import { unknownName } from "../base/names.ts";
-import { isFresh } from "../ops/kinds.ts";
+import { isFresh } from "../ops/kinds/index.ts";
 import { bytes, shapeText } from "../report/figures.ts";
 import {
   type LoadReport,

@@ -2,8 +2,8 @@
 
 import { AcsconvError } from "../base/errors.ts";
 import type { Dim } from "../graph/dim.ts";
-import { KINDS } from "../ops/kinds.ts";
-import type { LiftKind, View } from "../ops/rule.ts";
+import { KINDS, type LiftKind } from "../ops/kinds/index.ts";
+import type { View } from "../ops/rule.ts";
 import { VIEWS } from "../ops/views.ts";
 
 /** Every kind of lifting. */

@@ -9,19 +9,17 @@ import type { Graph, Node, ValueInfo } from "../graph/graph.ts";
 import { int, intAttr } from "../graph/graph.ts";
 import { indexOf } from "../graph/graph-index.ts";
 import { elementCount, numbersOf, tensorOf } from "../graph/tensor.ts";
-import { upgradeGraph } from "../onnx/upgrade.ts";
 import { traitsOf } from "../ops/index.ts";
 import { inferTypes } from "../ops/infer.ts";
 import { blocksToConvolutions } from "../passes/blocks-to-convolutions.ts";
-import { foldConstants } from "../passes/fold-constants.ts";
-import { dropIdentities, dropUnused } from "../passes/tidy.ts";
+import { simplify } from "../passes/simplify.ts";
+import { dropUnused } from "../passes/tidy.ts";
 import { untie } from "../passes/untie.ts";
 import type { LiftOptions } from "./options.ts";
 
 export function prepare(graph: Graph, options: LiftOptions): Graph {
   const wanted = options.outputs ? withOutputs(graph, options.outputs) : graph;
-  const current = dropUnused(foldConstants(dropIdentities(upgradeGraph(dropUnused(wanted)))));
-  const tidy = dropUnused(dropIdentities(foldConstants(current)));
+  const tidy = simplify(wanted);
   const image = imageInput(tidy);
   const folded = options.channels === undefined ? tidy : withChannels(tidy, image, options.channels);
   return blocksToConvolutions(untie(folded));

@@ -5,7 +5,7 @@
 
 import type { Dim } from "../graph/dim.ts";
 import type { Graph } from "../graph/graph.ts";
-import type { LiftKind } from "../ops/rule.ts";
+import type { LiftKind } from "../ops/kinds/index.ts";
 import { liftGraph } from "../lift/index.ts";
 import { guessLayout, LIFT_KINDS, type LiftOptions, withKind } from "../lift/options.ts";
 import { type Model, unlift } from "../model/model.ts";
