@@ -1,15 +1,8 @@
 /** @file Option values that commander leaves as text: sizes, ranges, numbers within bounds, patterns. */
 
-import { InvalidArgumentError, Option } from "commander";
-import type { LiftOptions } from "../index.ts";
+import { InvalidArgumentError } from "commander";
 
-/** An option of which the value is one of a few. */
-export const choice = (
-  flags: string,
-  description: string,
-  choices: readonly string[],
-  standard?: string,
-): Option => new Option(flags, description).choices(choices).default(standard);
+import type { LiftOptions } from "../index.ts";
 
 type Triple = readonly [number, number, number];
 

@@ -24,7 +24,8 @@ import {
   transferred,
 } from "../weights/index.ts";
 import { NAME_MAPS } from "../weights/name-maps.ts";
-import { choice, PSC, parseCount, parseWhole } from "./arguments.ts";
+import { PSC, parseCount, parseWhole } from "./arguments.ts";
+import { choice } from "./choice.ts";
 import { warn } from "./errors.ts";
 import type { GlobalOptions } from "./global-options.ts";
 
