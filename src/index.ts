@@ -6,11 +6,12 @@
  */
 
 export { AcsconvError, type ErrorKind } from "./base/errors.ts";
+export { ERROR_CODES, type ErrorCode } from "./base/error-codes.ts";
 export { LIFT_KINDS, type LiftOptions } from "./lift/options.ts";
 export type { NodeReport } from "./lift/walk.ts";
 export { lift, load, Model, unlift } from "./model/model.ts";
 export { pretrained, type PretrainedName } from "./models/pretrained.ts";
-export type { ModelSource } from "./onnx/files.ts";
+export type { ModelSource } from "./onnx/model-file.ts";
 export type { LiftKind } from "./ops/kinds/index.ts";
 export type { View } from "./ops/rule.ts";
 export type { Normalization } from "./model/intensity.ts";

@@ -49,6 +49,7 @@ const SURFACE: Readonly<Record<string, { values: string[]; types: string[] }>> =
   ".": {
     values: [
       "AcsconvError",
+      "ERROR_CODES",
       "LIFT_KINDS",
       "Model",
       "createSession",
@@ -61,6 +62,7 @@ const SURFACE: Readonly<Record<string, { values: string[]; types: string[] }>> =
     ],
     types: [
       "Device",
+      "ErrorCode",
       "ErrorKind",
       "LiftKind",
       "LiftOptions",

@@ -7,7 +7,7 @@ import { ints } from "../graph/graph.ts";
 import { uniform } from "../base/random.ts";
 import { int64Tensor } from "../graph/tensor.ts";
 import { liftGraph } from "../lift/index.ts";
-import { readModel } from "../onnx/files.ts";
+import { readModel } from "../onnx/model-file.ts";
 import { dice } from "../train/losses.ts";
 import { estimateMemory, executionOrder } from "./memory.ts";
 import { sgd } from "../train/optimisers.ts";

@@ -26,12 +26,5 @@ export {
   type ValueInfo,
   type ValueType,
 } from "./graph.ts";
-export {
-  type DType,
-  floatTensor,
-  int64Tensor,
-  type Numbers,
-  numbersOf,
-  type Tensor,
-  tensorOf,
-} from "./tensor.ts";
+export type { DType } from "../base/dtypes.ts";
+export { floatTensor, int64Tensor, type Numbers, numbersOf, type Tensor, tensorOf } from "./tensor.ts";

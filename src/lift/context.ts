@@ -1,5 +1,6 @@
 /** @file What the lift rule of an operator is handed: the node, and what may be asked and written. */
 
+import type { ErrorCode } from "../base/error-codes.ts";
 import { AcsconvError } from "../base/errors.ts";
 import { type Attrs, type Graph, type Node, nodeLabel } from "../graph/graph.ts";
 import { indexOf } from "../graph/graph-index.ts";
@@ -41,8 +42,8 @@ export function contextOf(walk: Surroundings, visit: Visit): LiftContext {
   const { graph, options, decisions, sizes, policy, writer } = walk;
   const { node, inputs } = visit;
   const { builder } = writer;
-  const refuse = (code: string, why: string): never => {
-    throw new AcsconvError("lift", refusal(walk, visit, code, why));
+  const refuse = (code: ErrorCode, why: string): never => {
+    throw new AcsconvError("lift", refusal(walk, visit, code, why), { code });
   };
   const input = (i: number): Lifted => inputs[i] ?? refuse("E_INPUT", `lacks input ${i}`);
   const name = (i: number): string => (node.inputs[i] ? writer.place(input(i)) : "");
@@ -102,7 +103,12 @@ export function contextOf(walk: Surroundings, visit: Visit): LiftContext {
 }
 
 /** Why a node cannot be lifted: with sizes and roles of what it reads, and what to do about it. */
-function refusal({ graph, sizes }: Surroundings, { node, inputs }: Visit, code: string, why: string): string {
+function refusal(
+  { graph, sizes }: Surroundings,
+  { node, inputs }: Visit,
+  code: ErrorCode,
+  why: string,
+): string {
   const read = inputs.filter((input) => input !== undefined && !input.constant) as readonly Lifted[];
   const roles = read.map(({ axes }) => showAxes(axes));
   const shapes = read.flatMap(({ known: { shape } }) =>
@@ -115,7 +121,8 @@ function refusal({ graph, sizes }: Surroundings, { node, inputs }: Visit, code: 
     before && !why.includes(";")
       ? `; to lift what comes before it, name "${before.name}" in \`outputs\``
       : "";
-  return `${code}: ${nodeLabel(node)} ${why}${input}${remedy}.`;
+  const title = code === "E_OPERATOR" ? `E_${node.op.toUpperCase()}` : code;
+  return `${title}: ${nodeLabel(node)} ${why}${input}${remedy}.`;
 }
 
 /**

@@ -147,7 +147,7 @@ export class Walk {
     }
     const { lift } = rule;
     const image = inputs.some((input) => input && hasHeight(input.axes));
-    if (typeof lift !== "function" && image) context.refuse(`E_${node.op.toUpperCase()}`, lift.refuse);
+    if (typeof lift !== "function" && image) context.refuse("E_OPERATOR", lift.refuse);
     const axes = typeof lift === "function" ? lift(context) : verbatim(context);
     node.outputs.forEach((name, i) => {
       if (name) this.#record(name, visit, i, axes[i] ?? axes[0]!);

@@ -46,6 +46,7 @@ export class Writer {
       throw new AcsconvError(
         "lift",
         `E_SHAPE_VALUE: "${value.name}" computes with the image's height as a number (${Array.from(elements.data).join(", ")}), which does not say what depth means there; export at a fixed size.`,
+        { code: "E_SHAPE_VALUE" },
       );
     });
     const sizes = builder.constant(int64Tensor(elements.dims));

@@ -9,6 +9,7 @@
  */
 
 import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { concatBytes } from "../base/bytes.ts";
 import { AcsconvError } from "../base/errors.ts";
 import { byteLength, DTYPES, dtypeFromOnnx, elementCount, type DType, type Tensor } from "../graph/tensor.ts";
 
@@ -42,10 +43,14 @@ const SEGMENT = 3;
 export function decodeTensor(proto: TensorProto, what: string, external?: ReadExternal): Tensor {
   const dtype = dtypeFromOnnx(proto.dataType);
   if (dtype === undefined) {
-    throw new AcsconvError("format", `The ${what} has element type ${proto.dataType}, which ONNX lacks.`);
+    throw new AcsconvError("format", `The ${what} has element type ${proto.dataType}, which ONNX lacks.`, {
+      code: "E_UNSUPPORTED",
+    });
   }
   if (unknownPayloads(proto, SEGMENT).length > 0) {
-    throw new AcsconvError("format", `The ${what} is one segment of a tensor; only whole ones can be read.`);
+    throw new AcsconvError("format", `The ${what} is one segment of a tensor; only whole ones can be read.`, {
+      code: "E_UNSUPPORTED",
+    });
   }
   const dims = decodeDims(proto.dims, dtype, what);
   const expected = dtype === "string" ? elementCount(dims) : byteLength(dtype, dims);
@@ -80,6 +85,7 @@ function decodeDims(dims: readonly bigint[], dtype: DType, what: string): number
     throw new AcsconvError(
       "format",
       `The ${what} has ${dims.length} axes; at most ${MAX_RANK} are possible.`,
+      { code: "E_LIMIT" },
     );
   }
   const sizes = dims.map(Number);
@@ -96,7 +102,7 @@ function decodeDims(dims: readonly bigint[], dtype: DType, what: string): number
 
 /** Typed fields, packed or one by one, are the elements' encodings one after the other. */
 function typedBytes(proto: TensorProto, dtype: DType, checkSize: (found: number) => void): Uint8Array {
-  const data = (field: number): Uint8Array => concatenated(unknownPayloads(proto, field));
+  const data = (field: number): Uint8Array => concatBytes(unknownPayloads(proto, field));
   const size = Math.ceil(DTYPES[dtype].bits / 8);
   switch (dtype) {
     case "float32":
@@ -114,17 +120,6 @@ function typedBytes(proto: TensorProto, dtype: DType, checkSize: (found: number)
       // One element each, or one byte of elements where several share a byte.
       return varintBytes(data(INT32_DATA), size, checkSize);
   }
-}
-
-function concatenated(parts: readonly Uint8Array[]): Uint8Array {
-  if (parts.length === 1) return parts[0]!;
-  const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    joined.set(part, at);
-    at += part.length;
-  }
-  return joined;
 }
 
 /** Varints → little-endian integers of `size` bytes each. */
@@ -156,6 +151,7 @@ function externalBytes(
     throw new AcsconvError(
       "format",
       `The ${what} is stored in "${location}", which is not a path inside the model's folder; refusing to read it.`,
+      { code: "E_UNSAFE" },
     );
   }
   const offset = Number(entries.get("offset") ?? 0);
@@ -173,6 +169,7 @@ function externalBytes(
       "io",
       `The ${what} is stored beside the model in "${location}", which cannot be reached from the model's ` +
         `bytes alone; load the model from its path.`,
+      { code: "E_NOT_FOUND" },
     );
   }
   return external(location, offset, expected);

@@ -69,6 +69,7 @@ function parse(bytes: Uint8Array): ModelProto {
     throw new AcsconvError(
       "format",
       `An ONNX file has at most ${MAX_MODEL_BYTES} bytes, but this one has ${bytes.length}.`,
+      { code: "E_LIMIT" },
     );
   }
   // Not a Buffer: its subclass would leak into every tensor.

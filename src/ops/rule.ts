@@ -4,6 +4,7 @@
  * and its traits.
  */
 
+import type { ErrorCode } from "../base/error-codes.ts";
 import type { Dim } from "../graph/dim.ts";
 import type { Attrs, Node, ValueType } from "../graph/graph.ts";
 import type { NdArray } from "../graph/nd-array.ts";
@@ -116,7 +117,7 @@ export interface LiftContext {
   /** Ends lifting before this node: its input becomes the output. */
   cut(i: number): void;
   warn(text: string): void;
-  refuse(code: string, why: string): never;
+  refuse(code: ErrorCode, why: string): never;
 }
 
 export interface OpRule {

@@ -7,36 +7,17 @@
  */
 
 import { AcsconvError } from "../base/errors.ts";
+import { type DTypeOf, dtypeBy, DTYPES } from "../base/dtypes.ts";
+import { type Fail, failOf } from "../formats/foreign.ts";
 import { gridFromRas, rasAffine } from "./geometry.ts";
 import { type Vec3, MIN_DETERMINANT, determinant, dot, norm, scale } from "./vec3.ts";
-import { type Grid, type VoxelType, type Volume, voxelTypeOf } from "./volume.ts";
+import { type Grid, type Volume, voxelTypeOf } from "./volume.ts";
 
 /** What NIfTI stores in a voxel; `rgb` is three uint8 side by side. */
-export type NiftiType = VoxelType | "float64" | "int64" | "uint64" | "rgb";
+export type NiftiType = DTypeOf<"nifti"> | "rgb";
 
-const TYPE_OF_CODE: Readonly<Record<number, NiftiType>> = {
-  2: "uint8",
-  4: "int16",
-  8: "int32",
-  16: "float32",
-  64: "float64",
-  128: "rgb",
-  256: "int8",
-  512: "uint16",
-  768: "uint32",
-  1024: "int64",
-  1280: "uint64",
-};
-
-const CODE_OF_TYPE: Readonly<Record<VoxelType, number>> = {
-  uint8: 2,
-  int16: 4,
-  int32: 8,
-  float32: 16,
-  int8: 256,
-  uint16: 512,
-  uint32: 768,
-};
+const RGB = 128;
+const typeOfCode = (code: number): NiftiType | undefined => (code === RGB ? "rgb" : dtypeBy("nifti", code));
 
 export interface NiftiHeader {
   readonly littleEndian: boolean;
@@ -115,9 +96,7 @@ export function niftiVersion(bytes: Uint8Array): { bytes: number; littleEndian: 
  * @throws {@link AcsconvError} `format`
  */
 export function parseNiftiHeader(bytes: Uint8Array, littleEndian: boolean, name: string): NiftiHeader {
-  const fail = (what: string): never => {
-    throw new AcsconvError("format", `"${name}" ${what}.`);
-  };
+  const fail: Fail = failOf(name);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const fields = (bytes.length === NIFTI1_BYTES ? fieldsOf1 : fieldsOf2)(view, littleEndian);
   const magic = String.fromCharCode(...bytes.subarray(fields.magic, fields.magic + 3));
@@ -134,8 +113,8 @@ export function parseNiftiHeader(bytes: Uint8Array, littleEndian: boolean, name:
   const shape: Vec3 = [size(3), size(2), size(1)];
 
   const type =
-    TYPE_OF_CODE[fields.datatype] ??
-    fail(`holds voxels of NIfTI type ${fields.datatype}, which we do not read`);
+    typeOfCode(fields.datatype) ??
+    fail(`holds voxels of NIfTI type ${fields.datatype}, which we do not read`, "E_UNSUPPORTED");
   if (!(fields.offset >= bytes.length && Number.isInteger(fields.offset)))
     fail(`is damaged: its voxels begin at byte ${fields.offset}, within the header`);
   // A slope of 0 means that nothing is scaled.
@@ -231,12 +210,13 @@ export function makeNiftiHeader(volume: Volume): Uint8Array<ArrayBuffer> {
     throw new AcsconvError(
       "input",
       `NIfTI-1 holds at most ${MAX_NIFTI1_SIZE} voxels along an axis, not ${largest}.`,
+      { code: "E_LIMIT" },
     );
   const view = new DataView(new ArrayBuffer(352));
   view.setInt32(0, NIFTI1_BYTES, true);
   view.setInt16(40, channels > 1 ? 4 : 3, true);
   [...sizes, 1, 1, 1].forEach((size, i) => view.setInt16(42 + 2 * i, size, true));
-  view.setInt16(70, CODE_OF_TYPE[voxelTypeOf(data)], true);
+  view.setInt16(70, DTYPES[voxelTypeOf(data)].nifti, true);
   view.setInt16(72, 8 * data.BYTES_PER_ELEMENT, true);
   view.setFloat32(108, 352, true);
   view.setFloat32(112, 1, true); // scl_slope

@@ -15,9 +15,9 @@ import { isFresh } from "../ops/kinds/index.ts";
 import { slotsOf } from "../passes/untie.ts";
 import { NAME_MAPS, type NameMap, type NameMapName } from "./name-maps.ts";
 import { fromKeras, KERAS_AXES } from "../formats/keras.ts";
-import { readWeights, type WeightFile } from "./read.ts";
+import { readWeights, type WeightFile, type WeightSource } from "./read.ts";
 import { matches, type NamePattern } from "./selection.ts";
-import { nameOf, type WeightSource } from "../base/source.ts";
+import { nameOf } from "../base/source.ts";
 
 /** How a file's weights are found and which are taken. */
 export interface LoadWeightsOptions {
@@ -299,6 +299,7 @@ function misfit(what: {
   return new AcsconvError(
     "input",
     `"${source}" does not fit the network: of its ${total} weights ${faults.join(" and ")}${instead}; ${remedy}.`,
+    { code: "E_MISFIT" },
   );
 }
 

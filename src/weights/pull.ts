@@ -86,6 +86,7 @@ export async function pull(source: string, options: PullOptions = {}): Promise<s
       ? new AcsconvError(
           "format",
           `${remote.url} has ${size} bytes where ${remote.size} were announced; try again.`,
+          { code: "E_CHECKSUM" },
         )
       : wrongChecksum(remote.url, expected, found);
   }
@@ -100,6 +101,7 @@ const wrongChecksum = (what: string, expected: string, found: string): AcsconvEr
   new AcsconvError(
     "format",
     `${what} has the SHA-256 ${found}, expected ${expected}: it is damaged or another file; do not use it.`,
+    { code: "E_CHECKSUM" },
   );
 
 function checked(path: string, found: string, expected: string | undefined): string {
@@ -156,9 +158,7 @@ class Unreachable extends AcsconvError {
     super(
       "io",
       `Cannot reach ${url}: ${inner?.code ?? inner?.message ?? messageOf(cause)}; check the network.`,
-      {
-        cause,
-      },
+      { cause, code: "E_NETWORK" },
     );
   }
 }
@@ -209,13 +209,17 @@ function onServer(source: string): Target {
   };
 }
 
-const refused = (what: string, status: number): AcsconvError =>
-  status === 404 || status === 410
-    ? new AcsconvError("input", `There is no ${what}: the server answers ${status}; check the name.`)
-    : new AcsconvError(
-        "io",
-        `Cannot download ${what}: the server answers ${status}${status === 401 || status === 403 ? ", it needs permission" : ""}.`,
-      );
+function refused(what: string, status: number): AcsconvError {
+  const answer = `the server answers ${status}`;
+  if (status === 404 || status === 410) {
+    const code = "E_NOT_FOUND";
+    return new AcsconvError("input", `There is no ${what}: ${answer}; check the name.`, { code });
+  }
+  const [why, code] = [401, 403].includes(status)
+    ? ([", it needs permission", "E_PERMISSION"] as const)
+    : (["", "E_NETWORK"] as const);
+  return new AcsconvError("io", `Cannot download ${what}: ${answer}${why}.`, { code });
+}
 
 /** Endings of files of weights, the best first. */
 const ENDINGS = [".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".npz", ".onnx"];
@@ -252,6 +256,7 @@ async function onHub(source: string, { revision = "main" }: PullOptions): Promis
       best.length === 0
         ? `${source} has no file of weights; name one of its files as in ${source}/weights.pth.`
         : `${source} has ${best.length} files of weights; name one: ${best.map((file) => `${source}/${file}`).join(", ")}.`,
+      { code: best.length === 0 ? "E_NOT_FOUND" : "E_AMBIGUOUS" },
     );
   };
   const file = path.length > 0 ? path.join("/") : await asked(source, weights);

@@ -8,7 +8,7 @@ import { AcsconvError } from "../base/errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import { floatTensor } from "../graph/tensor.ts";
 import { encodeExternal, encodeModel } from "./encode.ts";
-import { readModel, writeModel } from "./files.ts";
+import { readModel, writeModel } from "./model-file.ts";
 
 /** Writes that fail as on a full disk, after so many; undefined for a disk that works. */
 let writesLeft: number | undefined;

@@ -1,29 +1,9 @@
-/**
- * @file Bytes from a file or a browser's `File`, read as a stream, so that a
- * compressed scan is never held twice.
- */
+/** @file Reading a file as a stream, gunzipped on the way, so that a compressed scan is never held twice. */
 
-import { AcsconvError, messageOf } from "../base/errors.ts";
-
-/** Something with a name and bytes. */
-export interface ByteSource {
-  readonly name: string;
-  /** Bytes as stored. */
-  readonly size: number;
-  readonly stream: () => ReadableStream<Uint8Array<ArrayBuffer>>;
-}
-
-export const blobSource = (blob: Blob, name: string): ByteSource => ({
-  name,
-  size: blob.size,
-  stream: () => blob.stream(),
-});
-
-/**
- * The most that gzip can expand (1032 : 1): a file that claims to hold more is
- * truncated or hostile, and is refused before memory is allocated for it.
- */
-const GZIP_MAX_RATIO = 1032;
+import { AcsconvError } from "../base/errors.ts";
+import { ioError } from "../base/files.ts";
+import { DEFLATE_MAX_RATIO } from "../formats/foreign.ts";
+import type { ByteSource } from "../base/source.ts";
 
 /** Reads a source from its beginning, gunzipped if it is gzipped (whatever its name says). */
 export class ByteReader {
@@ -54,7 +34,7 @@ export class ByteReader {
     if (!zipped) return new ByteReader(name, size, reader, first.value);
     await reader.cancel();
     const plain = source.stream().pipeThrough(new DecompressionStream("gzip")).getReader();
-    return new ByteReader(name, size * GZIP_MAX_RATIO, plain, new Uint8Array(0));
+    return new ByteReader(name, size * DEFLATE_MAX_RATIO, plain, new Uint8Array(0));
   }
 
   /** The next bytes, as many as `target` takes. */
@@ -93,6 +73,6 @@ async function guarded<T>(name: string, read: () => Promise<T>): Promise<T> {
     const damaged = cause instanceof TypeError || code.startsWith("Z_") || code.startsWith("ERR_");
     if (damaged)
       throw new AcsconvError("format", `"${name}" is damaged: its gzip data cannot be expanded.`, { cause });
-    throw new AcsconvError("io", `Cannot read "${name}": ${messageOf(cause)}.`, { cause });
+    throw ioError("read", name, cause);
   }
 }

@@ -1,11 +1,8 @@
-/**
- * @file Models as files: from a path, a URL, a Blob or bytes, and back to a
- * path. Node's file system is asked for when a path is used and not before, so
- * that the same module runs in a browser.
- */
+/** @file Models as files: from wherever they come, with weights that stand beside them, and back to a path. */
 
-import { AcsconvError, messageOf } from "../base/errors.ts";
-import { builtin, ioError, ioErrors, notAFile, writeFiles } from "../base/files.ts";
+import { AcsconvError } from "../base/errors.ts";
+import { builtin, ioError, notAFile, writeFiles } from "../base/files.ts";
+import { type FileSource, openSource } from "../base/source.ts";
 import type { Graph } from "../graph/graph.ts";
 import { decodeModel } from "./decode.ts";
 import type { ReadExternal } from "./decode-tensor.ts";
@@ -13,12 +10,10 @@ import { encodeExternal, encodeModel } from "./encode.ts";
 import { MAX_MODEL_BYTES } from "./format.ts";
 
 /** Where a model may come from; a string is a path in Node and a URL in a browser. */
-export type ModelSource = string | URL | Blob | Uint8Array | ArrayBuffer;
+export type ModelSource = FileSource;
 
 /** Weights beyond this size go to a second file: protobuf ends at 2 GB, and some readers before. */
 const EXTERNAL_FROM_BYTES = 1.5e9;
-
-const inNode = typeof globalThis.process?.versions?.node === "string";
 
 /**
  * Reads a model, with weights that stand in other files of its folder if it comes from a path.
@@ -26,38 +21,15 @@ const inNode = typeof globalThis.process?.versions?.node === "string";
  * @throws {@link AcsconvError} `io` if it cannot be read, otherwise as {@link decodeModel}
  */
 export async function readModel(source: ModelSource): Promise<Graph> {
-  if (source instanceof Uint8Array) return decodeModel(source);
-  if (source instanceof ArrayBuffer) return decodeModel(new Uint8Array(source));
-  if (source instanceof Blob) return decodeModel(new Uint8Array(await source.arrayBuffer()));
-  if (source instanceof URL ? source.protocol !== "file:" : !inNode) return readUrl(source);
-  const path = typeof source === "string" ? source : builtin("node:url").fileURLToPath(source);
-  return readPath(path);
-}
-
-async function readUrl(url: string | URL): Promise<Graph> {
-  const response = await fetch(url).catch((error: unknown) => {
-    throw new AcsconvError("io", `Cannot read the model at ${url}: ${messageOf(error)}.`, { cause: error });
-  });
-  if (!response.ok) {
-    throw new AcsconvError("io", `Cannot read the model at ${url}: the server answered ${response.status}.`);
+  const { name, path, size, bytes } = await openSource(source, "model");
+  if (size > MAX_MODEL_BYTES) {
+    throw new AcsconvError(
+      "format",
+      `An ONNX file has at most ${MAX_MODEL_BYTES} bytes, but "${name}" has ${size}.`,
+      { code: "E_LIMIT" },
+    );
   }
-  return decodeModel(new Uint8Array(await response.arrayBuffer()));
-}
-
-async function readPath(path: string): Promise<Graph> {
-  const { readFile, stat } = builtin("node:fs/promises");
-  const bytes = await ioErrors("read", path, async () => {
-    const found = await stat(path);
-    if (!found.isFile()) throw notAFile("read", path, found);
-    if (found.size > MAX_MODEL_BYTES) {
-      throw new AcsconvError(
-        "format",
-        `An ONNX file has at most ${MAX_MODEL_BYTES} bytes, but "${path}" has ${found.size}.`,
-      );
-    }
-    return readFile(path);
-  });
-  return decodeModel(bytes, { external: externalReader(path) });
+  return decodeModel(await bytes(), path === undefined ? {} : { external: externalReader(path) });
 }
 
 /**
@@ -84,6 +56,7 @@ function externalReader(modelPath: string): ReadExternal {
     throw new AcsconvError(
       "format",
       `The model's weights "${location}" are a link to ${real}, outside the model's folder; refusing to read it.`,
+      { code: "E_UNSAFE" },
     );
   };
 
