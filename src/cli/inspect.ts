@@ -55,7 +55,7 @@ async function run(path: string, flags: InspectFlags): Promise<void> {
         layers(summary, flags.all ?? false),
         "",
         total(summary),
-        ...tableTwo(kinds),
+        ...costsOfKinds(kinds),
       ].join("\n");
   process.stdout.write(`${text}\n`);
 }
@@ -95,7 +95,7 @@ function layers({ layers: all }: NetworkSummary, everything: boolean): string {
 const total = ({ parameters, parameterBytes, multiplyAdds, activationBytes }: NetworkSummary): string =>
   `total: ${compact(parameters)} parameters (${bytes(parameterBytes)}), ${compact(multiplyAdds)} multiply-adds, ${bytes(activationBytes)} of activations`;
 
-function tableTwo(kinds: ReturnType<typeof costsByKind>): string[] {
+function costsOfKinds(kinds: ReturnType<typeof costsByKind>): string[] {
   if (kinds.length === 0) return [];
   const table = costTable(
     "kind",

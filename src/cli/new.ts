@@ -224,25 +224,21 @@ async function load(entry: Architecture, path: string, flags: NewFlags): Promise
       : transferred(flags.only === "encoder" ? "encoder" : { include: flags.only.split(",") });
   const options = { map, only, strict: false };
   const isFolded = entry.dimensions === 2 && !ownKernels(flags) && channels !== entry.channels;
+  const isStem = ({ expected, found }: Mismatch): boolean =>
+    expected[1] === entry.channels && found[1] === channels;
   let empty = build(entry, flags, isFolded ? entry.channels : channels);
   let { model, report } = await loadWeights(empty, path, options);
-  if (isFolded && report.mismatched.some(isOf(channels, entry.channels))) {
+  if (isFolded && report.mismatched.some(isStem)) {
     empty = build(entry, flags, channels);
     ({ model, report } = await loadWeights(empty, path, options));
   }
   const unfit = [...report.missing, ...report.mismatched.map(({ name }) => name)];
   if (strict && unfit.some((name) => !isHead(name))) {
-    // Says what does not fit.
+    // Throws the error that lists what does not fit.
     await loadWeights(empty, path, { map, only: (name) => only(name) && !isHead(name) });
   }
   return { network: model, report };
 }
-
-/** Whether a weight is one of so many input channels where others were expected. */
-const isOf =
-  (channels: number, instead: number) =>
-  ({ expected, found }: Mismatch): boolean =>
-    expected[1] === instead && found[1] === channels;
 
 /** Lifted, or the 2D network that lifting would have read. */
 function ofKind(model: Model, flags: NewFlags): Model {
@@ -253,7 +249,7 @@ function ofKind(model: Model, flags: NewFlags): Model {
   return channels === undefined ? model : unlift(lift(model, { channels }));
 }
 
-/** Names that a line repeats. */
+/** How many names a line lists. */
 const EXAMPLE_NAMES = 4;
 
 /** What became of the weights, for people. */

@@ -78,7 +78,7 @@ export async function* batches(
     if (number === 0 || !order) order = shuffled(uniform(seedFor(seed, `order:${epoch}`)), indices);
     const examples: Example[] = [];
     for (const index of order.slice(number * batch, (number + 1) * batch)) {
-      // Whoever waits for the batch before, or for ONNX Runtime, comes first.
+      // Lets what waits for the batch before, or for ONNX Runtime, go on first.
       await nextTask();
       if (isWanted) examples.push(await source.at(index, seedFor(seed, `${epoch}:${index}`)));
     }

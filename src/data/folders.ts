@@ -97,7 +97,7 @@ function namedCases(pairs: readonly Pair[], root: string): CaseFiles[] {
 
 const withoutEnding = (path: string): string => path.replace(/(\.nii)?\.[a-z]+$/i, "");
 
-/** Cases by their labels and by their first channel: where one of both is missing, it will be told. */
+/** Cases by their labels and by their first channel, so that a case that lacks either is found and reported. */
 async function nnunetCases(root: string, description: Description, ending: string): Promise<CaseFiles[]> {
   const paths = builtin("node:path");
   if (!canReadVolume(`x${ending}`))

@@ -30,15 +30,8 @@ export const HALVES = {
   upper: [ALL, ALL, SECOND],
 } as const satisfies Readonly<Record<string, Region>>;
 
-/** The patient's axis that a letter of an orientation names, and whether it points the way of {@link Region}. */
-const LETTERS: Readonly<Record<string, { readonly axis: 0 | 1 | 2; readonly forward: boolean }>> = {
-  L: { axis: 0, forward: true },
-  R: { axis: 0, forward: false },
-  P: { axis: 1, forward: true },
-  A: { axis: 1, forward: false },
-  S: { axis: 2, forward: true },
-  I: { axis: 2, forward: false },
-};
+/** For each of the patient's axes, the letters of its ends in the order of {@link Region}. */
+const LETTERS = ["RL", "AP", "IS"] as const;
 
 /**
  * The box of a region in a grid. Regions that meet at a fraction share no voxel and leave none out.
@@ -48,7 +41,7 @@ const LETTERS: Readonly<Record<string, { readonly axis: 0 | 1 | 2; readonly forw
 export function regionBox(grid: Grid, region: Region): { start: Vec3; shape: Vec3 } {
   const letters = [...orientationOf(grid)].reverse() as [string, string, string];
   const ranges = map3(letters, (letter, i): [start: number, end: number] => {
-    const { axis, forward } = LETTERS[letter]!;
+    const axis = LETTERS.findIndex((ends) => ends.includes(letter)) as 0 | 1 | 2;
     const size = grid.shape[i];
     const [from, to] = region[axis];
     if (!(from >= 0 && from < to && to <= 1))
@@ -62,7 +55,7 @@ export function regionBox(grid: Grid, region: Region): { start: Vec3; shape: Vec
         "input",
         `The region from ${from} to ${to} has no voxel in an axis of ${size}: choose a larger one.`,
       );
-    return forward ? [start, end] : [size - end, size - start];
+    return LETTERS[axis][1] === letter ? [start, end] : [size - end, size - start];
   });
   return { start: map3(ranges, ([start]) => start), shape: map3(ranges, ([start, end]) => end - start) };
 }

@@ -79,7 +79,7 @@ export function segmentationHead(backbone: Model, options: SegmentationHeadOptio
   const isFull = net.hasSizeOf(active, net.input);
   const last = { out: classes, kernel: 1 };
   const logits = net.conv("head.classifier", active, last, isFull ? "head.logits" : "head.classifier");
-  // Between logits nothing is as it is between maps: always linear.
+  // Logits are enlarged linearly, whatever `interpolation` says of maps.
   if (!isFull) net.resizeLike("head.logits", logits, net.input, "linear");
   return withFreshHead(net.finish(backbone.graph.name, ["head.logits"]), options);
 }

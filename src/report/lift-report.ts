@@ -50,7 +50,7 @@ export function liftReport(
     const own = node.values.flatMap((value) => costs.get(value) ?? []);
     return {
       ...node,
-      parameters: own.reduce((total, layer) => total + layer.parameters, 0),
+      parameters: sum(own.map((layer) => layer.parameters))!,
       multiplyAdds: sum(own.map((layer) => layer.multiplyAdds)),
       activationBytes: sum(own.map((layer) => layer.activationBytes)),
     };
@@ -64,6 +64,8 @@ export interface KindCost {
   readonly summary: NetworkSummary;
 }
 
+const firstSpatialAxis = (shape: readonly Dim[]): 1 | 2 => (guessLayout(shape) === "NHWC" ? 1 : 2);
+
 /** Numbers for the symbols of an input's sizes; `size` is [D, H, W]. */
 export function sizesFor(
   graph: Graph,
@@ -71,9 +73,8 @@ export function sizesFor(
 ): Map<string, number> {
   const image = graph.inputs[0];
   const shape = image?.shape ?? [];
-  const last = guessLayout(shape) === "NHWC";
   const spatial = shape.length === 5 ? [depth, height, width] : [height, width];
-  const first = last ? 1 : 2;
+  const first = firstSpatialAxis(shape);
   const sizes = new Map<string, number>();
   shape.forEach((dim: Dim, axis) => {
     if (typeof dim === "number") return;
@@ -125,7 +126,7 @@ export function costsByKind(
 function summariseSlice(graph: Graph, size: readonly [number, number, number]): NetworkSummary {
   const [image] = graph.inputs;
   const shape = image?.shape ?? [];
-  const first = guessLayout(shape) === "NHWC" ? 1 : 2;
+  const first = firstSpatialAxis(shape);
   const asked = shape.with(first, size[1]).with(first + 1, size[2]);
   try {
     return summarise({ ...graph, inputs: [{ ...image!, shape: asked }] }, sizesFor(graph, size));
