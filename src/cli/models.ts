@@ -1,7 +1,7 @@
 /** @file `acsconv models`: the networks that can be built by name, and what each costs in every kind. */
 
 import type { Command } from "commander";
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import { LIFT_KINDS, type LiftOptions, lift } from "../index.ts";
 import { ARCHITECTURES, type Architecture, architecture } from "../models/index.ts";
 import { costTable } from "../report/cost-table.ts";
@@ -67,14 +67,12 @@ interface Row extends Pick<Architecture, "name" | "dimensions" | "task" | "chann
 
 function run({ size, kind, psc, grep, json, quiet }: ModelsFlags): void {
   if (psc && kind !== "psc" && !json)
-    throw new AcsconvError("input", "--psc is for --kind psc or --json, where that kind is shown.");
+    throw inputError("--psc is for --kind psc or --json, where that kind is shown.");
   const wanted = ARCHITECTURES.filter(({ name }) => !grep || grep.test(name));
-  if (wanted.length === 0) {
-    throw new AcsconvError(
-      "input",
+  if (wanted.length === 0)
+    throw inputError(
       `No network matches ${String(grep)}; the names are ${ARCHITECTURES.map(({ name }) => name).join(", ")}.`,
     );
-  }
   // A log has no use for the progress of some seconds.
   const progress = startProgress("costs", "networks", (quiet ?? false) || !process.stderr.isTTY);
   const rows = wanted.map((entry, i) => {

@@ -1,7 +1,7 @@
 /** @file `acsconv new`: a network by name, with pretrained weights and a head of its own, as a 3D model. */
 
 import type { Command } from "commander";
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import { checkApart, checkWritable } from "../base/files.ts";
 import { LIFT_KINDS, type LiftKind, type LiftOptions, lift, type Model, unlift } from "../index.ts";
 import {
@@ -145,7 +145,7 @@ function entryOf(name: string, { head, classes, kind, psc }: NewFlags): Architec
   const entry = ARCHITECTURES[names.indexOf(name)];
   if (!entry) throw unknownName("network", name, names);
   const refuse = (sentence: string): never => {
-    throw new AcsconvError("input", sentence);
+    throw inputError(sentence);
   };
   if (entry.dimensions === 3 && kind) refuse(`${name} is 3D by birth and is not lifted; leave --kind out.`);
   if (psc && kind !== "psc") refuse(`--psc is for --kind psc, got ${kind ?? "acs"}; leave it out.`);

@@ -4,7 +4,7 @@
  * other.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import { cropTo } from "../volume/crop.ts";
 import { orientationOf } from "../volume/reorient.ts";
 import { type Vec3, map3 } from "../volume/vec3.ts";
@@ -45,14 +45,12 @@ export function regionBox(grid: Grid, region: Region): { start: Vec3; shape: Vec
     const size = grid.shape[i];
     const [from, to] = region[axis];
     if (!(from >= 0 && from < to && to <= 1))
-      throw new AcsconvError(
-        "input",
+      throw inputError(
         `A region goes from a part to a larger one, within 0 and 1, not from ${from} to ${to}.`,
       );
     const [start, end] = [Math.round(from * size), Math.round(to * size)];
     if (start === end)
-      throw new AcsconvError(
-        "input",
+      throw inputError(
         `The region from ${from} to ${to} has no voxel in an axis of ${size}: choose a larger one.`,
       );
     return LETTERS[axis][1] === letter ? [start, end] : [size - end, size - start];

@@ -1,7 +1,7 @@
 /** @file What the lift rule of an operator is handed: the node, and what may be asked and written. */
 
 import type { ErrorCode } from "../base/error-codes.ts";
-import { AcsconvError } from "../base/errors.ts";
+import { liftError } from "../base/errors.ts";
 import { type Attrs, type Graph, type Node, nodeLabel } from "../graph/graph.ts";
 import { indexOf } from "../graph/graph-index.ts";
 import { literalNumbers } from "../graph/nd-array.ts";
@@ -43,7 +43,7 @@ export function contextOf(walk: Surroundings, visit: Visit): LiftContext {
   const { node, inputs } = visit;
   const { builder } = writer;
   const refuse = (code: ErrorCode, why: string): never => {
-    throw new AcsconvError("lift", refusal(walk, visit, code, why), { code });
+    throw liftError(refusal(walk, visit, code, why), { code });
   };
   const input = (i: number): Lifted => inputs[i] ?? refuse("E_INPUT", `lacks input ${i}`);
   const name = (i: number): string => (node.inputs[i] ? writer.place(input(i)) : "");

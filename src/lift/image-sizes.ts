@@ -3,7 +3,7 @@
  * open ones are looked at.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { liftError } from "../base/errors.ts";
 import { type Dim, evaluateDim, substituteDim, symbol } from "../graph/dim.ts";
 import type { ValueInfo } from "../graph/graph.ts";
 import type { Axes, Axis } from "../ops/roles.ts";
@@ -33,12 +33,10 @@ export class ImageSizes {
     const layout = options.layout ?? guessLayout(shape);
     const sizeOf = (role: string): Dim => shape[layout.indexOf(role)]!;
     const channels = sizeOf("C");
-    if (typeof channels !== "number") {
-      throw new AcsconvError(
-        "lift",
+    if (typeof channels !== "number")
+      throw liftError(
         `The input "${image.name}" [${shape.join(", ")}] does not say how many channels it has (axis ${layout.indexOf("C")}); export it with that number fixed.`,
       );
-    }
     const exported = { H: sizeOf("H"), W: sizeOf("W") };
     this.baked = typeof exported.H === "number" || typeof exported.W === "number";
     const [, height, width] = options.size ?? [0, PROBE.H, PROBE.W];
@@ -89,8 +87,7 @@ function fixedSizes(
     if (typeof only !== "number") continue;
     if (asked && fixed.get(name) !== only) {
       const text = (dim: Dim): string => (typeof dim === "number" ? String(dim) : "any");
-      throw new AcsconvError(
-        "lift",
+      throw liftError(
         `${pinned}, so the network only works at the exported size, got size ${asked.join("×")}: use height ${text(exported.H)} and width ${text(exported.W)} (any depth).`,
       );
     }

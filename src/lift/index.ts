@@ -3,7 +3,7 @@
  * under its name.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { liftError } from "../base/errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import { requireRoom } from "../ops/infer.ts";
 import { dropUnused } from "../passes/tidy.ts";
@@ -57,5 +57,5 @@ export function liftGraph(
       decisions = { ...decisions, ...found };
     }
   }
-  throw new AcsconvError("lift", "The network has too many flattened heads to cut; name `outputs` instead.");
+  throw liftError("The network has too many flattened heads to cut; name `outputs` instead.");
 }

@@ -8,7 +8,7 @@
  * read from the shapes of the lifted tensors.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { liftError } from "../base/errors.ts";
 import { type Graph, type Node, nodeLabel, opsetOf, type ValueInfo } from "../graph/graph.ts";
 import { verbatim } from "../ops/common.ts";
 import { ruleFor } from "../ops/index.ts";
@@ -104,12 +104,8 @@ export class Walk {
     const value = this.#values.get(output.name);
     if (value?.constant && !this.#writer.builder.types.has(output.name)) {
       this.#writer.place(value);
-      if (this.#graph.initializers.has(output.name)) {
-        throw new AcsconvError(
-          "lift",
-          `The output "${output.name}" is a constant; name outputs that depend on the image.`,
-        );
-      }
+      if (this.#graph.initializers.has(output.name))
+        throw liftError(`The output "${output.name}" is a constant; name outputs that depend on the image.`);
     }
     const { dtype, shape } = this.#writer.builder.known(output.name);
     return {

@@ -1,6 +1,6 @@
 /** @file What the lifted graph needs besides the lifted nodes: constants on demand, sizes, reshapes, new parameters. */
 
-import { AcsconvError } from "../base/errors.ts";
+import { liftError } from "../base/errors.ts";
 import { seedFor, uniform } from "../base/random.ts";
 import type { Dim } from "../graph/dim.ts";
 import { type Graph, int, type Node, opsetOf } from "../graph/graph.ts";
@@ -43,8 +43,7 @@ export class Writer {
     const data = Array.from(elements.data, (dim, i) => {
       const voxels = countVoxels(dim, twin.data[i] ?? dim);
       if (voxels !== undefined) return voxels;
-      throw new AcsconvError(
-        "lift",
+      throw liftError(
         `E_SHAPE_VALUE: "${value.name}" computes with the image's height as a number (${Array.from(elements.data).join(", ")}), which does not say what depth means there; export at a fixed size.`,
         { code: "E_SHAPE_VALUE" },
       );

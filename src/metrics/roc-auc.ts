@@ -12,7 +12,7 @@
  * @see Hanley & McNeil, "The meaning and use of the area under a ROC curve", Radiology 143 (1982)
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import { type ClassOptions, checkLengths, classNames, unknownClass } from "./classes.ts";
 import type { Metric, Prediction, Scores } from "./metric.ts";
 import { withMean } from "./overlap.ts";
@@ -42,13 +42,11 @@ export interface RocAucOptions extends ClassOptions {
 export function rocAuc(options: RocAucOptions): Metric {
   const { scores: kind = "logits", ignoreIndex } = options;
   const names = classNames(options);
-  if ((kind !== "logits" && kind !== "probabilities") || names.length < 2) {
-    throw new AcsconvError(
-      "input",
+  if ((kind !== "logits" && kind !== "probabilities") || names.length < 2)
+    throw inputError(
       `rocAuc ranks "logits" or "probabilities" of two classes or more, ` +
         `not ${JSON.stringify(kind)} of ${names.length}.`,
     );
-  }
   const labels = names.length === 2 ? [1] : names.map((_, label) => label);
   const kept = labels.map(() => ({ positives: [] as Float32Array[], negatives: [] as Float32Array[] }));
   const rank = kind === "logits" ? logOdds : scoresOf;
@@ -61,13 +59,11 @@ export function rocAuc(options: RocAucOptions): Metric {
       const voxels = truth.length;
       const scores = checkedScores(prediction, names.length);
       checkTruth(prediction, names.length, ignoreIndex);
-      if (count + voxels * labels.length > MAX_SCORES) {
-        throw new AcsconvError(
-          "input",
+      if (count + voxels * labels.length > MAX_SCORES)
+        throw inputError(
           `rocAuc keeps every score, and "${prediction.name}" would bring them to more than ${MAX_SCORES}: ` +
             `evaluate fewer cases, or leave rocAuc out.`,
         );
-      }
       count += voxels * labels.length;
       labels.forEach((label, i) => {
         const ranked = rank(scores, label, voxels);
@@ -155,8 +151,7 @@ function checkedScores({ name, truth, scores }: Prediction, classes: number): Sc
     return scores;
   }
   const found = scores ? `${scores.data.length} of ${scores.classes} classes` : "none";
-  throw new AcsconvError(
-    "input",
+  throw inputError(
     `rocAuc needs scores of ${classes} classes for each of the ${truth.length} voxels of "${name}", ` +
       `but there are ${found}.`,
   );

@@ -22,7 +22,7 @@
  * @see Li et al., arXiv:1709.07330; https://github.com/xmengli/H-DenseUNet/blob/3226de3/hybridnet.py
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import { Model } from "../model/model.ts";
 import { KERAS_AXES } from "../formats/keras.ts";
 import type { Layers, PerAxis } from "./layers.ts";
@@ -140,12 +140,10 @@ function design(
 ): Required<DenseDesign> {
   const { blocks = standard.blocks, growth = standard.growth } = given;
   const option = (of: string): string => (name ? `${name}.${of}` : of);
-  if (blocks.length !== standard.blocks.length) {
-    throw new AcsconvError(
-      "input",
+  if (blocks.length !== standard.blocks.length)
+    throw inputError(
       `${option("blocks")} must be ${standard.blocks.length} numbers of layers, got ${blocks.length}.`,
     );
-  }
   return {
     blocks: blocks.map((count, i) => wholeNumber(`${option("blocks")}[${i}]`, count)),
     growth: wholeNumber(option("growth"), growth),

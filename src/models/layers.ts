@@ -8,7 +8,7 @@
  * number for all axes, or one for each.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import { type Dim, sameDims, symbol } from "../graph/dim.ts";
 import { type Attrs, type Graph, type ValueType, float, int, ints, str } from "../graph/graph.ts";
 import { elementCount, floatTensor, int64Tensor } from "../graph/tensor.ts";
@@ -126,8 +126,7 @@ export class Layers {
     const ranks = base.inputs.map(({ shape }) => shape?.length);
     if (ranks.length !== 1 || !(ranks[0] === 4 || ranks[0] === 5)) {
       const found = base.inputs.map(({ name, shape }) => `"${name}" [${shape?.join(", ") ?? "unknown"}]`);
-      throw new AcsconvError(
-        "input",
+      throw inputError(
         `Expected a network with one image [N, C, H, W], found ${found.join(", ") || "no input"}; cut the model to the part that reads one image.`,
       );
     }
@@ -385,8 +384,7 @@ export class Layers {
 
   #refuseTaken(name: string): void {
     if (!this.#builder.types.has(name)) return;
-    throw new AcsconvError(
-      "input",
+    throw inputError(
       `The network already has a value "${name}", which is to be added to it; does it have such a head already?`,
     );
   }

@@ -1,6 +1,6 @@
 /** @file What every builder of a network is told, and how it begins and ends. */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import type { Model } from "../model/model.ts";
 import { initialise, type Initialisation } from "./initialise.ts";
 import { Layers } from "./layers.ts";
@@ -52,12 +52,8 @@ export function complete(
   options: NetworkOptions,
 ): Model {
   const wanted = options.outputs ?? outputs;
-  if (wanted.length === 0) {
-    throw new AcsconvError(
-      "input",
-      `outputs must name one value of ${name} at least, such as "${outputs[0]!}".`,
-    );
-  }
+  if (wanted.length === 0)
+    throw inputError(`outputs must name one value of ${name} at least, such as "${outputs[0]!}".`);
   return initialise(net.finish(name, wanted), options);
 }
 
@@ -77,16 +73,14 @@ export function completeClassifier(
 
 /** @throws {@link AcsconvError} `input` unless it is a whole number from 1 on */
 export function wholeNumber(option: string, value: number): number {
-  if (!(Number.isInteger(value) && value > 0)) {
-    throw new AcsconvError("input", `${option} must be a positive whole number, got ${String(value)}.`);
-  }
+  if (!(Number.isInteger(value) && value > 0))
+    throw inputError(`${option} must be a positive whole number, got ${String(value)}.`);
   return value;
 }
 
 /** @throws {@link AcsconvError} `input` unless it is one of those allowed */
 export function oneOf<T>(option: string, value: T, allowed: readonly T[]): T {
-  if (!allowed.includes(value)) {
-    throw new AcsconvError("input", `${option} must be one of ${allowed.join(", ")}, got ${String(value)}.`);
-  }
+  if (!allowed.includes(value))
+    throw inputError(`${option} must be one of ${allowed.join(", ")}, got ${String(value)}.`);
   return value;
 }

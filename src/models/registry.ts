@@ -1,6 +1,6 @@
 /** @file Networks by name: what commands and configurations choose from. */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import type { Model } from "../model/model.ts";
 import { nearestName, unknownName } from "../base/names.ts";
 import * as convnext from "./convnext.ts";
@@ -146,8 +146,7 @@ export function architecture(name: string, options: ArchitectureOptions = {}): M
   for (const option of Object.keys(options)) {
     if (known.includes(option)) continue;
     const nearest = nearestName(option, known);
-    throw new AcsconvError(
-      "input",
+    throw inputError(
       `${entry.architecture.name} has no option "${option}"${nearest === undefined ? "" : `; did you mean "${nearest}"?`} It takes ${known.join(", ")}.`,
     );
   }

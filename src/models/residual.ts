@@ -5,7 +5,7 @@
  * @see He et al., arXiv:1512.03385; Xie et al., arXiv:1611.05431; Zagoruyko and Komodakis, arXiv:1605.07146
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import type { Layers } from "./layers.ts";
 import { oneOf, type Stem } from "./options.ts";
 
@@ -56,24 +56,18 @@ export function resnetBackbone(net: Layers, prefix: string, design: Design, opti
   const { stem = {}, strides = [1, 2, 2, 2], outputStride = 32 } = options;
   const stride = oneOf("stem.stride", stem.stride ?? 2, [1, 2]);
   oneOf("outputStride", outputStride, [1, 2, 4, 8, 16, 32]);
-  if (strides.length !== 4) {
-    throw new AcsconvError(
-      "input",
-      `strides must be four numbers, one per layer, got [${strides.join(", ")}].`,
-    );
-  }
+  if (strides.length !== 4)
+    throw inputError(`strides must be four numbers, one per layer, got [${strides.join(", ")}].`);
   const at = (name: string): string => `${prefix}${name}`;
   const first = net.conv(at("conv1"), net.input, { out: 64, kernel: 7, stride, padding: 3, bias: false });
   let x = net.relu(at("relu"), net.batchNorm(at("bn1"), first));
   if (stem.pool ?? true) x = net.maxPool(at("maxpool"), x, { kernel: 3, stride: 2, padding: 1 });
 
   let reduced = stride * (stem.pool === false ? 1 : 2);
-  if (reduced > outputStride) {
-    throw new AcsconvError(
-      "input",
+  if (reduced > outputStride)
+    throw inputError(
       `outputStride must be ${reduced} at least, by which the stem alone reduces the map, got ${outputStride}; give a stem that reduces less.`,
     );
-  }
   let dilation = 1;
   strides.forEach((wanted, i) => {
     oneOf("strides", wanted, [1, 2]);

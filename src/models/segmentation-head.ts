@@ -16,7 +16,7 @@ import { initialise, type Initialisation } from "./initialise.ts";
 import { type Interpolation, Layers } from "./layers.ts";
 import { wholeNumber } from "./options.ts";
 import { defaultTaps, namedTaps } from "./taps.ts";
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 
 /** Of {@link segmentationHead}. */
 export interface SegmentationHeadOptions {
@@ -54,14 +54,12 @@ export function segmentationHead(backbone: Model, options: SegmentationHeadOptio
   const net = Layers.after(backbone);
   const taps = (names ? namedTaps(net, net.base, names) : defaultTaps(net, net.base)).map(({ name }) => name);
   const [coarsest, ...finer] = taps;
-  if (coarsest === undefined) throw new AcsconvError("input", "taps must name one map at least.");
+  if (coarsest === undefined) throw inputError("taps must name one map at least.");
   const { widths = finer.map((map) => net.channels(map)) } = options;
-  if (widths.length !== finer.length) {
-    throw new AcsconvError(
-      "input",
+  if (widths.length !== finer.length)
+    throw inputError(
       `widths must be ${finer.length} for ${taps.length} taps, one per fusion, got [${widths.join(", ")}].`,
     );
-  }
   const features = finer.reduce((x, map, i) => {
     const up = net.resizeLike(`head.up${i + 1}`, x, map, interpolation);
     const wide = net.concat(`head.concat${i + 1}`, [map, up]);

@@ -2,7 +2,7 @@
  * @file Maps inside a network that another head can read: values [N, C, h, w] whose sizes follow from the image's.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import { evaluateDim, sameDim, symbolsOf } from "../graph/dim.ts";
 import type { Graph } from "../graph/graph.ts";
 import { guessLayout } from "../lift/options.ts";
@@ -38,8 +38,7 @@ export function namedTaps(net: Layers, graph: Graph, names: readonly string[]): 
     if (pixels !== undefined) return { name: value, pixels };
     const { dtype, shape } = net.known(value);
     const found = `${dtype ?? "a value"} ${shape ? `[${shape.join(", ")}]` : "of unknown sizes"}`;
-    throw new AcsconvError(
-      "input",
+    throw inputError(
       `Cannot tap "${name}": expected a float32 map [N, C, H, W] of the image, found ${found}; name a value between two convolutions.`,
     );
   });
@@ -59,12 +58,10 @@ export function defaultTaps(net: Layers, graph: Graph): readonly Tap[] {
     const pixels = pixelsOf(name);
     if (pixels !== undefined) last.set(pixels, { name, pixels });
   }
-  if (last.size === 0) {
-    throw new AcsconvError(
-      "input",
+  if (last.size === 0)
+    throw inputError(
       "Found no map [N, C, H, W] to tap whose sizes follow from the image's; name taps, or export the network with the sizes of its input.",
     );
-  }
   return [...last.values()].sort((a, b) => a.pixels - b.pixels);
 }
 
@@ -72,12 +69,10 @@ export function defaultTaps(net: Layers, graph: Graph): readonly Tap[] {
 function mapSizes(net: Layers, graph: Graph): (name: string) => number | undefined {
   const [input] = graph.inputs;
   const image = input!.shape!;
-  if (image.length !== 4 || guessLayout(image) !== "NCHW") {
-    throw new AcsconvError(
-      "input",
+  if (image.length !== 4 || guessLayout(image) !== "NCHW")
+    throw inputError(
       `Expected a 2D network with an image [N, C, H, W], found "${input!.name}" [${image.join(", ")}]; give the network its head before it is lifted, with channels before pixels.`,
     );
-  }
   const open = image.slice(2).flatMap((dim) => (typeof dim === "number" ? [] : [...symbolsOf(dim)]));
   const sizes = new Map(open.map((name) => [name, PROBE]));
   const sidesOf = (name: string): readonly number[] =>

@@ -13,7 +13,7 @@
  * @see Ronneberger et al., arXiv:1505.04597; Yang et al., arXiv:1911.10477, appendix B
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import type { Model } from "../model/model.ts";
 import type { Initialisation } from "./initialise.ts";
 import { type Interpolation, type Layers } from "./layers.ts";
@@ -85,12 +85,10 @@ function unetFeatures(net: Layers, options: Omit<UnetOptions, "classes">): strin
   const isPooled = oneOf("skips", options.skips ?? "pre-pool", ["pre-pool", "post-pool"]) === "post-pool";
   const isTransposed =
     oneOf("decoder", options.decoder ?? "transposed", ["transposed", "interpolating"]) === "transposed";
-  if (widths.length < 2 || decoderWidths.length !== widths.length - 1) {
-    throw new AcsconvError(
-      "input",
+  if (widths.length < 2 || decoderWidths.length !== widths.length - 1)
+    throw inputError(
       `Expected widths of two levels or more and decoderWidths of one fewer, found ${widths.length} and ${decoderWidths.length}.`,
     );
-  }
   const enlarged = (name: string, x: string, out: number, how: Interpolation): string =>
     isTransposed ? net.convTranspose(name, x, { out, kernel: 2, stride: 2 }) : net.upsample(name, x, 2, how);
 

@@ -9,7 +9,7 @@ import type { LiftKind } from "../ops/kinds/index.ts";
 import { liftGraph } from "../lift/index.ts";
 import { guessLayout, LIFT_KINDS, type LiftOptions, withKind } from "../lift/options.ts";
 import { type Model, unlift } from "../model/model.ts";
-import { AcsconvError } from "../base/errors.ts";
+import { AcsconvError, inputError } from "../base/errors.ts";
 import type { NodeReport } from "../lift/walk.ts";
 import type { LayerSummary, NetworkSummary } from "./summary.ts";
 import { summarise, sum } from "./summary.ts";
@@ -39,9 +39,8 @@ export function liftReport(
   model: Model,
   size: readonly [number, number, number] = usualSize(model),
 ): LiftReport {
-  if (!model.lifted || !model.report) {
-    throw new AcsconvError("input", "Expected a model fresh from lift: files do not keep the report.");
-  }
+  if (!model.lifted || !model.report)
+    throw inputError("Expected a model fresh from lift: files do not keep the report.");
   const { source } = model.lifted;
   const { layers: _, ...totalBefore } = summariseSlice(source, size);
   const { layers, ...totalAfter } = summarise(model.graph, sizesFor(model.graph, size));
@@ -107,8 +106,7 @@ export function costsByKind(
   size: readonly [number, number, number],
   psc: LiftOptions["psc"] = model.lifted?.options.psc,
 ): KindCost[] {
-  if (!model.lifted)
-    throw new AcsconvError("input", "Expected a lifted model: only those can be compared by kind.");
+  if (!model.lifted) throw inputError("Expected a lifted model: only those can be compared by kind.");
   const flat = unlift(model);
   const { options } = model.lifted;
   const kinds = LIFT_KINDS.map((kind): KindCost => {

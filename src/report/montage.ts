@@ -3,7 +3,7 @@
  * proportions, with labels or values laid over them.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import type { Vec3 } from "../volume/vec3.ts";
 import type { Volume } from "../volume/volume.ts";
 import { blend, clamp01, heatColour, labelColour } from "./colours.ts";
@@ -47,21 +47,15 @@ const CAPTION_HEIGHT = GLYPH_HEIGHT + 4;
  */
 export function montage(volume: Volume, options: MontageOptions = {}): RgbImage {
   const { overlay, colours = "grey", size = 320 } = options;
-  if (overlay && overlay.volume.shape.some((length, axis) => length !== volume.shape[axis])) {
-    throw new AcsconvError(
-      "input",
+  if (overlay && overlay.volume.shape.some((length, axis) => length !== volume.shape[axis]))
+    throw inputError(
       `An overlay needs the volume's shape [${volume.shape.join(", ")}], not [${overlay.volume.shape.join(", ")}].`,
     );
-  }
   const centre = volume.shape.map((length) => Math.floor(length / 2)) as unknown as Vec3;
   const at =
     options.at ?? (overlay?.kind === "labels" ? middleOfLabels(overlay.volume) : undefined) ?? centre;
-  if (!at.every((index, axis) => index >= 0 && index < volume.shape[axis]!)) {
-    throw new AcsconvError(
-      "input",
-      `Voxel [${at.join(", ")}] lies outside a volume of [${volume.shape.join(", ")}].`,
-    );
-  }
+  if (!at.every((index, axis) => index >= 0 && index < volume.shape[axis]!))
+    throw inputError(`Voxel [${at.join(", ")}] lies outside a volume of [${volume.shape.join(", ")}].`);
   const base = painter({ kind: colours, volume });
   const over = overlay && painter(overlay);
   const mmPerPixel = Math.max(...volume.shape.map((length, axis) => length * volume.spacing[axis]!)) / size;
