@@ -38,6 +38,7 @@ export interface Visit {
   steps: readonly Step[];
 }
 
+/** What the rule of one node is handed. */
 export function contextOf(walk: Surroundings, visit: Visit): LiftContext {
   const { graph, options, decisions, sizes, policy, writer } = walk;
   const { node, inputs } = visit;

@@ -15,6 +15,7 @@ const PROBE = { N: 3, H: 320, W: 448 };
 /** Depths at which two sizes are compared. */
 const DEPTHS = Array.from({ length: 64 }, (_, i) => 128 + i);
 
+/** Sizes of the 2D image and of the volume that it becomes. */
 export class ImageSizes {
   /** Roles of the image's axes. */
   readonly axes: Axes;

@@ -54,6 +54,7 @@ export interface Walked {
   readonly warnings: readonly string[];
 }
 
+/** One walk over a 2D graph; throws {@link Restart} where it has to be taken again with another decision. */
 export class Walk {
   readonly #graph: Graph;
   readonly #decisions: Decisions;

@@ -12,6 +12,7 @@ import type { Lifted } from "../ops/rule.ts";
 import type { ImageSizes } from "./image-sizes.ts";
 import { countVoxels } from "./voxels.ts";
 
+/** Writes into the lifted graph. */
 export class Writer {
   readonly builder: GraphBuilder;
   readonly #graph: Graph;

@@ -31,6 +31,7 @@ export interface FcnOptions extends Omit<NetworkOptions, "outputs"> {
   readonly interpolation?: Interpolation;
 }
 
+/** A beginning that keeps the image's size. */
 const UNREDUCED = { stride: 1, pool: false } as const;
 
 /** ResNet-18 with the paper's decoder, 12,389,442 parameters for 2 classes: logits [N, classes, H, W]. */
