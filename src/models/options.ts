@@ -2,11 +2,11 @@
 
 import { inputError } from "../base/errors.ts";
 import type { Model } from "../model/model.ts";
-import { initialise, type Initialisation } from "./initialise.ts";
+import { initialise, type InitialiseOptions } from "./initialise.ts";
 import { Layers } from "./layers.ts";
 
 /** Of every network. */
-export interface NetworkOptions {
+export interface NetworkOptions extends Pick<InitialiseOptions, "kernels" | "seed"> {
   /** Channels of the image. Default 3. */
   readonly channels?: number;
   /**
@@ -14,10 +14,6 @@ export interface NetworkOptions {
    * modules whose output they are; what they do not need is left out.
    */
   readonly outputs?: readonly string[];
-  /** How fresh kernels are drawn. Default: as PyTorch's layers do. `none` where weights are loaded anyway. */
-  readonly kernels?: Initialisation;
-  /** Of the fresh weights. Default 0. */
-  readonly seed?: number;
 }
 
 /** Of a network that gives one score per class for an image. */

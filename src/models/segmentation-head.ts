@@ -12,14 +12,14 @@
  */
 
 import type { Model } from "../model/model.ts";
-import { initialise, type Initialisation } from "./initialise.ts";
+import { initialise, type InitialiseOptions } from "./initialise.ts";
 import { type Interpolation, Layers } from "./layers.ts";
 import { wholeNumber } from "./options.ts";
 import { defaultTaps, namedTaps } from "./taps.ts";
 import { inputError } from "../base/errors.ts";
 
 /** Of {@link segmentationHead}. */
-export interface SegmentationHeadOptions {
+export interface SegmentationHeadOptions extends Pick<InitialiseOptions, "kernels" | "seed"> {
   /** Classes the network tells apart, background included. */
   readonly classes: number;
   /**
@@ -33,10 +33,6 @@ export interface SegmentationHeadOptions {
   readonly hidden?: number;
   /** How maps are enlarged between fusions. Default `linear`; the paper's experiments took `nearest`. */
   readonly interpolation?: Interpolation;
-  /** How the head's kernels are drawn. Default: as PyTorch's layers do. */
-  readonly kernels?: Initialisation;
-  /** Of the head's fresh weights. Default 0. */
-  readonly seed?: number;
 }
 
 /**
@@ -83,7 +79,5 @@ export function segmentationHead(backbone: Model, options: SegmentationHeadOptio
 }
 
 /** Of a network whose new layers are called `head.…`. */
-export const withFreshHead = (
-  model: Model,
-  options: { readonly kernels?: Initialisation; readonly seed?: number },
-): Model => initialise(model, { ...options, only: (name) => name.startsWith("head.") });
+export const withFreshHead = (model: Model, options: Pick<InitialiseOptions, "kernels" | "seed">): Model =>
+  initialise(model, { ...options, only: (name) => name.startsWith("head.") });

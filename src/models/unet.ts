@@ -15,7 +15,6 @@
 
 import { inputError } from "../base/errors.ts";
 import type { Model } from "../model/model.ts";
-import type { Initialisation } from "./initialise.ts";
 import { type Interpolation, type Layers } from "./layers.ts";
 import { begin, complete, type NetworkOptions, oneOf, wholeNumber } from "./options.ts";
 
@@ -46,13 +45,9 @@ export interface UnetOptions extends NetworkOptions {
 export const unet = (options: UnetOptions): Model => build("unet", options);
 
 /** Of {@link pocUnet}. */
-export interface PocUnetOptions {
+export interface PocUnetOptions extends Pick<NetworkOptions, "kernels" | "seed"> {
   /** Classes the network tells apart, background included. */
   readonly classes: number;
-  /** How fresh kernels are drawn. Default: as PyTorch's layers do. */
-  readonly kernels?: Initialisation;
-  /** Of the fresh weights. Default 0. */
-  readonly seed?: number;
   /** How the first enlargement of the decoder fills in. Default `linear`; the paper's feature analysis took `nearest`. */
   readonly interpolation?: Interpolation;
   /** What the network gives: logits [N, classes, H, W] (the default), or the decoder's features [N, 32, H/2, W/2]. */
