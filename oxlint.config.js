@@ -14,6 +14,7 @@ const PIPELINE = [
   "passes",
   "lift",
   "grad",
+  "compile",
   "run",
   "volume",
   "metrics",

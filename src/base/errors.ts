@@ -46,6 +46,17 @@ export class AcsconvError extends Error {
   }
 }
 
+/** An error of one kind. */
+const ofKind =
+  (kind: ErrorKind) =>
+  (message: string, options?: ConstructorParameters<typeof AcsconvError>[2]): AcsconvError =>
+    new AcsconvError(kind, message, options);
+
+export const formatError = ofKind("format");
+export const inputError = ofKind("input");
+export const ioError = ofKind("io");
+export const liftError = ofKind("lift");
+
 /** The message of anything that was thrown (itk-wasm, for one, throws bare numbers). */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);

@@ -6,6 +6,7 @@ import { type Command, Option } from "commander";
 import { type LabelledScan, readCase } from "../data/cases.ts";
 import { type DataFolder, cropToRegion, openFolder } from "../data/index.ts";
 import { checkWritable } from "../base/files.ts";
+import { NODE_DEVICES } from "../compile/targets/index.ts";
 import { type Device, type Normalization, load } from "../index.ts";
 import type { Metric, Prediction } from "../metrics/metric.ts";
 import { METRIC_NAMES } from "../metrics/registry.ts";
@@ -82,11 +83,7 @@ export function addEvaluate(program: Command): void {
     .addOption(
       new Option("--normalize <how>", "intensities").choices(["zscore", "minmax", "imagenet", "none"]),
     )
-    .addOption(
-      new Option("--device <name>", "where to compute")
-        .choices(["cpu", "cuda", "webgpu", "coreml", "dml"])
-        .default("cpu"),
-    )
+    .addOption(new Option("--device <name>", "where to compute").choices(NODE_DEVICES).default("cpu"))
     .option("--threads <n>", "CPU threads (default: the physical cores)", parseCount)
     .addHelpText("after", EXAMPLES)
     .action(async (_: unknown, command: Command) => {

@@ -29,6 +29,7 @@ export { modelsGenesis, type ModelsGenesisOptions } from "./models-genesis.ts";
 export type { ClassifierOptions, NetworkOptions, Stem } from "./options.ts";
 export { pretrained, type PretrainedName } from "./pretrained.ts";
 export { architecture, type Architecture, type ArchitectureOptions, ARCHITECTURES } from "./registry.ts";
+export type { ResnetStrides } from "./residual.ts";
 export {
   resnet101,
   resnet152,
@@ -36,7 +37,6 @@ export {
   resnet34,
   resnet50,
   type ResnetOptions,
-  type ResnetStrides,
   resnext101_32x8d,
   resnext50_32x4d,
   wideResnet101_2,

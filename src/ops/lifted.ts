@@ -1,7 +1,7 @@
 /**
  * @file The internal operators of a lifted network. They hold the 2D kernel as
  * it was trained, `w [O, C/g, Kh, Kw]`; running and saving lower them to plain
- * ONNX (`passes/lower.ts`).
+ * ONNX (`kinds/`).
  *
  * LiftedConv: x [N, C, D, H, W] → y [N, O, D′, H′, W′], sized as by a plain
  * convolution with `kernel_shape`, `strides`, `pads` and `dilations` over
@@ -21,10 +21,16 @@
 
 import type { Dim } from "../graph/dim.ts";
 import { mulDims } from "../graph/dim.ts";
-import { intsAttr } from "../graph/graph.ts";
+import { intsAttr, type Node, stringAttr } from "../graph/graph.ts";
+import { elementCount } from "../graph/tensor.ts";
 import { dtypeOf, shapeOf } from "./common.ts";
+import { convolutionCost, tapsOfKernel } from "./cost.ts";
 import { convSize, convTransposeSize, groupsOf, tapsOf } from "./geometry.ts";
+import { LiftedConvolution } from "./kinds/convolution.ts";
+import { kindOf } from "./kinds/index.ts";
+import type { KeptKernel, Transposed } from "./kinds/kind.ts";
 import type { InferContext, OpRule } from "./rule.ts";
+import { liftedConvolution, liftedTransposedConvolution } from "./slots.ts";
 
 export const LIFTED_DOMAIN = "ai.acsconv";
 
@@ -36,6 +42,20 @@ export const MICROSOFT_DOMAIN = "com.microsoft";
 
 const refuse = { refuse: "the network is 3D already" };
 
+const kindName = (node: Node): string => stringAttr(node, "kind", "acs");
+
+/** The kind of a LiftedConv, and how a LiftedConvTranspose of a kind is computed. Kinds without are plain convolutions. */
+function keptKind(node: Node): KeptKernel {
+  const kind = kindOf(kindName(node));
+  if (kind.fresh === null) return kind;
+  throw new Error(`${node.op} of kind ${kindName(node)}`);
+}
+function transposedKind(node: Node): Transposed {
+  const { transposed } = kindOf(kindName(node));
+  if ("lower" in transposed) return transposed;
+  throw new Error(`${node.op} of kind ${kindName(node)}`);
+}
+
 function sizes(c: InferContext, channels: Dim | undefined, size: typeof convSize): Dim[] | undefined {
   const x = shapeOf(c, 0);
   const kernel = intsAttr(c.node, "kernel_shape");
@@ -44,10 +64,31 @@ function sizes(c: InferContext, channels: Dim | undefined, size: typeof convSize
   return [x[0]!, channels, ...x.slice(2).map((n, i) => size(n, taps[i]!))];
 }
 
+/** Taps as they are run. */
+function taps(node: Node, weight: readonly number[]): number {
+  const plane = tapsOfKernel(node, weight);
+  const volume = intsAttr(node, "kernel_shape");
+  return plane === 1 || !volume ? plane : keptKind(node).taps(plane, elementCount(volume));
+}
+
+/** Along the omitted axis the kernel is a box of one stride. */
+function transposedTaps(node: Node, weight: readonly number[]): number {
+  const plane = tapsOfKernel(node, weight);
+  return plane === 1 ? plane : plane * transposedKind(node).planes * intsAttr(node, "strides")![0]!;
+}
+
 export const LiftedConv: OpRule = {
   infer: (c) => [{ dtype: dtypeOf(c, 0), shape: sizes(c, shapeOf(c, 1)?.[0], convSize) }],
   lift: refuse,
   gradient: null,
+  lower(c) {
+    const conv = new LiftedConvolution(c, false);
+    if (conv.kernel.every((k) => k === 1)) conv.finishWhole(conv.unsqueeze(conv.w, 2), conv.taps);
+    else keptKind(c.node).lower(conv);
+  },
+  slots: liftedConvolution,
+  cost: convolutionCost("output", taps),
+  traits: { convolution: "forward", window: true },
 };
 
 export const LiftedConvTranspose: OpRule = {
@@ -65,4 +106,8 @@ export const LiftedConvTranspose: OpRule = {
   },
   lift: refuse,
   gradient: null,
+  lower: (c) => transposedKind(c.node).lower(new LiftedConvolution(c, true)),
+  slots: liftedTransposedConvolution,
+  cost: convolutionCost("input", transposedTaps),
+  traits: { convolution: "transposed" },
 };

@@ -6,9 +6,9 @@
 import { HALVES, type Region } from "../data/region.ts";
 import { AcsconvError } from "../base/errors.ts";
 import { LIFT_KINDS } from "../lift/options.ts";
-import type { LiftKind } from "../ops/rule.ts";
+import type { LiftKind } from "../ops/kinds/index.ts";
 import type { Preparation } from "../model/prepare.ts";
-import type { Device } from "../run/engine.ts";
+import { type Device, NODE_DEVICES } from "../compile/targets/index.ts";
 import type { Size3 } from "../run/tensor.ts";
 import {
   type Fields,
@@ -159,7 +159,7 @@ const FIELDS: Fields<TrainConfig> = {
     expects: "an amount such as 4GB",
     accepts: (value) => typeof value === "string" && memoryBytes(value) !== undefined,
   },
-  device: oneOf(["cpu", "cuda", "webgpu", "coreml", "dml"]),
+  device: oneOf(NODE_DEVICES),
   threads: count,
 };
 

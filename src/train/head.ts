@@ -12,10 +12,8 @@ import { elementCount, int64Tensor, numbersOf, tensorOf } from "../graph/tensor.
 import { groupsOf } from "../ops/geometry.ts";
 import { inferTypes } from "../ops/infer.ts";
 import { lift, Model, unlift } from "../model/model.ts";
-import { foldConstants } from "../passes/fold-constants.ts";
-import { dropIdentities, dropUnused } from "../passes/tidy.ts";
+import { simplify } from "../passes/simplify.ts";
 import { slotsOf } from "../passes/untie.ts";
-import { upgradeGraph } from "../onnx/upgrade.ts";
 
 /** What may stand between the last layer and the output, and leaves the classes where they are. */
 const BETWEEN = new Set([
@@ -77,9 +75,7 @@ const isLike = ({ dtype, dims }: Tensor, other: Tensor | undefined): boolean =>
 
 function withHead(original: Graph, classes: number, seed: number): Graph {
   const [output] = original.outputs;
-  const graph = dropUnused(
-    foldConstants(dropIdentities(upgradeGraph(dropUnused({ ...original, outputs: [output!] })))),
-  );
+  const graph = simplify({ ...original, outputs: [output!] });
   const producer = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
   const initializers = new Map(graph.initializers);
   const renamed = new Map<Node, Node>();

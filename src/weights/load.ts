@@ -11,7 +11,7 @@ import { numbersOf, type Tensor, tensorOf } from "../graph/tensor.ts";
 import type { Graph } from "../graph/graph.ts";
 import { Model } from "../model/model.ts";
 import { unknownName } from "../base/names.ts";
-import { isFresh } from "../ops/kinds.ts";
+import { isFresh } from "../ops/kinds/index.ts";
 import { slotsOf } from "../passes/untie.ts";
 import { NAME_MAPS, type NameMap, type NameMapName } from "./name-maps.ts";
 import { fromKeras, KERAS_AXES } from "../formats/keras.ts";

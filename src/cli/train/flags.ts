@@ -3,6 +3,7 @@
 import { resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { METRIC_NAMES } from "../../metrics/registry.ts";
+import { NODE_DEVICES } from "../../compile/targets/index.ts";
 import { LIFT_KINDS } from "../../index.ts";
 import { AUGMENTATION_NAMES, LOSS_NAMES, OPTIMISER_NAMES, SCHEDULE_NAMES } from "../../train/choices.ts";
 import { DEFAULTS, type RegionConfig, type TrainConfig, memoryBytes } from "../../train/config.ts";
@@ -251,7 +252,7 @@ const GROUPS: Readonly<Record<string, readonly Flag[]>> = {
       sets: "device",
       flags: "--device <name>",
       says: "where to compute (default: cpu)",
-      choices: ["cpu", "cuda", "webgpu", "coreml", "dml"],
+      choices: NODE_DEVICES,
     },
     {
       sets: "threads",

@@ -2,6 +2,7 @@
 
 import { totalmem } from "node:os";
 import { AcsconvError } from "../../base/errors.ts";
+import { targetOf } from "../../compile/targets/index.ts";
 import { bytes } from "../../report/figures.ts";
 import type { RunConfig } from "../../train/config.ts";
 import { warn } from "../errors.ts";
@@ -11,7 +12,7 @@ import { warn } from "../errors.ts";
  * @throws {@link AcsconvError} `input` for a step that takes more than the machine has
  */
 export function checkMemory(peakBytes: number, { device }: RunConfig): void {
-  if (device !== "cpu") return;
+  if (!targetOf(device).memory) return;
   const step = `A training step takes about ${bytes(peakBytes)}`;
   const remedy = "trade time for memory, such as by --memory 4GB, or choose a smaller batch or size";
   // Without a limit it is 0, or more than any machine has.

@@ -7,7 +7,7 @@ import { trainingReport } from "../../report/training.ts";
 import { type TrainConfig, completeConfig } from "../../train/config.ts";
 import type { TrainEvent } from "../../train/events.ts";
 import { readLog, trainLog } from "../../train/log.ts";
-import { estimateMemory } from "../../train/memory.ts";
+import { estimateMemory } from "../../compile/memory.ts";
 import type { Trainer } from "../../train/trainer.ts";
 import { Interrupted, interruptible } from "../interrupt.ts";
 import { metricTables } from "../metric-tables.ts";

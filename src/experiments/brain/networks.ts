@@ -13,10 +13,8 @@ import { Layers } from "../../models/layers.ts";
 import { isPretrained, pretrained } from "../../models/pretrained.ts";
 import { segmentationHead } from "../../models/segmentation-head.ts";
 import { defaultTaps } from "../../models/taps.ts";
-import { upgradeGraph } from "../../onnx/upgrade.ts";
-import { foldConstants } from "../../passes/fold-constants.ts";
+import { simplify } from "../../passes/simplify.ts";
 import { readsOf } from "../../graph/graph-index.ts";
-import { dropIdentities } from "../../passes/tidy.ts";
 import { replaceHead } from "../../train/head.ts";
 import { parametersOf } from "../../train/parameters.ts";
 import type { BrainConfig } from "./config.ts";
@@ -29,8 +27,7 @@ export async function sourceOf({ network }: Pick<BrainConfig, "network">): Promi
   return withInitializers(graph);
 }
 
-export const withInitializers = (graph: Graph): Model =>
-  new Model(foldConstants(dropIdentities(upgradeGraph(graph))));
+export const withInitializers = (graph: Graph): Model => new Model(simplify(graph));
 
 /** What pixels are tried with: large enough to be halved many times. */
 const PROBE = 1024;

@@ -1,6 +1,6 @@
 /** @file The rows of the table: kinds of networks, and what they have of the pretrained one. */
 
-import type { LiftKind } from "../../ops/rule.ts";
+import type { LiftKind } from "../../ops/kinds/index.ts";
 import type { BrainConfig } from "./config.ts";
 
 /** A row of the table. */

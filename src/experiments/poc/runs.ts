@@ -6,7 +6,7 @@
  * 3D network that starts like the others.
  */
 
-import type { LiftKind } from "../../ops/rule.ts";
+import type { LiftKind } from "../../ops/kinds/index.ts";
 import { lift, type Model } from "../../model/model.ts";
 import { type Initialisation, initialise } from "../../models/initialise.ts";
 import { type PocUnetOptions, pocUnet } from "../../models/unet.ts";

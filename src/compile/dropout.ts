@@ -7,11 +7,9 @@
  */
 
 import type { Graph, Node, ValueInfo } from "../graph/graph.ts";
-import { seedFor, uniform } from "../base/random.ts";
-import { elementCount, floatTensor, numbersOf } from "../graph/tensor.ts";
+import { floatTensor, numbersOf } from "../graph/tensor.ts";
 import { inferTypes } from "../ops/infer.ts";
 import { renameReads } from "../passes/tidy.ts";
-import type { RunTensor } from "../run/tensor.ts";
 
 /** A random mask that is fed with every batch: true with probability 1 − ratio. */
 export interface Mask {
@@ -71,14 +69,4 @@ export function withDropout(graph: Graph): { readonly graph: Graph; readonly mas
   });
   const inputs = masks.map(({ name, dims }): ValueInfo => ({ name, dtype: "bool", shape: dims }));
   return { graph: { ...graph, nodes, initializers, inputs: [...graph.inputs, ...inputs] }, masks };
-}
-
-/** A mask's elements for one step: the same seed and mask give the same ones. */
-export function drawMask({ name, dims, ratio }: Mask, seed: number): RunTensor<"bool"> {
-  const next = uniform(seedFor(seed, name));
-  return {
-    dtype: "bool",
-    dims,
-    data: Uint8Array.from({ length: elementCount(dims) }, () => (next() < ratio ? 0 : 1)),
-  };
 }

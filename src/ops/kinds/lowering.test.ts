@@ -6,24 +6,27 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { anyConv, anyConvTranspose, fits, networkOf, type Stage } from "../../test/helpers/compositions.ts";
-import { relativeDeviation } from "../../test/helpers/compare.ts";
-import { evaluate, graphOf, node, type Floats } from "../../test/helpers/graphs.ts";
-import { random, repeated, slices } from "../../test/helpers/networks.ts";
-import type { Graph, Node } from "../graph/graph.ts";
-import { int, ints } from "../graph/graph.ts";
-import { floatTensor, numbersOf } from "../graph/tensor.ts";
-import { liftGraph } from "../lift/index.ts";
-import type { LiftOptions } from "../lift/options.ts";
-import type { LiftKind, View } from "../ops/rule.ts";
-import { VIEWS } from "../ops/views.ts";
-import { foldBatchNorm } from "./fold-batch-norm.ts";
-import { lower } from "./lower.ts";
+import { anyConv, anyConvTranspose, fits, networkOf, type Stage } from "../../../test/helpers/compositions.ts";
+import { relativeDeviation } from "../../../test/helpers/compare.ts";
+import { evaluate, graphOf, node, type Floats } from "../../../test/helpers/graphs.ts";
+import { random, repeated, slices } from "../../../test/helpers/networks.ts";
+import { plain } from "../../compile/targets/plain.ts";
+import type { Graph, Node } from "../../graph/graph.ts";
+import { int, ints } from "../../graph/graph.ts";
+import { floatTensor, numbersOf } from "../../graph/tensor.ts";
+import { liftGraph } from "../../lift/index.ts";
+import type { LiftOptions } from "../../lift/options.ts";
+import type { LiftKind } from "./index.ts";
+import type { View } from "../rule.ts";
+import { VIEWS } from "../views.ts";
+import { foldBatchNorm } from "../../passes/fold-batch-norm.ts";
+import { lower } from "../../passes/lower.ts";
 
 const CLOSE = 1e-5;
 type ConvStage = Stage & { op: "Conv" };
 
-const lifted = (graph: Graph, options: LiftOptions): Graph => lower(liftGraph(graph, options).graph).graph;
+const lifted = (graph: Graph, options: LiftOptions): Graph =>
+  lower(liftGraph(graph, options).graph, plain.fuses).graph;
 const oneView = (view: View): LiftOptions => ({
   split: [0, 0, 0].with(VIEWS.indexOf(view), 1) as [number, number, number],
 });
@@ -442,7 +445,7 @@ describe("no needless nodes", () => {
         ["variance", floatTensor([6], [0.5, 1, 1.5, 2, 2.5, 3])],
       ]),
     };
-    const folded = lower(foldBatchNorm(liftGraph(graph).graph)).graph;
+    const folded = lower(foldBatchNorm(liftGraph(graph).graph), plain.fuses).graph;
     expect(operatorsOf(folded)).toEqual({
       data: ["Conv", "Relu", "Conv", "Relu", "Conv", "Relu", "Concat"],
       weights: cut,

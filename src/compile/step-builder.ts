@@ -5,17 +5,19 @@ import type { DType, Tensor } from "../graph/tensor.ts";
 import { GraphBuilder } from "../ops/builder.ts";
 import { Expressions } from "../ops/expressions.ts";
 import { lowerTrainBatchNorm } from "../passes/train-batch-norm.ts";
-import { mergeAxes } from "../passes/merge-axes.ts";
-import { plainSoftmax } from "../passes/plain-softmax.ts";
 import { dropUnused } from "../passes/tidy.ts";
+import { rewritten } from "./inference.ts";
+import type { Target } from "./targets/target.ts";
 
-export class Sheet {
+export class StepBuilder {
   readonly algebra: Expressions;
   readonly #builder: GraphBuilder;
   readonly #like: Graph;
+  readonly #target: Target;
 
   /** @param graph - what it begins with */
-  constructor(graph: Graph) {
+  constructor(graph: Graph, target: Target) {
+    this.#target = target;
     // What the file said beside the network does not hold for its training.
     const { carried: _, ...like } = graph;
     this.#like = { ...like, metadata: new Map() };
@@ -49,7 +51,7 @@ export class Sheet {
       nodes: [...written.nodes],
       initializers: new Map([...written.initializers, ...constants]),
     });
-    const graph = mergeAxes(plainSoftmax(dropUnused(plain)));
+    const graph = rewritten(dropUnused(plain), this.#target.rewrites.training.step, this.#target);
     const read = new Set(graph.nodes.flatMap(({ inputs }) => inputs));
     const domains = new Set(graph.nodes.map(({ domain }) => domain));
     return {

@@ -8,12 +8,12 @@ import { uniform } from "../base/random.ts";
 import { int64Tensor } from "../graph/tensor.ts";
 import { liftGraph } from "../lift/index.ts";
 import { readModel } from "../onnx/model-file.ts";
-import { dice } from "./losses.ts";
+import { dice } from "../train/losses.ts";
 import { estimateMemory, executionOrder } from "./memory.ts";
-import { sgd } from "./optimisers.ts";
+import { sgd } from "../train/optimisers.ts";
 import { withinMemory } from "./recompute.ts";
-import { TrainingSession } from "./session.ts";
-import { trainingStep, type TrainingStep } from "./step.ts";
+import { TrainingSession } from "../train/session.ts";
+import { trainingStep, type TrainingStep } from "../train/step.ts";
 
 const KB = 1024;
 const x = value("x", [KB]);

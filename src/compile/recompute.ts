@@ -23,8 +23,6 @@ import { inferTypes } from "../ops/infer.ts";
 import type { Known } from "../ops/rule.ts";
 import { readsOf } from "../graph/graph-index.ts";
 import { bytesOf, estimateMemory } from "./memory.ts";
-import type { TrainingStep } from "./step.ts";
-import { LOSS } from "./update.ts";
 
 /** What copies cost beyond their bytes: the arena splits what was forgotten, and has no place as large for the copy. */
 const GAPS_SHARE = 0.25;
@@ -32,16 +30,24 @@ const GAPS_SHARE = 0.25;
 /** Smaller values are kept in any case. */
 const SMALL_BYTES = 2 ** 16;
 
+/** What there is to know of a training step. */
+interface Step {
+  /** Its first output is the loss. */
+  readonly graph: Graph;
+  /** The input that the forward half begins with. */
+  readonly image: { readonly name: string; readonly dims: readonly number[] };
+}
+
 /**
  * The same step with a peak of at most `budget` bytes, as {@link estimateMemory} reckons it; its results are the
  * same bits. The step itself where it is within the budget already.
  *
  * @throws {@link AcsconvError} ("train") if no choice is within the budget
  */
-export function withinMemory(step: TrainingStep, budget: number): TrainingStep {
+export function withinMemory<S extends Step>(step: S, budget: number): S {
   const now = estimateMemory(step.graph).peakBytes;
   if (now <= budget) return step;
-  const halves = new Halves(step);
+  const halves = new ForwardAndBackward(step);
   const ranked = halves.ranked();
   const peak = (count: number): number => {
     const { peakBytes, tensorBytes } = estimateMemory(halves.without(ranked.slice(0, count)));
@@ -71,9 +77,9 @@ const sizeText = (bytes: number): string =>
   bytes < 1e8 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
 
 /** The forward half of a step's graph, and what the backward half keeps of it. */
-class Halves {
+class ForwardAndBackward {
   readonly #graph: Graph;
-  readonly #image: TrainingStep["image"];
+  readonly #image: Step["image"];
   readonly #types: ReadonlyMap<string, Known>;
   readonly #producer: ReadonlyMap<string, Node>;
   /** Nodes that the loss or its gradient come from without depending on the network's result. */
@@ -82,7 +88,7 @@ class Halves {
   readonly #forward: ReadonlySet<Node>;
   readonly #kept: ReadonlySet<string>;
 
-  constructor({ graph, image }: TrainingStep) {
+  constructor({ graph, image }: Step) {
     this.#graph = graph;
     this.#image = image;
     this.#types = inferTypes(graph);
@@ -90,7 +96,8 @@ class Halves {
       graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)),
     );
     const forward = new Set<Node>();
-    const wanted = new Set([LOSS]);
+    const loss = graph.outputs[0]!.name;
+    const wanted = new Set([loss]);
     for (const node of graph.nodes.toReversed()) {
       if (!node.outputs.some((name) => wanted.has(name))) continue;
       forward.add(node);
@@ -104,7 +111,7 @@ class Halves {
         node.inputs.some((name) => seesImage.has(name)) &&
         node.inputs.some((name) => name !== "" && !seesImage.has(name) && !graph.initializers.has(name)),
     );
-    const late = dependents(graph.nodes, last?.outputs ?? [LOSS]);
+    const late = dependents(graph.nodes, last?.outputs ?? [loss]);
     const isLate = (node: Node): boolean => node.outputs.some((name) => late.has(name));
     this.#early = graph.nodes.filter((node) => !isLate(node));
     this.#late = graph.nodes.filter(isLate);

@@ -3,7 +3,8 @@
 import { expect, test } from "vitest";
 import { graphOf, node, runInOrt, value } from "../../test/helpers/graphs.ts";
 import { floatTensor, tensorOf } from "../graph/tensor.ts";
-import { drawMask, withDropout, withoutDropout } from "./dropout.ts";
+import { drawMask } from "../train/masks.ts";
+import { withDropout, withoutDropout } from "./dropout.ts";
 
 const graph = graphOf(
   [

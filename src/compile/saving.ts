@@ -7,12 +7,13 @@
 import { fromBase64, toBase64 } from "../base/base64.ts";
 import type { Graph } from "../graph/graph.ts";
 import { sameDims } from "../graph/dim.ts";
+import type { LiftOptions } from "../lift/options.ts";
 import { decodeModel } from "../onnx/decode.ts";
 import { encodeModel } from "../onnx/encode.ts";
 import type { LoweredNode } from "../passes/lower.ts";
 import { lower, raise } from "../passes/lower.ts";
 import { dropUnused } from "../passes/tidy.ts";
-import type { LiftOptions } from "./options.ts";
+import { plain } from "./targets/plain.ts";
 
 const KEY = "acsconv";
 const FORMAT = 1;
@@ -40,8 +41,8 @@ interface Stored {
 }
 
 /** Plain ONNX, with what {@link restore} needs in its metadata. */
-export function lowerForSaving({ graph, source, options }: LiftedSource): Graph {
-  const lowered = lower(graph);
+export function forSaving({ graph, source, options }: LiftedSource): Graph {
+  const lowered = lower(graph, plain.fuses);
   const shared = (name: string): boolean => {
     const [here, there] = [source.initializers.get(name), lowered.graph.initializers.get(name)];
     return !!here && !!there && here.dtype === there.dtype && sameDims(here.dims, there.dims);

@@ -6,55 +6,88 @@
 
 import { AcsconvError } from "../base/errors.ts";
 import { substituteDim } from "../graph/dim.ts";
-import type { Graph, ValueInfo } from "../graph/graph.ts";
+import type { Graph, Node, ValueInfo } from "../graph/graph.ts";
 import { elementCount } from "../graph/tensor.ts";
-import { upgradeGraph } from "../onnx/upgrade.ts";
 import { inferTypes, requireRoom } from "../ops/infer.ts";
-import { convolveBeforeResize } from "../passes/convolve-before-resize.ts";
-import { foldConstants } from "../passes/fold-constants.ts";
 import { lower } from "../passes/lower.ts";
-import { resizeByProducts } from "../passes/resize-by-products.ts";
-import { dropIdentities, dropUnused } from "../passes/tidy.ts";
+import { simplify } from "../passes/simplify.ts";
+import { dropUnused } from "../passes/tidy.ts";
 import { trainBatchNorm, type RunningStatistics } from "../passes/train-batch-norm.ts";
 import { regroupsWeight, untie } from "../passes/untie.ts";
 import { withDropout, withoutDropout, type Mask } from "./dropout.ts";
-import { parametersOf, trainedParameters, type Parameter } from "./parameters.ts";
-import type { StepOptions } from "./step.ts";
+import { rewritten } from "./inference.ts";
+import type { Target } from "./targets/target.ts";
 
-/** A network ready to be trained. */
-export interface Prepared {
+/** What a network is trained on. */
+export interface TrainingSize {
+  /** Examples that are computed at once. */
+  readonly batch: number;
+  /** Sizes of an example: [D, H, W], of a 2D network [H, W]. */
+  readonly size: readonly number[];
+}
+
+/** How BatchNormalization and Dropout are trained. */
+export interface TrainingMode {
+  /**
+   * BatchNormalization with the statistics of the batch (`train`, the default), or
+   * as it was loaded, its scale and shift included (`frozen`).
+   */
+  readonly batchNorm?: "train" | "frozen" | undefined;
+  /** Whether the network's Dropout nodes are active. Default true. */
+  readonly dropout?: boolean | undefined;
+}
+
+/** A network at the size it is trained at. */
+export interface SizedNetwork {
   /** The one that was given, its vectors untied: its initialisers are what training starts with. */
   readonly network: Graph;
+  /** The graph of its first output, where every size is a number. */
+  readonly sized: Graph;
+}
+
+/** A network ready to be trained. */
+export interface TrainableNetwork {
   /** Plain ONNX but for TrainingBatchNorm. Inputs: image, masks, parameters. One output. */
   readonly plain: Graph;
   readonly image: ValueInfo & { readonly shape: readonly number[] };
-  readonly parameters: readonly Parameter[];
   readonly statistics: readonly RunningStatistics[];
   readonly masks: readonly Mask[];
 }
 
-/** @throws {@link AcsconvError} as {@link trainingStep} */
-export function prepareNetwork(given: Graph, options: StepOptions): Prepared {
-  const network = untie(tidy(upgradeGraph(given)));
-  const sized = convolveBeforeResize(tidy(atSize(network, options)));
-  const trainsNorms = options.batchNorm !== "frozen";
-  const parameters = trainedParameters(sized, parametersOf(sized, trainsNorms), options.groups);
-  const lowered = resizeByProducts(lower(withInputs(sized, parameters)).graph);
-  const active = options.dropout === false ? withoutDropout(lowered) : lowered;
-  const { graph, masks } = withDropout(tidy(active));
-  const { graph: plain, statistics } = trainsNorms ? trainBatchNorm(graph) : { graph, statistics: [] };
-  const image = plain.inputs[0] as Prepared["image"];
-  return { network, plain: dropUnused(plain), image, parameters, statistics, masks };
+/**
+ * @throws {@link AcsconvError} ("train") for a network that has not one image as input, or a batch that it cannot take;
+ *   ("input") for sizes that do not fit it
+ */
+export function sizedForTraining(given: Graph, size: TrainingSize, target: Target): SizedNetwork {
+  const network = untie(simplify(given, keepsWeights));
+  const sized = simplify(atSize(network, size), keepsWeights);
+  return { network, sized: rewritten(sized, target.rewrites.training.lifted, target) };
+}
+
+/**
+ * @param sized - by {@link sizedForTraining}
+ * @param parameters - those that are trained: nothing that is computed from them is a constant
+ */
+export function forTraining(
+  sized: Graph,
+  parameters: readonly { readonly name: string; readonly dims: readonly number[] }[],
+  { batchNorm, dropout }: TrainingMode,
+  target: Target,
+): TrainableNetwork {
+  const lowered = lower(withInputs(sized, parameters), target.fuses).graph;
+  const rewrote = rewritten(lowered, target.rewrites.training.plain, target);
+  const active = dropout === false ? withoutDropout(rewrote) : rewrote;
+  const { graph, masks } = withDropout(simplify(active, keepsWeights));
+  const { graph: plain, statistics } =
+    batchNorm === "frozen" ? { graph, statistics: [] } : trainBatchNorm(graph);
+  return { plain: dropUnused(plain), image: plain.inputs[0] as TrainableNetwork["image"], statistics, masks };
 }
 
 /** Weights keep their names: what regroups one is not folded into another. */
-function tidy(graph: Graph): Graph {
-  const current = dropIdentities(graph);
-  return dropUnused(dropIdentities(foldConstants(current, (node) => !regroupsWeight(current, node))));
-}
+const keepsWeights = (graph: Graph, node: Node): boolean => !regroupsWeight(graph, node);
 
 /** The graph that computes the first output, for one batch of one size. */
-function atSize(graph: Graph, { batch, size }: StepOptions): Graph {
+function atSize(graph: Graph, { batch, size }: TrainingSize): Graph {
   const [image, ...others] = graph.inputs;
   const [output] = graph.outputs;
   if (!image || !output || others.length > 0) {
@@ -115,8 +148,10 @@ function fitsBatch(graph: Graph): boolean {
   }
 }
 
-/** Parameters as inputs: nothing that is computed from them is a constant. */
-function withInputs(graph: Graph, parameters: readonly Parameter[]): Graph {
+function withInputs(
+  graph: Graph,
+  parameters: readonly { readonly name: string; readonly dims: readonly number[] }[],
+): Graph {
   const initializers = new Map(graph.initializers);
   const inputs = parameters.map(({ name, dims }): ValueInfo => {
     initializers.delete(name);

@@ -29,11 +29,13 @@
  * @see Gonda et al., "Parallel Separable 3D Convolution for Video and Volumetric Data Understanding", arXiv:1809.04096
  */
 
-import { float, int } from "../graph/graph.ts";
-import { elementCount, int64Tensor } from "../graph/tensor.ts";
-import { groupsOf, reach, type Taps, tapsAttrs } from "./geometry.ts";
-import type { LiftContext } from "./rule.ts";
-import { dealChannels, VIEWS } from "./views.ts";
+import { float, int } from "../../graph/graph.ts";
+import { elementCount, int64Tensor } from "../../graph/tensor.ts";
+import { groupsOf, reach, type Taps, tapsAttrs } from "../geometry.ts";
+import type { LiftContext } from "../rule.ts";
+import { dealChannels, VIEWS } from "../views.ts";
+import { REPEATED } from "./i3d.ts";
+import type { FreshKernel } from "./kind.ts";
 
 /** Of the leaky ReLU after a plane, below zero; as float32, which files hold. */
 const SLOPE = Math.fround(0.005);
@@ -42,13 +44,19 @@ const MOST = 512;
 /** An axis that a convolution leaves alone. */
 const STILL: Taps = { kernel: 1, stride: 1, dilation: 1, before: 0, after: 0 };
 
-/**
- * Emits the streams in place of a convolution.
- *
- * @param weight - sizes of the 2D kernel, [O, C/g, Kh, Kw]
- * @param taps - of the K³ kernel that it stands for, over [D, H, W]
- */
-export function parallelStreams(c: LiftContext, weight: readonly number[], taps: readonly Taps[]): void {
+export const psc: FreshKernel = {
+  describes: {
+    kernel:
+      "PmSCn, P₃SC₁ by default (`psc`): m streams, one per plane, each of n planar convolutions and one along the axis that the plane omits; drawn anew, for training from scratch",
+    parameters: "P₃SC₁, 3×3: 2.5 times those of 2D, where channels stay as many",
+    run: "planar and linear convolutions, joined",
+  },
+  fresh: parallelStreams,
+  transposed: REPEATED,
+};
+
+/** Emits the streams in place of a convolution. */
+function parallelStreams(c: LiftContext, weight: readonly number[], taps: readonly Taps[]): void {
   const [outputs, inputs] = weight as [number, number];
   const groups = groupsOf(c.node);
   const { streams } = c.psc;

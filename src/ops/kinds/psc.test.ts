@@ -5,15 +5,15 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { relativeDeviation } from "../../test/helpers/compare.ts";
-import { anyConv, fits, networkOf, type Stage } from "../../test/helpers/compositions.ts";
-import { evaluate, type Floats, graphOf, node } from "../../test/helpers/graphs.ts";
-import { random } from "../../test/helpers/networks.ts";
-import { type Graph, int, ints } from "../graph/graph.ts";
-import { floatTensor, numbersOf } from "../graph/tensor.ts";
-import { liftGraph } from "../lift/index.ts";
-import { type LiftOptions, withKind } from "../lift/options.ts";
-import { lower } from "../passes/lower.ts";
+import { relativeDeviation } from "../../../test/helpers/compare.ts";
+import { anyConv, fits, networkOf, type Stage } from "../../../test/helpers/compositions.ts";
+import { evaluate, type Floats, graphOf, node } from "../../../test/helpers/graphs.ts";
+import { random } from "../../../test/helpers/networks.ts";
+import { type Graph, int, ints } from "../../graph/graph.ts";
+import { floatTensor, numbersOf } from "../../graph/tensor.ts";
+import { liftGraph } from "../../lift/index.ts";
+import { type LiftOptions, withKind } from "../../lift/options.ts";
+import { lower } from "../../passes/lower.ts";
 import { middleChannels } from "./psc.ts";
 
 type Psc = NonNullable<LiftOptions["psc"]>;
