@@ -10,7 +10,6 @@ import { installInto, manifest, tsc } from "./helpers/installed.ts";
 
 const ENTRIES = [
   "acsconv",
-  "acsconv/experiments",
   "acsconv/graph",
   "acsconv/models",
   "acsconv/report",

@@ -5,7 +5,7 @@
  * @module
  */
 
-export { type Dim, evaluateDim, SymbolicDim, symbol } from "./dim.ts";
+export { type Dim, evaluateDim, SymbolicDim, symbol, symbolsOf } from "./dim.ts";
 export {
   type Attr,
   type Attrs,
@@ -28,6 +28,7 @@ export {
 } from "./graph.ts";
 export {
   type DType,
+  elementCount,
   floatTensor,
   int64Tensor,
   type Numbers,

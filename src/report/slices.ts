@@ -72,18 +72,3 @@ export function slicePicture(
   });
   return image;
 }
-
-/** Images of one width below each other, with a gap. */
-export function stacked(images: readonly RgbImage[], gap = 4): RgbImage {
-  const width = Math.max(...images.map((image) => image.width));
-  const sheet = blankImage(
-    width,
-    images.reduce((sum, { height }) => sum + height, gap * (images.length - 1)),
-  );
-  let y = 0;
-  for (const image of images) {
-    paste(sheet, image, 0, y);
-    y += image.height + gap;
-  }
-  return sheet;
-}
