@@ -5,7 +5,7 @@
  * @module
  */
 
-export { type Dim, evaluateDim, SymbolicDim, symbol } from "./dim.ts";
+export { type Dim, evaluateDim, SymbolicDim, symbol, symbolsOf } from "./dim.ts";
 export {
   type Attr,
   type Attrs,
@@ -27,4 +27,12 @@ export {
   type ValueType,
 } from "./graph.ts";
 export type { DType } from "../base/dtypes.ts";
-export { floatTensor, int64Tensor, type Numbers, numbersOf, type Tensor, tensorOf } from "./tensor.ts";
+export {
+  elementCount,
+  floatTensor,
+  int64Tensor,
+  type Numbers,
+  numbersOf,
+  type Tensor,
+  tensorOf,
+} from "./tensor.ts";

@@ -24,6 +24,7 @@ export interface Tensor {
 export type Numbers =
   Float32Array | Float64Array | Int8Array | Uint8Array | Int16Array | Uint16Array | Int32Array | Uint32Array;
 
+/** How many elements a tensor of these sizes has. */
 export const elementCount = (dims: readonly number[]): number => dims.reduce((a, b) => a * b, 1);
 
 /** Bytes that `dims` elements of `dtype` take. */

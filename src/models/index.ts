@@ -68,6 +68,6 @@ export {
   fcnResnet50,
   type SegmenterOptions,
 } from "./segmentation.ts";
-export { segmentationHead, type SegmentationHeadOptions } from "./segmentation-head.ts";
+export { segmentationHead, type SegmentationHeadOptions, tapsOf } from "./segmentation-head.ts";
 export { pocUnet, type PocUnetOptions, unet, type UnetOptions } from "./unet.ts";
 export { vgg11, vgg11Bn, vgg13, vgg13Bn, vgg16, vgg16Bn, vgg19, vgg19Bn, type VggOptions } from "./vgg.ts";

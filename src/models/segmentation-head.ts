@@ -78,6 +78,17 @@ export function segmentationHead(backbone: Model, options: SegmentationHeadOptio
   return withFreshHead(net.finish(backbone.graph.name, ["head.logits"]), options);
 }
 
+/**
+ * The maps that {@link segmentationHead} reads of a network unless it is told others, by name: the last one of each
+ * resolution, the coarsest first.
+ *
+ * @throws {@link AcsconvError} `input` if there is none
+ */
+export function tapsOf(model: Model): string[] {
+  const net = Layers.after(model);
+  return defaultTaps(net, net.base).map(({ name }) => name);
+}
+
 /** Of a network whose new layers are called `head.…`. */
 export const withFreshHead = (model: Model, options: Pick<InitialiseOptions, "kernels" | "seed">): Model =>
   initialise(model, { ...options, only: (name) => name.startsWith("head.") });

@@ -6,7 +6,7 @@
 
 import type { Vec3 } from "../volume/vec3.ts";
 import { clamp01, heatColour, labelColour } from "./colours.ts";
-import { type Rgb, type RgbImage, arranged, blankImage, paste } from "./image.ts";
+import { type Rgb, type RgbImage, blankImage, paste } from "./image.ts";
 
 /** The plane across an axis. */
 export interface Slice {
@@ -72,6 +72,3 @@ export function slicePicture(
   });
   return image;
 }
-
-/** Images of one width below each other, with a gap. */
-export const stacked = (images: readonly RgbImage[], gap = 4): RgbImage => arranged(images, "column", gap);

@@ -22,7 +22,7 @@ export {
   meanSquaredError,
 } from "./losses.ts";
 export { type AdamOptions, type Optimiser, type SgdOptions, adam, adamW, sgd } from "./optimisers.ts";
-export type { Parameter, ParameterGroup } from "./parameters.ts";
+export { type Parameter, type ParameterGroup, parametersOf } from "./parameters.ts";
 export { type Schedule, learningRateFactor } from "./schedules.ts";
 export { type StepResult, type StepSettings, type TrainingBatch, TrainingSession } from "./session.ts";
 export { type Feed, type StepOptions, type TrainingStep, trainingStep } from "./step.ts";
