@@ -8,6 +8,7 @@ import { AcsconvError } from "../base/errors.ts";
 import { substituteDim } from "../graph/dim.ts";
 import type { Graph, Node, ValueInfo } from "../graph/graph.ts";
 import { elementCount } from "../graph/tensor.ts";
+import { traitsOf } from "../ops/index.ts";
 import { inferTypes, requireRoom } from "../ops/infer.ts";
 import { lower } from "../passes/lower.ts";
 import { simplify } from "../passes/simplify.ts";
@@ -139,8 +140,7 @@ function fitsBatch(graph: Graph): boolean {
     const count = (name: string | undefined): number =>
       elementCount((types.get(name ?? "")?.shape ?? []).map(Number));
     return graph.nodes.every(
-      ({ op, domain, inputs, outputs }) =>
-        op !== "Reshape" || domain !== "" || count(inputs[0]) === count(outputs[0]),
+      (node) => traitsOf(node).alias !== "reshape" || count(node.inputs[0]) === count(node.outputs[0]),
     );
   } catch (error) {
     if (error instanceof AcsconvError) return false;
