@@ -65,13 +65,18 @@ export function sizedForTraining(given: Graph, size: TrainingSize, target: Targe
   return { network, sized: rewritten(sized, target.rewrites.training.lifted, target) };
 }
 
+interface Weight {
+  readonly name: string;
+  readonly dims: readonly number[];
+}
+
 /**
  * @param sized - by {@link sizedForTraining}
  * @param parameters - those that are trained: nothing that is computed from them is a constant
  */
 export function forTraining(
   sized: Graph,
-  parameters: readonly { readonly name: string; readonly dims: readonly number[] }[],
+  parameters: readonly Weight[],
   { batchNorm, dropout }: TrainingMode,
   target: Target,
 ): TrainableNetwork {
@@ -148,10 +153,7 @@ function fitsBatch(graph: Graph): boolean {
   }
 }
 
-function withInputs(
-  graph: Graph,
-  parameters: readonly { readonly name: string; readonly dims: readonly number[] }[],
-): Graph {
+function withInputs(graph: Graph, parameters: readonly Weight[]): Graph {
   const initializers = new Map(graph.initializers);
   const inputs = parameters.map(({ name, dims }): ValueInfo => {
     initializers.delete(name);
