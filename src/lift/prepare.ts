@@ -13,7 +13,7 @@ import { inferTypes } from "../ops/infer.ts";
 import { blocksToConvolutions } from "../passes/blocks-to-convolutions.ts";
 import { foldConstants } from "../passes/fold-constants.ts";
 import { dropIdentities, dropUnused } from "../passes/tidy.ts";
-import { untie } from "../passes/untie.ts";
+import { separateVectors } from "../passes/separate-vectors.ts";
 import type { LiftOptions } from "./options.ts";
 
 export function prepare(graph: Graph, options: LiftOptions): Graph {
@@ -22,7 +22,7 @@ export function prepare(graph: Graph, options: LiftOptions): Graph {
   const tidy = dropUnused(dropIdentities(foldConstants(current)));
   const image = imageInput(tidy);
   const folded = options.channels === undefined ? tidy : withChannels(tidy, image, options.channels);
-  return blocksToConvolutions(untie(folded));
+  return blocksToConvolutions(separateVectors(folded));
 }
 
 /** The graph that computes these values instead of its own outputs. */

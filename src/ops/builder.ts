@@ -10,7 +10,7 @@ import type { Tensor } from "../graph/tensor.ts";
 import { int64Tensor } from "../graph/tensor.ts";
 import { inferNode } from "./infer.ts";
 import type { Known } from "./rule.ts";
-import { knownOf } from "./source.ts";
+import { knownOf } from "./constant-ops.ts";
 
 /** Constants up to this size are shared: pads of a tensor of eight axes. */
 const SHARED_BYTES = 128;

@@ -18,6 +18,7 @@
 import type { Graph, Node } from "../graph/graph.ts";
 import { intsAttr, nodeLabel } from "../graph/graph.ts";
 import { byteLength } from "../graph/tensor.ts";
+import { traitsOf } from "../ops/index.ts";
 import { inferTypes } from "../ops/infer.ts";
 import type { Known } from "../ops/rule.ts";
 import { readsOf } from "../graph/graph-index.ts";
@@ -56,7 +57,7 @@ export function executionOrder(graph: Graph): Node[] {
   );
   const renewed: Node[] = [];
   const nodes = depthFirst(graph.nodes).map((node) => {
-    if (node.op !== "MatMul" || !node.inputs.some((name) => swaps.has(name))) return node;
+    if (!traitsOf(node).fusesTranspose || !node.inputs.some((name) => swaps.has(name))) return node;
     const fused = { ...node, inputs: node.inputs.map((name) => swaps.get(name)?.inputs[0] ?? name) };
     renewed.push(fused);
     return fused;
@@ -74,7 +75,7 @@ export function executionOrder(graph: Graph): Node[] {
 
 /** Whether the node exchanges the last two axes. */
 function swapsLast(node: Node): boolean {
-  const perm = node.op === "Transpose" ? intsAttr(node, "perm") : undefined;
+  const perm = traitsOf(node).moves === "permute" ? intsAttr(node, "perm") : undefined;
   const rank = perm?.length ?? 0;
   return (
     perm !== undefined &&
@@ -108,17 +109,6 @@ function depthFirst(nodes: readonly Node[]): Node[] {
   return order;
 }
 
-/** Operators whose output is their first input's memory under other sizes. */
-const ALIASES = new Set(["Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity"]);
-
-/** Operators that may write their output over an input. */
-const IN_PLACE = new Set(
-  (
-    "Add Sub Mul Div Sum Relu LeakyRelu Elu Softplus Sigmoid HardSigmoid Tanh Clip " +
-    "Neg Abs Sqrt Exp Log Erf Reciprocal"
-  ).split(" "),
-);
-
 /** Memory that one value after another lies in. */
 interface Block {
   readonly bytes: number;
@@ -151,11 +141,13 @@ function planOf(graph: Graph, order: readonly Node[]): Block[] {
       if (!name) return;
       const key = keyOf(name);
       let block: Block | undefined;
-      if (position === 0 && ALIASES.has(node.op)) {
+      if (position === 0 && traitsOf(node).alias) {
         block = blockOf.get(node.inputs[0]!);
         if (!block) return;
       } else {
-        const over = IN_PLACE.has(node.op) ? node.inputs.find((x) => dies(x) && keyOf(x) === key) : undefined;
+        const over = traitsOf(node).inPlace
+          ? node.inputs.find((x) => dies(x) && keyOf(x) === key)
+          : undefined;
         block = over === undefined ? free.get(key)?.pop() : blockOf.get(over);
       }
       if (!block) {

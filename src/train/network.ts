@@ -9,21 +9,23 @@ import { substituteDim } from "../graph/dim.ts";
 import type { Graph, ValueInfo } from "../graph/graph.ts";
 import { elementCount } from "../graph/tensor.ts";
 import { upgradeGraph } from "../onnx/upgrade.ts";
+import { traitsOf } from "../ops/index.ts";
 import { inferTypes, requireRoom } from "../ops/infer.ts";
+import { regroupsWeight } from "../ops/parameters.ts";
 import { convolveBeforeResize } from "../passes/convolve-before-resize.ts";
 import { foldConstants } from "../passes/fold-constants.ts";
 import { lower } from "../passes/lower.ts";
 import { resizeByProducts } from "../passes/resize-by-products.ts";
 import { dropIdentities, dropUnused } from "../passes/tidy.ts";
 import { trainBatchNorm, type RunningStatistics } from "../passes/train-batch-norm.ts";
-import { regroupsWeight, untie } from "../passes/untie.ts";
+import { separateVectors } from "../passes/separate-vectors.ts";
 import { withDropout, withoutDropout, type Mask } from "./dropout.ts";
 import { parametersOf, trainedParameters, type Parameter } from "./parameters.ts";
 import type { StepOptions } from "./step.ts";
 
 /** A network ready to be trained. */
 export interface Prepared {
-  /** The one that was given, its vectors untied: its initialisers are what training starts with. */
+  /** The one that was given, each layer with vectors of its own: its initialisers are what training starts with. */
   readonly network: Graph;
   /** Plain ONNX but for TrainingBatchNorm. Inputs: image, masks, parameters. One output. */
   readonly plain: Graph;
@@ -35,7 +37,7 @@ export interface Prepared {
 
 /** @throws {@link AcsconvError} as {@link trainingStep} */
 export function prepareNetwork(given: Graph, options: StepOptions): Prepared {
-  const network = untie(tidy(upgradeGraph(given)));
+  const network = separateVectors(tidy(upgradeGraph(given)));
   const sized = convolveBeforeResize(tidy(atSize(network, options)));
   const trainsNorms = options.batchNorm !== "frozen";
   const parameters = trainedParameters(sized, parametersOf(sized, trainsNorms), options.groups);
@@ -106,8 +108,7 @@ function fitsBatch(graph: Graph): boolean {
     const count = (name: string | undefined): number =>
       elementCount((types.get(name ?? "")?.shape ?? []).map(Number));
     return graph.nodes.every(
-      ({ op, domain, inputs, outputs }) =>
-        op !== "Reshape" || domain !== "" || count(inputs[0]) === count(outputs[0]),
+      (node) => !traitsOf(node).alias || count(node.inputs[0]) === count(node.outputs[0]),
     );
   } catch (error) {
     if (error instanceof AcsconvError) return false;

@@ -18,7 +18,8 @@
 
 import { AcsconvError } from "../base/errors.ts";
 import type { Graph, Node, ValueType } from "../graph/graph.ts";
-import { elementCount, floatTensor, int64Tensor, type Tensor } from "../graph/tensor.ts";
+import { floatTensor, int64Tensor, type Tensor } from "../graph/tensor.ts";
+import { costOf, traitsOf } from "../ops/index.ts";
 import { inferTypes } from "../ops/infer.ts";
 import type { Known } from "../ops/rule.ts";
 import { readsOf } from "../graph/graph-index.ts";
@@ -119,7 +120,7 @@ class Halves {
   /** The value in whose memory this one lies. */
   #owner(name: string): string {
     const node = this.#producer.get(name);
-    return node?.op === "Reshape" && this.#forward.has(node) ? this.#owner(node.inputs[0]!) : name;
+    return node && traitsOf(node).alias && this.#forward.has(node) ? this.#owner(node.inputs[0]!) : name;
   }
 
   #isForgettable(name: string): boolean {
@@ -173,10 +174,9 @@ class Halves {
     return this.#chain(name, kept).reduce((sum, node) => {
       const size = (value: string): number => this.#bytes(value) / 4;
       const passes = 50 * (size(node.outputs[0]!) + node.inputs.reduce((all, input) => all + size(input), 0));
-      if (node.op !== "Conv" && node.op !== "MatMul" && node.op !== "ConvTranspose") return sum + passes;
-      const kernel = this.#types.get(node.inputs[1]!)?.shape ?? [];
-      const reads = elementCount(kernel.slice(1).filter((n) => typeof n === "number"));
-      return sum + passes + reads * size(node.outputs[0]!);
+      return (
+        sum + passes + (costOf(node, (name) => this.#types.get(name)?.shape as number[] | undefined) ?? 0)
+      );
     }, 0);
   }
 
