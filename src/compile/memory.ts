@@ -63,7 +63,7 @@ export function executionOrder(graph: Graph): Node[] {
   );
   const renewed: Node[] = [];
   const nodes = depthFirst(graph.nodes).map((node) => {
-    if (node.op !== "MatMul" || !node.inputs.some((name) => swaps.has(name))) return node;
+    if (!traitsOf(node).fusesTranspose || !node.inputs.some((name) => swaps.has(name))) return node;
     const fused = { ...node, inputs: node.inputs.map((name) => swaps.get(name)?.inputs[0] ?? name) };
     renewed.push(fused);
     return fused;
@@ -81,7 +81,7 @@ export function executionOrder(graph: Graph): Node[] {
 
 /** Whether the node exchanges the last two axes. */
 function swapsLast(node: Node): boolean {
-  const perm = node.op === "Transpose" ? intsAttr(node, "perm") : undefined;
+  const perm = traitsOf(node).moves === "permute" ? intsAttr(node, "perm") : undefined;
   const rank = perm?.length ?? 0;
   return (
     perm !== undefined &&

@@ -20,7 +20,7 @@ import { AcsconvError } from "../base/errors.ts";
 import type { Graph, Node, ValueType } from "../graph/graph.ts";
 import { indexOf, readsOf } from "../graph/graph-index.ts";
 import { floatTensor, int64Tensor, type Tensor } from "../graph/tensor.ts";
-import { ruleFor, traitsOf } from "../ops/index.ts";
+import { costOf, traitsOf } from "../ops/index.ts";
 import { inferTypes } from "../ops/infer.ts";
 import type { Known } from "../ops/rule.ts";
 import { bytesOf, estimateMemory } from "./memory.ts";
@@ -127,8 +127,7 @@ class ForwardAndBackward {
   /** The value in whose memory this one lies. */
   #owner(name: string): string {
     const node = this.#producer(name);
-    const isAlias = traitsOf(node).alias === "reshape" && this.#forward.has(node!);
-    return isAlias ? this.#owner(node!.inputs[0]!) : name;
+    return node && traitsOf(node).alias && this.#forward.has(node) ? this.#owner(node.inputs[0]!) : name;
   }
 
   #isForgettable(name: string): boolean {
@@ -182,20 +181,13 @@ class ForwardAndBackward {
     return this.#chain(name, kept).reduce((sum, node) => {
       const size = (value: string): number => this.#bytes(value) / 4;
       const passes = 50 * (size(node.outputs[0]!) + node.inputs.reduce((all, input) => all + size(input), 0));
-      return sum + passes + (this.#multiplyAdds(node) ?? 0);
+      return sum + passes + (costOf(node, (name) => this.#sizes(name)) ?? 0);
     }, 0);
   }
 
-  #multiplyAdds(node: Node): number | undefined {
-    const sizes = (name = ""): readonly number[] | undefined => {
-      const shape = this.#types.get(name)?.shape;
-      return shape?.every((n) => typeof n === "number") ? shape : undefined;
-    };
-    return ruleFor(node)?.cost?.({
-      node,
-      input: (i) => sizes(node.inputs[i]),
-      output: sizes(node.outputs[0]),
-    });
+  #sizes(name: string): readonly number[] | undefined {
+    const shape = this.#types.get(name)?.shape;
+    return shape?.every((n) => typeof n === "number") ? shape : undefined;
   }
 
   /** The graph that computes these values again for its backward half. */

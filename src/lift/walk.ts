@@ -33,7 +33,7 @@ import {
   twinShapeOfAxes,
 } from "../ops/roles.ts";
 import type { Known, Lifted, LiftContext } from "../ops/rule.ts";
-import { knownOf } from "../ops/source.ts";
+import { knownOf } from "../ops/constant-ops.ts";
 import { type Decisions, Restart } from "./decisions.ts";
 import type { Step } from "./depth.ts";
 import { DepthPolicy, undoSteps } from "./depth.ts";
