@@ -8,6 +8,7 @@
 
 import type { Graph, Node, ValueInfo } from "../graph/graph.ts";
 import { floatTensor, numbersOf } from "../graph/tensor.ts";
+import { traitsOf } from "../ops/index.ts";
 import { inferTypes } from "../ops/infer.ts";
 import { renameReads } from "../passes/tidy.ts";
 
@@ -19,7 +20,7 @@ export interface Mask {
   readonly ratio: number;
 }
 
-const isDropout = (node: Node): boolean => node.op === "Dropout" && node.domain === "";
+const isDropout = (node: Node): boolean => traitsOf(node).trainingOnly === true;
 
 /** The graph without its Dropout nodes. */
 export function withoutDropout(graph: Graph): Graph {

@@ -9,11 +9,20 @@ import { int64Tensor } from "../graph/tensor.ts";
 import { liftGraph } from "../lift/index.ts";
 import { readModel } from "../onnx/model-file.ts";
 import { dice } from "../train/losses.ts";
-import { estimateMemory, executionOrder } from "./memory.ts";
+import { estimateMemory, executionOrder, PLANNER_VERSION } from "./memory.ts";
 import { sgd } from "../train/optimisers.ts";
 import { withinMemory } from "./recompute.ts";
 import { TrainingSession } from "../train/session.ts";
 import { trainingStep, type TrainingStep } from "../train/step.ts";
+
+test("the planner that is imitated is that of the version in use", () => {
+  const read = (path: string): { version: string; dependencies: Record<string, string> } =>
+    JSON.parse(readFileSync(new URL(`../../${path}package.json`, import.meta.url), "utf8")) as never;
+  for (const name of ["onnxruntime-node", "onnxruntime-web"]) {
+    expect(read("").dependencies[name]).toBe(PLANNER_VERSION);
+    expect(read(`node_modules/${name}/`).version).toBe(PLANNER_VERSION);
+  }
+});
 
 const KB = 1024;
 const x = value("x", [KB]);

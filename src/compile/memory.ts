@@ -12,15 +12,22 @@
  *    write over an input that nobody reads after them, and a Transpose that
  *    matrix products alone read is fused into them.
  *
- * @see onnxruntime/core/graph/graph_viewer.cc and core/framework/allocation_planner.cc (v1.30)
+ * This imitates one version of ONNX Runtime, to which package.json pins it: before raising it, compare what is estimated
+ * with what is measured.
+ *
+ * @see onnxruntime/core/graph/graph_viewer.cc and core/framework/allocation_planner.cc
  */
 
 import type { Graph, Node } from "../graph/graph.ts";
 import { intsAttr, nodeLabel } from "../graph/graph.ts";
 import { byteLength } from "../graph/tensor.ts";
+import { traitsOf } from "../ops/index.ts";
 import { inferTypes } from "../ops/infer.ts";
 import type { Known } from "../ops/rule.ts";
 import { readsOf } from "../graph/graph-index.ts";
+
+/** The version of ONNX Runtime whose planner this is. */
+export const PLANNER_VERSION = "1.30.0";
 
 export interface MemoryEstimate {
   /** Of the tensors that are alive at the worst moment. */
@@ -56,7 +63,7 @@ export function executionOrder(graph: Graph): Node[] {
   );
   const renewed: Node[] = [];
   const nodes = depthFirst(graph.nodes).map((node) => {
-    if (node.op !== "MatMul" || !node.inputs.some((name) => swaps.has(name))) return node;
+    if (!traitsOf(node).fusesTranspose || !node.inputs.some((name) => swaps.has(name))) return node;
     const fused = { ...node, inputs: node.inputs.map((name) => swaps.get(name)?.inputs[0] ?? name) };
     renewed.push(fused);
     return fused;
@@ -74,7 +81,7 @@ export function executionOrder(graph: Graph): Node[] {
 
 /** Whether the node exchanges the last two axes. */
 function swapsLast(node: Node): boolean {
-  const perm = node.op === "Transpose" ? intsAttr(node, "perm") : undefined;
+  const perm = traitsOf(node).moves === "permute" ? intsAttr(node, "perm") : undefined;
   const rank = perm?.length ?? 0;
   return (
     perm !== undefined &&
@@ -108,17 +115,6 @@ function depthFirst(nodes: readonly Node[]): Node[] {
   return order;
 }
 
-/** Operators whose output is their first input's memory under other sizes. */
-const ALIASES = new Set(["Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity"]);
-
-/** Operators that may write their output over an input. */
-const IN_PLACE = new Set(
-  (
-    "Add Sub Mul Div Sum Relu LeakyRelu Elu Softplus Sigmoid HardSigmoid Tanh Clip " +
-    "Neg Abs Sqrt Exp Log Erf Reciprocal"
-  ).split(" "),
-);
-
 /** Memory that one value after another lies in. */
 interface Block {
   readonly bytes: number;
@@ -147,15 +143,16 @@ function planOf(graph: Graph, order: readonly Node[]): Block[] {
       const block = blockOf.get(name);
       return block !== undefined && uses.get(name) === 1 && waiting.get(block) === 1 && !outputs.has(name);
     };
+    const { alias, inPlace } = traitsOf(node);
     node.outputs.forEach((name, position) => {
       if (!name) return;
       const key = keyOf(name);
       let block: Block | undefined;
-      if (position === 0 && ALIASES.has(node.op)) {
+      if (position === 0 && alias !== undefined) {
         block = blockOf.get(node.inputs[0]!);
         if (!block) return;
       } else {
-        const over = IN_PLACE.has(node.op) ? node.inputs.find((x) => dies(x) && keyOf(x) === key) : undefined;
+        const over = inPlace ? node.inputs.find((x) => dies(x) && keyOf(x) === key) : undefined;
         block = over === undefined ? free.get(key)?.pop() : blockOf.get(over);
       }
       if (!block) {

@@ -18,10 +18,11 @@
 
 import { AcsconvError } from "../base/errors.ts";
 import type { Graph, Node, ValueType } from "../graph/graph.ts";
-import { elementCount, floatTensor, int64Tensor, type Tensor } from "../graph/tensor.ts";
+import { indexOf, readsOf } from "../graph/graph-index.ts";
+import { floatTensor, int64Tensor, type Tensor } from "../graph/tensor.ts";
+import { costOf, traitsOf } from "../ops/index.ts";
 import { inferTypes } from "../ops/infer.ts";
 import type { Known } from "../ops/rule.ts";
-import { readsOf } from "../graph/graph-index.ts";
 import { bytesOf, estimateMemory } from "./memory.ts";
 
 /** What copies cost beyond their bytes: the arena splits what was forgotten, and has no place as large for the copy. */
@@ -81,7 +82,6 @@ class ForwardAndBackward {
   readonly #graph: Graph;
   readonly #image: Step["image"];
   readonly #types: ReadonlyMap<string, Known>;
-  readonly #producer: ReadonlyMap<string, Node>;
   /** Nodes that the loss or its gradient come from without depending on the network's result. */
   readonly #early: readonly Node[];
   readonly #late: readonly Node[];
@@ -92,9 +92,6 @@ class ForwardAndBackward {
     this.#graph = graph;
     this.#image = image;
     this.#types = inferTypes(graph);
-    this.#producer = new Map(
-      graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)),
-    );
     const forward = new Set<Node>();
     const loss = graph.outputs[0]!.name;
     const wanted = new Set([loss]);
@@ -123,14 +120,18 @@ class ForwardAndBackward {
     );
   }
 
+  #producer(name: string): Node | undefined {
+    return indexOf(this.#graph).producer(name);
+  }
+
   /** The value in whose memory this one lies. */
   #owner(name: string): string {
-    const node = this.#producer.get(name);
-    return node?.op === "Reshape" && this.#forward.has(node) ? this.#owner(node.inputs[0]!) : name;
+    const node = this.#producer(name);
+    return node && traitsOf(node).alias && this.#forward.has(node) ? this.#owner(node.inputs[0]!) : name;
   }
 
   #isForgettable(name: string): boolean {
-    const node = this.#producer.get(name);
+    const node = this.#producer(name);
     return (
       node !== undefined &&
       this.#forward.has(node) &&
@@ -164,7 +165,7 @@ class ForwardAndBackward {
     const chain: Node[] = [];
     const seen = new Set<Node>();
     const visit = (value: string, target: boolean): void => {
-      const node = this.#producer.get(value);
+      const node = this.#producer(value);
       if (!node || seen.has(node) || (!target && (kept.has(value) || this.#bytes(value) <= SMALL_BYTES)))
         return;
       seen.add(node);
@@ -180,11 +181,13 @@ class ForwardAndBackward {
     return this.#chain(name, kept).reduce((sum, node) => {
       const size = (value: string): number => this.#bytes(value) / 4;
       const passes = 50 * (size(node.outputs[0]!) + node.inputs.reduce((all, input) => all + size(input), 0));
-      if (node.op !== "Conv" && node.op !== "MatMul" && node.op !== "ConvTranspose") return sum + passes;
-      const kernel = this.#types.get(node.inputs[1]!)?.shape ?? [];
-      const reads = elementCount(kernel.slice(1).filter((n) => typeof n === "number"));
-      return sum + passes + reads * size(node.outputs[0]!);
+      return sum + passes + (costOf(node, (name) => this.#sizes(name)) ?? 0);
     }, 0);
+  }
+
+  #sizes(name: string): readonly number[] | undefined {
+    const shape = this.#types.get(name)?.shape;
+    return shape?.every((n) => typeof n === "number") ? shape : undefined;
   }
 
   /** The graph that computes these values again for its backward half. */
@@ -224,7 +227,7 @@ class ForwardAndBackward {
       const owner = this.#owner(name);
       if (owner === name || !renamed.has(owner)) return renamed.get(name) ?? name;
       // A Reshape of a forgotten value: of its copy, then.
-      const reshape = this.#producer.get(name)!;
+      const reshape = this.#producer(name)!;
       const copy = `${name}/again`;
       if (!copies.some(({ outputs }) => outputs[0] === copy))
         copies.push({

@@ -8,12 +8,14 @@ import { AcsconvError } from "../base/errors.ts";
 import { substituteDim } from "../graph/dim.ts";
 import type { Graph, Node, ValueInfo } from "../graph/graph.ts";
 import { elementCount } from "../graph/tensor.ts";
+import { traitsOf } from "../ops/index.ts";
 import { inferTypes, requireRoom } from "../ops/infer.ts";
+import { regroupsWeight } from "../ops/parameters.ts";
 import { lower } from "../passes/lower.ts";
 import { simplify } from "../passes/simplify.ts";
 import { dropUnused } from "../passes/tidy.ts";
 import { trainBatchNorm, type RunningStatistics } from "../passes/train-batch-norm.ts";
-import { regroupsWeight, untie } from "../passes/untie.ts";
+import { separateVectors } from "../passes/separate-vectors.ts";
 import { withDropout, withoutDropout, type Mask } from "./dropout.ts";
 import { rewritten } from "./inference.ts";
 import type { Target } from "./targets/target.ts";
@@ -39,7 +41,7 @@ export interface TrainingMode {
 
 /** A network at the size it is trained at. */
 export interface SizedNetwork {
-  /** The one that was given, its vectors untied: its initialisers are what training starts with. */
+  /** The one that was given, each layer with vectors of its own: its initialisers are what training starts with. */
   readonly network: Graph;
   /** The graph of its first output, where every size is a number. */
   readonly sized: Graph;
@@ -59,9 +61,14 @@ export interface TrainableNetwork {
  *   ("input") for sizes that do not fit it
  */
 export function sizedForTraining(given: Graph, size: TrainingSize, target: Target): SizedNetwork {
-  const network = untie(simplify(given, keepsWeights));
+  const network = separateVectors(simplify(given, keepsWeights));
   const sized = simplify(atSize(network, size), keepsWeights);
   return { network, sized: rewritten(sized, target.rewrites.training.lifted, target) };
+}
+
+interface Weight {
+  readonly name: string;
+  readonly dims: readonly number[];
 }
 
 /**
@@ -70,7 +77,7 @@ export function sizedForTraining(given: Graph, size: TrainingSize, target: Targe
  */
 export function forTraining(
   sized: Graph,
-  parameters: readonly { readonly name: string; readonly dims: readonly number[] }[],
+  parameters: readonly Weight[],
   { batchNorm, dropout }: TrainingMode,
   target: Target,
 ): TrainableNetwork {
@@ -139,8 +146,7 @@ function fitsBatch(graph: Graph): boolean {
     const count = (name: string | undefined): number =>
       elementCount((types.get(name ?? "")?.shape ?? []).map(Number));
     return graph.nodes.every(
-      ({ op, domain, inputs, outputs }) =>
-        op !== "Reshape" || domain !== "" || count(inputs[0]) === count(outputs[0]),
+      (node) => !traitsOf(node).alias || count(node.inputs[0]) === count(node.outputs[0]),
     );
   } catch (error) {
     if (error instanceof AcsconvError) return false;
@@ -148,10 +154,7 @@ function fitsBatch(graph: Graph): boolean {
   }
 }
 
-function withInputs(
-  graph: Graph,
-  parameters: readonly { readonly name: string; readonly dims: readonly number[] }[],
-): Graph {
+function withInputs(graph: Graph, parameters: readonly Weight[]): Graph {
   const initializers = new Map(graph.initializers);
   const inputs = parameters.map(({ name, dims }): ValueInfo => {
     initializers.delete(name);

@@ -12,9 +12,9 @@ import { elementCount, numbersOf, tensorOf } from "../graph/tensor.ts";
 import { traitsOf } from "../ops/index.ts";
 import { inferTypes } from "../ops/infer.ts";
 import { blocksToConvolutions } from "../passes/blocks-to-convolutions.ts";
+import { separateVectors } from "../passes/separate-vectors.ts";
 import { simplify } from "../passes/simplify.ts";
 import { dropUnused } from "../passes/tidy.ts";
-import { untie } from "../passes/untie.ts";
 import type { LiftOptions } from "./options.ts";
 
 export function prepare(graph: Graph, options: LiftOptions): Graph {
@@ -22,7 +22,7 @@ export function prepare(graph: Graph, options: LiftOptions): Graph {
   const tidy = simplify(wanted);
   const image = imageInput(tidy);
   const folded = options.channels === undefined ? tidy : withChannels(tidy, image, options.channels);
-  return blocksToConvolutions(untie(folded));
+  return blocksToConvolutions(separateVectors(folded));
 }
 
 /** The graph that computes these values instead of its own outputs. */

@@ -26,7 +26,7 @@ import {
   twinShapeOfAxes,
 } from "../ops/roles.ts";
 import type { Known, Lifted } from "../ops/rule.ts";
-import { knownOf } from "../ops/source.ts";
+import { knownOf } from "../ops/constant-ops.ts";
 import { contextOf, type Surroundings, type Visit } from "./context.ts";
 import type { Decisions } from "./decisions.ts";
 import { DepthPolicy, type Step } from "./depth.ts";

@@ -86,13 +86,13 @@ export const ConvTranspose: OpRule = {
       padding[omitted] = 0;
     }
     const channels = weight[1]! * groupsOf(c.node);
-    const { transposed } = kindOf(c.kind);
-    if ("as" in transposed) c.warn(transposed.because);
+    const { instead } = kindOf(c.kind).transposed;
+    if (instead) c.warn(instead.because);
     c.emit(c.names(), {
       op: "LiftedConvTranspose",
       domain: LIFTED_DOMAIN,
       attrs: {
-        kind: str("as" in transposed ? transposed.as : c.kind),
+        kind: str(instead?.kind ?? c.kind),
         view: str(c.view),
         split: ints(dealChannels(channels, groupsOf(c.node), c.split)),
         group: int(groupsOf(c.node)),

@@ -43,16 +43,12 @@ export const MICROSOFT_DOMAIN = "com.microsoft";
 const refuse = { refuse: "the network is 3D already" };
 
 const kindName = (node: Node): string => stringAttr(node, "kind", "acs");
+const transposedOf = (node: Node): Transposed => kindOf(kindName(node)).transposed;
 
-/** The kind of a LiftedConv, and how a LiftedConvTranspose of a kind is computed. Kinds without are plain convolutions. */
+/** The kind of a LiftedConv: those with kernels of their own are plain convolutions. */
 function keptKind(node: Node): KeptKernel {
   const kind = kindOf(kindName(node));
   if (kind.fresh === null) return kind;
-  throw new Error(`${node.op} of kind ${kindName(node)}`);
-}
-function transposedKind(node: Node): Transposed {
-  const { transposed } = kindOf(kindName(node));
-  if ("lower" in transposed) return transposed;
   throw new Error(`${node.op} of kind ${kindName(node)}`);
 }
 
@@ -74,7 +70,7 @@ function taps(node: Node, weight: readonly number[]): number {
 /** Along the omitted axis the kernel is a box of one stride. */
 function transposedTaps(node: Node, weight: readonly number[]): number {
   const plane = tapsOfKernel(node, weight);
-  return plane === 1 ? plane : plane * transposedKind(node).planes * intsAttr(node, "strides")![0]!;
+  return plane === 1 ? plane : plane * transposedOf(node).planes * intsAttr(node, "strides")![0]!;
 }
 
 export const LiftedConv: OpRule = {
@@ -106,7 +102,7 @@ export const LiftedConvTranspose: OpRule = {
   },
   lift: refuse,
   gradient: null,
-  lower: (c) => transposedKind(c.node).lower(new LiftedConvolution(c, true)),
+  lower: (c) => transposedOf(c.node).lower(new LiftedConvolution(c, true)),
   slots: liftedTransposedConvolution,
   cost: convolutionCost("input", transposedTaps),
   traits: { convolution: "transposed" },

@@ -16,6 +16,7 @@
 import { AcsconvError } from "../base/errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Tensor } from "../graph/tensor.ts";
+import { traitsOf } from "../ops/index.ts";
 import { differentiate } from "../grad/differentiate.ts";
 import type { Mask } from "../compile/dropout.ts";
 import { StepBuilder } from "../compile/step-builder.ts";
@@ -188,10 +189,8 @@ function requireSensible({ batch, accumulate = 1, clipNorm = 1 }: StepOptions): 
 function outputOf(graph: Graph, loss: Loss): string {
   const { name } = graph.outputs[0]!;
   const last = graph.nodes.find(({ outputs }) => outputs.includes(name));
-  return loss.target === "classes" && last?.domain === "" && ENDS.has(last.op) ? last.inputs[0]! : name;
+  return loss.target === "classes" && last && traitsOf(last).activation ? last.inputs[0]! : name;
 }
-
-const ENDS = new Set(["Softmax", "LogSoftmax", "Sigmoid"]);
 
 function labelsOf({ loss, target = loss.target }: StepOptions, output: readonly number[]): Feed {
   if (target === "values") return { name: TARGET, dtype: "float32", dims: output };

@@ -1,7 +1,7 @@
 /** @file Kind `i3d`: the 2D kernel, repeated along depth. */
 
+import type { KeptKernel, Transposed } from "./kind.ts";
 import { wholePlane } from "./planes.ts";
-import type { KeptKernel } from "./kind.ts";
 import { lowerTransposedPlanes } from "./transposed.ts";
 
 export const i3d: KeptKernel = {
@@ -21,7 +21,10 @@ export const i3d: KeptKernel = {
 };
 
 /** What kinds that are drawn anew do with transposed convolutions. */
-export const REPEATED = {
-  as: "i3d",
-  because: "a transposed convolution is not initialised anew: it repeats its 2D kernel along depth",
-} as const;
+export const REPEATED: Transposed = {
+  ...i3d.transposed,
+  instead: {
+    kind: "i3d",
+    because: "a transposed convolution is not initialised anew: it repeats its 2D kernel along depth",
+  },
+};

@@ -6,22 +6,18 @@ import type { LiftedConvolution } from "./convolution.ts";
 
 /** What a transposed convolution becomes, which keeps its 2D kernel in every kind. */
 export interface Transposed {
-  /** Writes a LiftedConvTranspose of this kind as plain ONNX. */
+  /** Writes a LiftedConvTranspose as plain ONNX. */
   readonly lower: (conv: LiftedConvolution) => void;
   /** Planes in which each output is computed. */
   readonly planes: number;
-}
-
-/** The kind that a transposed convolution is instead, and why, for a warning. */
-interface Substitute {
-  readonly as: string;
-  readonly because: string;
+  /** Where it is of another kind: which, and why, for a warning. */
+  readonly instead?: { readonly kind: string; readonly because: string };
 }
 
 interface Described {
   /** What FEATURES.md says of the kernel, its parameters, and how it runs. */
   readonly describes: { readonly kernel: string; readonly parameters: string; readonly run: string };
-  readonly transposed: Transposed | Substitute;
+  readonly transposed: Transposed;
 }
 
 /** A kind that keeps the 2D kernel, in a LiftedConv. */

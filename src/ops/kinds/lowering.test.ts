@@ -6,7 +6,13 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { anyConv, anyConvTranspose, fits, networkOf, type Stage } from "../../../test/helpers/compositions.ts";
+import {
+  anyConv,
+  anyConvTranspose,
+  fits,
+  networkOf,
+  type Stage,
+} from "../../../test/helpers/compositions.ts";
 import { relativeDeviation } from "../../../test/helpers/compare.ts";
 import { evaluate, graphOf, node, type Floats } from "../../../test/helpers/graphs.ts";
 import { random, repeated, slices } from "../../../test/helpers/networks.ts";

@@ -3,6 +3,7 @@
 import { int } from "../../graph/graph.ts";
 import { VIEWS } from "../views.ts";
 import type { LiftContext } from "../rule.ts";
+import { acs } from "./acs.ts";
 import type { LiftedConvolution } from "./convolution.ts";
 import type { KeptKernel } from "./kind.ts";
 import { lowerSum } from "./summed.ts";
@@ -18,8 +19,11 @@ export const softAcs: KeptKernel = {
   lower: (conv) => lowerSum(conv, shares),
   taps: (_, volume) => volume,
   transposed: {
-    as: "acs",
-    because: "a transposed convolution has no soft form: its channels are dealt to the views",
+    ...acs.transposed,
+    instead: {
+      kind: "acs",
+      because: "a transposed convolution has no soft form: its channels are dealt to the views",
+    },
   },
 };
 

@@ -4,7 +4,8 @@ import { expect, test } from "vitest";
 import { graphOf, node, value } from "../../test/helpers/graphs.ts";
 import { floatTensor } from "../graph/tensor.ts";
 import { lift, Model, unlift } from "../model/model.ts";
-import { slotsOf, untie } from "./untie.ts";
+import { parameterSlots } from "../ops/parameters.ts";
+import { separateVectors } from "./separate-vectors.ts";
 
 const vector = (n: number): ReturnType<typeof floatTensor> => floatTensor([n], new Float32Array(n));
 const kernel = floatTensor([2, 2, 1, 1], [1, 0, 0, 1]);
@@ -18,7 +19,7 @@ test("vectors that layers share are copied, kernels are not", () => {
     ],
     { initializers: { w: kernel, zeros: vector(2), ones: vector(2) } },
   );
-  const { nodes, initializers } = untie(shared);
+  const { nodes, initializers } = separateVectors(shared);
   expect(nodes.map(({ inputs }) => inputs)).toEqual([
     ["x", "w", "zeros"],
     ["a", "ones", "zeros@2", "zeros@3", "ones@2"],
@@ -51,7 +52,7 @@ test("scales of groups, which an exporter fills with ones, are no parameters; a 
       ],
       { initializers: { w: kernel, ones: floatTensor([2], scale), zeros: vector(2), gamma: vector(2) } },
     );
-    return [...slotsOf(graph).values()].flatMap(({ parameters }) => parameters.map(({ name }) => name));
+    return parameterSlots(graph).map(({ name }) => name);
   };
   expect(groupNorm([1, 1])).toEqual(["w", "gamma"]);
   expect(groupNorm([1, 2])).toEqual(["w", "ones", "zeros", "gamma"]);

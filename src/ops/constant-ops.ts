@@ -26,8 +26,9 @@ export function knownOf(tensor: Tensor, limit = VALUE_LIMIT): Known {
   return { dtype, shape: dims, ...(readable && { value: ndArray(dims, numbersOf(tensor)) }) };
 }
 
-/** The tensor a Constant node holds, in any of the forms ONNX allows. */
+/** The tensor that a Constant node holds, in any of the forms ONNX allows; undefined for other nodes. */
 export function constantOf(node: Node): Tensor | undefined {
+  if (node.op !== "Constant" || node.domain !== "") return undefined;
   const { value, value_float, value_floats, value_int, value_ints } = node.attrs;
   if (value?.kind === "tensor") return value.value;
   if (value_float?.kind === "float") return floatTensor([], [value_float.value]);
