@@ -13,19 +13,19 @@ import { endsInActivation, predictVolume } from "../model/index.ts";
 import type { Preparation } from "../model/prepare.ts";
 import { formatTable } from "../report/text-table.ts";
 import { toLabels } from "../run/sinks.ts";
-import { type RegionConfig, type TrainConfig, regionOf } from "../train/config.ts";
+import { type RegionConfig, type TrainConfig, regionOf } from "../train/runs/config.ts";
 import type { Metrics } from "../train/events.ts";
-import { type Named, nameOf } from "../train/fields.ts";
+import { type Named, nameOf } from "../base/fields.ts";
 import type { Vec3, Volume } from "../volume/index.ts";
 import { parseCount, parseFraction, parseRange, parseSizes, parseSpacing } from "./arguments.ts";
 import { warn } from "./errors.ts";
 import { formatValue, metricTables } from "./metric-tables.ts";
 import type { GlobalOptions } from "./global-options.ts";
 import { startProgress } from "./progress.ts";
-import { readConfig } from "./train/config.ts";
+import { readConfig } from "../train/runs/config-file.ts";
 import { parseNamedList, parseRegion } from "./train/flags.ts";
-import { writeText } from "./train/folder.ts";
-import { checkClasses, createMetrics } from "./train/plan.ts";
+import { writeText } from "../train/runs/folder.ts";
+import { checkClasses, createMetrics } from "../train/runs/plan.ts";
 
 interface EvaluateFlags extends GlobalOptions {
   readonly model: string;

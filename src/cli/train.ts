@@ -2,7 +2,7 @@
 
 import type { Command } from "commander";
 import { addConfigFlags } from "./train/flags.ts";
-import type { TrainFlags } from "./train/run.ts";
+import type { TrainFlags } from "../train/runs/train.ts";
 
 const EXAMPLES = `
 Examples:
@@ -38,7 +38,7 @@ export function addTrain(program: Command): void {
   addConfigFlags(command);
   command.addHelpText("after", EXAMPLES).action(async (_: unknown, self: Command) => {
     // What only training needs, such as charts, would slow every other command down.
-    const { runTraining } = await import("./train/run.ts");
+    const { runTraining } = await import("../train/runs/train.ts");
     await runTraining(self.optsWithGlobals<TrainFlags>());
   });
 }

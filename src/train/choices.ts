@@ -8,8 +8,8 @@ import type { AdamOptions, Optimiser, SgdOptions } from "./optimisers.ts";
 import { adam, adamW, sgd } from "./optimisers.ts";
 import type { ClassOptions, CrossEntropyOptions, DiceOptions, FocalOptions, Loss } from "./losses.ts";
 import { binaryCrossEntropy, crossEntropy, dice, diceCrossEntropy, focal } from "./losses.ts";
-import { type Choice, type Fields, type Named, choice, choose } from "./fields.ts";
-import { anyNumber, flag, fraction, listOf, notNegative, part, positive } from "./fields.ts";
+import { type Choice, type Fields, type Named, choice, choose } from "../base/fields.ts";
+import { anyNumber, flag, fraction, listOf, notNegative, part, positive } from "../base/fields.ts";
 import type { Schedule } from "./schedules.ts";
 
 /** Losses of classes; which voxels are left out is the data set's to say. */

@@ -14,7 +14,7 @@ import { makeFolder } from "../../base/files.ts";
 import { Interrupted, interruptible } from "../interrupt.ts";
 import type { GlobalOptions } from "../global-options.ts";
 import { startProgress } from "../progress.ts";
-import { writeText } from "../train/folder.ts";
+import { writeText } from "../../train/runs/folder.ts";
 import { startTrainView } from "../train/view.ts";
 
 /** Of every experiment, as parsed. */

@@ -5,8 +5,8 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { METRIC_NAMES } from "../../metrics/registry.ts";
 import { LIFT_KINDS } from "../../index.ts";
 import { AUGMENTATION_NAMES, LOSS_NAMES, OPTIMISER_NAMES, SCHEDULE_NAMES } from "../../train/choices.ts";
-import { DEFAULTS, type RegionConfig, type TrainConfig, memoryBytes } from "../../train/config.ts";
-import type { Named } from "../../train/fields.ts";
+import { DEFAULTS, type RegionConfig, type TrainConfig, memoryBytes } from "../../train/runs/config.ts";
+import type { Named } from "../../base/fields.ts";
 import { HALVES, type Region } from "../../data/region.ts";
 import {
   parseCount,

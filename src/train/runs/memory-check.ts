@@ -3,8 +3,8 @@
 import { totalmem } from "node:os";
 import { AcsconvError } from "../../base/errors.ts";
 import { bytes } from "../../report/figures.ts";
-import type { RunConfig } from "../../train/config.ts";
-import { warn } from "../errors.ts";
+import type { RunConfig } from "./config.ts";
+import { warn } from "../../cli/errors.ts";
 
 /**
  * @param peakBytes - of the process, as estimated

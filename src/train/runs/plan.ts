@@ -16,13 +16,13 @@ import type { Metric } from "../../metrics/metric.ts";
 import { createMetric } from "../../metrics/registry.ts";
 import { endsInActivation } from "../../model/index.ts";
 import { shapeText } from "../../report/figures.ts";
-import { createAugmentation, createLoss, createOptimiser, createSchedule } from "../../train/choices.ts";
-import { type RunConfig, memoryBytes, regionOf } from "../../train/config.ts";
-import type { Named } from "../../train/fields.ts";
-import { replaceHead } from "../../train/head.ts";
-import { Trainer } from "../../train/trainer.ts";
-import type { TrainerOptions } from "../../train/trainer-options.ts";
-import { warn } from "../errors.ts";
+import { createAugmentation, createLoss, createOptimiser, createSchedule } from "../choices.ts";
+import { type RunConfig, memoryBytes, regionOf } from "./config.ts";
+import type { Named } from "../../base/fields.ts";
+import { replaceHead } from "../head.ts";
+import { Trainer } from "../trainer.ts";
+import type { TrainerOptions } from "../trainer-options.ts";
+import { warn } from "../../cli/errors.ts";
 
 /** Labelled cases of one purpose. */
 export interface Cases {

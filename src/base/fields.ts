@@ -3,8 +3,8 @@
  * in words and as a test. A typo is told with the nearest name there is, and never ignored.
  */
 
-import { AcsconvError } from "../base/errors.ts";
-import { nearestName, unknownName } from "../base/names.ts";
+import { AcsconvError } from "./errors.ts";
+import { nearestName, unknownName } from "./names.ts";
 
 /** What one field may hold. */
 export interface Field {

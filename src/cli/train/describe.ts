@@ -2,12 +2,12 @@
 
 import { elementCount } from "../../graph/tensor.ts";
 import { bytes, compact } from "../../report/figures.ts";
-import { nameOf } from "../../train/fields.ts";
+import { nameOf } from "../../base/fields.ts";
 import { parametersOf } from "../../train/parameters.ts";
 import type { Trainer } from "../../train/trainer.ts";
 import type { Volume } from "../../volume/index.ts";
 import { formatDuration } from "../progress.ts";
-import type { TrainPlan } from "./plan.ts";
+import type { TrainPlan } from "../../train/runs/plan.ts";
 
 /** As wide as the longest title. */
 const TITLE_WIDTH = "parameters".length;

@@ -13,9 +13,9 @@ import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { AcsconvError } from "../../base/errors.ts";
 import { ioErrors, makeFolder, writeFiles } from "../../base/files.ts";
-import { removeUnfinished } from "../../train/checkpoint.ts";
-import type { RunConfig, TrainConfig } from "../../train/config.ts";
-import { readConfig } from "./config.ts";
+import { removeUnfinished } from "../checkpoint.ts";
+import type { RunConfig, TrainConfig } from "./config.ts";
+import { readConfig } from "./config-file.ts";
 
 const NAMES = {
   config: "config.json",

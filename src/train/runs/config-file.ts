@@ -7,7 +7,7 @@ import { readFile } from "node:fs/promises";
 import { dirname, extname, resolve } from "node:path";
 import { AcsconvError, messageOf } from "../../base/errors.ts";
 import { ioErrors } from "../../base/files.ts";
-import { type TrainConfig, checkConfig, defineConfig } from "../../train/config.ts";
+import { type TrainConfig, checkConfig, defineConfig } from "./config.ts";
 
 /** A configuration is a page of text; anything larger is another file. */
 const MAX_BYTES = 1 << 20;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { createAugmentation, createLoss, createOptimiser, createSchedule } from "./choices.ts";
+import { createAugmentation, createLoss, createOptimiser, createSchedule } from "../choices.ts";
 import { type TrainConfig, checkConfig, completeConfig, memoryBytes, regionOf } from "./config.ts";
 
 describe("a configuration", () => {

@@ -1,7 +1,7 @@
 import { totalmem } from "node:os";
 import { afterEach, expect, test, vi } from "vitest";
-import { completeConfig } from "../../train/config.ts";
-import { checkMemory } from "./memory.ts";
+import { completeConfig } from "./config.ts";
+import { checkMemory } from "./memory-check.ts";
 
 afterEach(() => {
   vi.restoreAllMocks();

@@ -3,13 +3,13 @@
  * `run/config.json` share. Names (of losses, optimisers …) stand for what they make, so that JSON can hold it.
  */
 
-import { HALVES, type Region } from "../data/region.ts";
-import { AcsconvError } from "../base/errors.ts";
-import { LIFT_KINDS } from "../lift/options.ts";
-import type { LiftKind } from "../ops/rule.ts";
-import type { Preparation } from "../model/prepare.ts";
-import type { Device } from "../run/engine.ts";
-import type { Size3 } from "../run/tensor.ts";
+import { HALVES, type Region } from "../../data/region.ts";
+import { AcsconvError } from "../../base/errors.ts";
+import { LIFT_KINDS } from "../../lift/options.ts";
+import type { LiftKind } from "../../ops/rule.ts";
+import type { Preparation } from "../../model/prepare.ts";
+import type { Device } from "../../run/engine.ts";
+import type { Size3 } from "../../run/tensor.ts";
 import {
   type Fields,
   type Named,
@@ -27,7 +27,7 @@ import {
   positive,
   text,
   whole,
-} from "./fields.ts";
+} from "../../base/fields.ts";
 
 /** Parameters by name, and what holds for them only. */
 export interface GroupConfig {

@@ -6,8 +6,8 @@ import type { Model } from "../../index.ts";
 import type { Prediction } from "../../metrics/metric.ts";
 import type { Picture } from "../../report/html/pictures.ts";
 import { encodePng } from "../../report/image.ts";
-import { comparison } from "../../report/training-overlay.ts";
-import { evaluate } from "../../train/evaluate.ts";
+import { comparison } from "./overlay.ts";
+import { evaluate } from "../evaluate.ts";
 import { withData } from "../../volume/index.ts";
 import type { TrainPlan } from "./plan.ts";
 

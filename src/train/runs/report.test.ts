@@ -2,11 +2,11 @@
 
 import { decode } from "fast-png";
 import { describe, expect, test } from "vitest";
-import type { TrainEvent } from "../train/events.ts";
-import { plainGrid, withData } from "../volume/volume.ts";
-import { encodePng } from "./image.ts";
-import { comparison } from "./training-overlay.ts";
-import { trainingReport } from "./training.ts";
+import type { TrainEvent } from "../events.ts";
+import { plainGrid, withData } from "../../volume/volume.ts";
+import { encodePng } from "../../report/image.ts";
+import { comparison } from "./overlay.ts";
+import { trainingReport } from "./report.ts";
 
 const CLASSES = ["background", "liver", 'tumour <script>alert("x")</script>'];
 

@@ -5,14 +5,14 @@
  * reads itself anew.
  */
 
-import type { TrainEvent } from "../train/events.ts";
-import { type Series, curves } from "./html/curves.ts";
-import { type Markup, markup } from "./html/markup.ts";
-import { pageText, pictureLegend, section, sideBySide } from "./html/page.ts";
-import { labelVariable } from "./html/palette.ts";
-import { type Picture, picture } from "./html/pictures.ts";
-import { type Point, quantile, smoothed, tenths } from "./html/points.ts";
-import { figure, settingsTable, table } from "./html/table.ts";
+import type { TrainEvent } from "../events.ts";
+import { type Series, curves } from "../../report/html/curves.ts";
+import { type Markup, markup } from "../../report/html/markup.ts";
+import { pageText, pictureLegend, section, sideBySide } from "../../report/html/page.ts";
+import { labelVariable } from "../../report/html/palette.ts";
+import { type Picture, picture } from "../../report/html/pictures.ts";
+import { type Point, quantile, smoothed, tenths } from "../../report/html/points.ts";
+import { figure, settingsTable, table } from "../../report/html/table.ts";
 
 /** What a page tells of a run. */
 export interface TrainingReport {

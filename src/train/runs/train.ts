@@ -3,17 +3,17 @@
 import { basename } from "node:path";
 import { AcsconvError } from "../../base/errors.ts";
 import type { Picture } from "../../report/html/pictures.ts";
-import { trainingReport } from "../../report/training.ts";
-import { type TrainConfig, completeConfig } from "../../train/config.ts";
-import type { TrainEvent } from "../../train/events.ts";
-import { readLog, trainLog } from "../../train/log.ts";
-import { estimateMemory } from "../../train/memory.ts";
-import type { Trainer } from "../../train/trainer.ts";
-import { Interrupted, interruptible } from "../interrupt.ts";
-import { metricTables } from "../metric-tables.ts";
-import type { GlobalOptions } from "../global-options.ts";
-import { readConfig } from "./config.ts";
-import { configOfFlags } from "./flags.ts";
+import { trainingReport } from "./report.ts";
+import { type TrainConfig, completeConfig } from "./config.ts";
+import type { TrainEvent } from "../events.ts";
+import { readLog, trainLog } from "../log.ts";
+import { estimateMemory } from "../memory.ts";
+import type { Trainer } from "../trainer.ts";
+import { Interrupted, interruptible } from "../../cli/interrupt.ts";
+import { metricTables } from "../../cli/metric-tables.ts";
+import type { GlobalOptions } from "../../cli/global-options.ts";
+import { readConfig } from "./config-file.ts";
+import { configOfFlags } from "../../cli/train/flags.ts";
 import {
   type RunFolder,
   checkEmpty,
@@ -25,11 +25,11 @@ import {
   writeConfig,
   writeText,
 } from "./folder.ts";
-import { describePlan, measureSpeed } from "./estimate.ts";
+import { describePlan, measureSpeed } from "../../cli/train/describe.ts";
 import { casePictures } from "./pictures.ts";
-import { checkMemory } from "./memory.ts";
+import { checkMemory } from "./memory-check.ts";
 import { type TrainPlan, createTrainer, planTraining } from "./plan.ts";
-import { startTrainView } from "./view.ts";
+import { startTrainView } from "../../cli/train/view.ts";
 
 /** As parsed: these, and those of the configuration by their names. */
 export interface TrainFlags extends GlobalOptions, Readonly<Record<string, unknown>> {

@@ -1,8 +1,8 @@
 /** @file What a network says of a case, beside what is true: the pictures of a training report. */
 
-import type { Volume } from "../volume/volume.ts";
-import type { RgbImage } from "./image.ts";
-import { grid, middleOfLabels, montage } from "./montage.ts";
+import type { Volume } from "../../volume/volume.ts";
+import type { RgbImage } from "../../report/image.ts";
+import { grid, middleOfLabels, montage } from "../../report/montage.ts";
 
 /** The longest side of a plane, in pixels: three planes fit half a page. */
 const SIZE = 240;
