@@ -1,6 +1,6 @@
 /**
  * @file Plain data from files and command lines, checked against a table of fields: what each may hold,
- * in words and as a test. A typo is told with the nearest name there is, and never ignored.
+ * in words and as a test, and how a flag's text is read. A typo is told with the nearest name there is, and never ignored.
  */
 
 import { AcsconvError } from "./errors.ts";
@@ -11,6 +11,21 @@ export interface Field {
   /** Goes on from "should be": `a whole number from 1 on`. */
   readonly expects: string;
   accepts(value: unknown): boolean;
+  /** What a text on the command line stands for, for `accepts` to judge; the text itself where absent. */
+  read?(text: string): unknown;
+  /** What a command line should hold, where that is not what `expects` says: goes on from "Expected". */
+  readonly written?: string;
+  /** All values that there are. */
+  readonly choices?: readonly string[];
+}
+
+/** A field that a flag of the command line sets, too. */
+export interface Setting extends Field {
+  /** Such as `--epochs <n>`. */
+  readonly flag?: string;
+  readonly help?: string;
+  /** Whether a text is a path, which starts at the file that holds it, or at the working directory. */
+  readonly isPath?: boolean;
 }
 
 /** A field for each property of `T`. */
@@ -22,38 +37,35 @@ export const text: Field = {
   expects: "a text",
   accepts: (value) => typeof value === "string" && value !== "",
 };
-export const flag: Field = { expects: "true or false", accepts: (value) => typeof value === "boolean" };
-export const count: Field = {
-  expects: "a whole number from 1 on",
-  accepts: (value) => Number.isSafeInteger(value) && Number(value) >= 1,
+export const trueOrFalse: Field = {
+  expects: "true or false",
+  accepts: (value) => typeof value === "boolean",
 };
-export const whole: Field = {
-  expects: "a whole number from 0 on",
-  accepts: (value) => Number.isSafeInteger(value) && Number(value) >= 0,
-};
-export const positive: Field = {
-  expects: "a number above 0",
-  accepts: (value) => isNumber(value) && value > 0,
-};
-export const notNegative: Field = {
-  expects: "a number from 0 on",
-  accepts: (value) => isNumber(value) && value >= 0,
-};
-/** From 0 to 1, both included. */
-export const part: Field = {
-  expects: "a number from 0 to 1",
-  accepts: (value) => isNumber(value) && value >= 0 && value <= 1,
-};
-/** From 0 to below 1. */
-export const fraction: Field = {
-  expects: "a number from 0 to below 1",
-  accepts: (value) => isNumber(value) && value >= 0 && value < 1,
-};
-export const anyNumber: Field = { expects: "a number", accepts: isNumber };
 
-export const oneOf = (values: readonly string[]): Field => ({
-  expects: `one of ${values.join(", ")}`,
-  accepts: (value) => values.includes(value as string),
+/** A number for which `isRight` holds. */
+const number = (expects: string, isRight: (value: number) => boolean, example?: string): Field => ({
+  expects,
+  accepts: (value) => isNumber(value) && isRight(value),
+  read: numberOf,
+  ...(example !== undefined && { written: `${expects}, such as ${example}` }),
+});
+/** NaN for what is no number. */
+const numberOf = (part: string): number => (part.trim() === "" || part.includes("x") ? NaN : Number(part));
+
+export const anyNumber = number("a number", () => true);
+export const count = number("a whole number from 1 on", (value) => Number.isSafeInteger(value) && value >= 1);
+export const whole = number("a whole number from 0 on", (value) => Number.isSafeInteger(value) && value >= 0);
+export const positive = number("a number above 0", (value) => value > 0);
+export const notNegative = number("a number from 0 on", (value) => value >= 0);
+/** From 0 to 1, both included. */
+export const part = number("a number from 0 to 1", (value) => value >= 0 && value <= 1, "0.2");
+/** From 0 to below 1. */
+export const fraction = number("a number from 0 to below 1", (value) => value >= 0 && value < 1, "0.5");
+
+export const oneOf = (choices: readonly string[]): Field => ({
+  expects: `one of ${choices.join(", ")}`,
+  accepts: (value) => choices.includes(value as string),
+  choices,
 });
 
 /** @param length - how many there must be; any number where absent */
@@ -63,7 +75,29 @@ export const listOf = (field: Field, length?: number): Field => ({
     Array.isArray(value) &&
     (length === undefined || value.length === length) &&
     value.every((item) => field.accepts(item)),
+  read: (text) => text.split(",").map((item) => field.read?.(item) ?? item.trim()),
 });
+
+/** Of depth, height and width: `64,128,128` or `64x128x128`; a single number stands for all three. */
+export const triple = (field: Field, written: string): Field => ({
+  ...listOf(field, 3),
+  read: (text) => {
+    const numbers = text.split(/[,x]/).map(numberOf);
+    return numbers.length === 1 ? [numbers[0], numbers[0], numbers[0]] : numbers;
+  },
+  written,
+});
+
+/** A lower and a higher number. */
+export const rising = (field: Field, expects: string, written: string): Field => {
+  const pair = listOf(field, 2);
+  return {
+    ...pair,
+    expects,
+    accepts: (value) => pair.accepts(value) && (value as number[])[0]! < (value as number[])[1]!,
+    written,
+  };
+};
 
 export const either = (a: Field, b: Field): Field => ({
   expects: `${a.expects} or ${b.expects}`,
@@ -129,7 +163,25 @@ export const nameOf = (what: Named): string => (typeof what === "string" ? what 
 export const named: Field = {
   expects: 'a name, or an object with a "name" and options',
   accepts: (value) => text.accepts(value) || (isObject(value) && text.accepts(value.name)),
+  read: (text) => (text.startsWith("{") ? jsonOf(text) : text),
+  written: 'a name, or JSON such as {"name":"sgd","momentum":0.9}',
 };
+
+/** Names with commas between on a command line, or JSON. */
+export const namedList: Field = {
+  ...listOf(named),
+  read: (text) => (text.startsWith("[") ? jsonOf(text) : text.split(",").map((name) => name.trim())),
+  written: named.written!,
+};
+
+/** Undefined for what is no JSON. */
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
 
 /** What a name stands for. */
 export interface Choice<T> {

@@ -17,15 +17,23 @@ import { type RegionConfig, type TrainConfig, regionOf } from "../train/runs/con
 import type { Metrics } from "../train/events.ts";
 import { type Named, nameOf } from "../base/fields.ts";
 import type { Vec3, Volume } from "../volume/index.ts";
-import { parseCount, parseFraction, parseRange, parseSizes, parseSpacing } from "./arguments.ts";
+import {
+  parseCount,
+  parseFraction,
+  parseNamedList,
+  parseRange,
+  parseRegion,
+  parseSizes,
+  parseSpacing,
+} from "./arguments.ts";
 import { warn } from "./errors.ts";
 import { formatValue, metricTables } from "./metric-tables.ts";
 import type { GlobalOptions } from "./global-options.ts";
 import { startProgress } from "./progress.ts";
 import { readConfig } from "../train/runs/config-file.ts";
-import { parseNamedList, parseRegion } from "./train/flags.ts";
 import { writeText } from "../train/runs/folder.ts";
-import { checkClasses, createMetrics } from "../train/runs/plan.ts";
+import { createMetrics } from "../train/choices.ts";
+import { checkClasses } from "../train/runs/trained-network.ts";
 
 interface EvaluateFlags extends GlobalOptions {
   readonly model: string;

@@ -1,8 +1,9 @@
 /** @file `acsconv train`: a network and labelled scans in, a folder with the trained network out. */
 
 import type { Command } from "commander";
-import { addConfigFlags } from "./train/flags.ts";
-import type { TrainFlags } from "../train/runs/train.ts";
+import { CONFIG_FIELDS } from "../train/runs/config-fields.ts";
+import { addFlags } from "./flags.ts";
+import type { TrainFlags } from "./train/run.ts";
 
 const EXAMPLES = `
 Examples:
@@ -35,10 +36,10 @@ export function addTrain(program: Command): void {
     .option("--resume", "go on with the run in the folder")
     .option("--overwrite", "replace the run in the folder")
     .option("--dry-run", "show what would be done, and time two steps; writes nothing");
-  addConfigFlags(command);
+  addFlags(command, CONFIG_FIELDS);
   command.addHelpText("after", EXAMPLES).action(async (_: unknown, self: Command) => {
     // What only training needs, such as charts, would slow every other command down.
-    const { runTraining } = await import("../train/runs/train.ts");
+    const { runTraining } = await import("./train/run.ts");
     await runTraining(self.optsWithGlobals<TrainFlags>());
   });
 }

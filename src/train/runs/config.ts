@@ -1,33 +1,15 @@
 /**
  * @file What a training run is, as plain data: the configuration that a file, the command line and
- * `run/config.json` share. Names (of losses, optimisers …) stand for what they make, so that JSON can hold it.
+ * `run/config.json` share. Names (of losses, optimisers …) stand for what they make, so that JSON can hold it. What each
+ * field may hold, its default and its flag stand in config-fields.ts.
  */
 
+import type { Named } from "../../base/fields.ts";
 import { HALVES, type Region } from "../../data/region.ts";
-import { AcsconvError } from "../../base/errors.ts";
-import { LIFT_KINDS } from "../../lift/options.ts";
-import type { LiftKind } from "../../ops/rule.ts";
 import type { Preparation } from "../../model/prepare.ts";
+import type { LiftKind } from "../../ops/rule.ts";
 import type { Device } from "../../run/engine.ts";
 import type { Size3 } from "../../run/tensor.ts";
-import {
-  type Fields,
-  type Named,
-  anyNumber,
-  checkFields,
-  count,
-  either,
-  flag,
-  listOf,
-  named,
-  notNegative,
-  objectOf,
-  oneOf,
-  part,
-  positive,
-  text,
-  whole,
-} from "../../base/fields.ts";
 
 /** Parameters by name, and what holds for them only. */
 export interface GroupConfig {
@@ -47,7 +29,7 @@ export type RegionConfig = keyof typeof HALVES | Region;
 export interface TrainConfig extends Preparation {
   /** Path of the network: 3D, or 2D, which is lifted first. */
   readonly model?: string;
-  /** How a 2D network is lifted: `acs` unless given. */
+  /** How a 2D network is lifted: `acs` unless given. A 3D network is trained as it is, or lifted anew to another kind. */
   readonly kind?: LiftKind;
   /** Gives the network a new last layer for so many classes. */
   readonly classes?: number;
@@ -105,119 +87,8 @@ export interface TrainConfig extends Preparation {
   readonly threads?: number;
 }
 
-/** Bytes of `4GB`, `800 MB`, `1.5GiB`; undefined for what is no such amount. */
-export function memoryBytes(text: string): number | undefined {
-  const [, amount, unit] = /^(\d+(?:\.\d+)?) ?([KMGT]i?)B$/i.exec(text) ?? [];
-  if (amount === undefined || unit === undefined || Number(amount) === 0) return undefined;
-  const base = unit.length === 2 ? 1024 : 1000;
-  return Number(amount) * base ** ("KMGT".indexOf(unit[0]!.toUpperCase()) + 1);
-}
-
-const fractions = listOf(part, 2);
-const region = either(oneOf(Object.keys(HALVES)), listOf(fractions, 3));
-
-const FIELDS: Fields<TrainConfig> = {
-  model: text,
-  kind: oneOf(LIFT_KINDS),
-  classes: count,
-  data: text,
-  validation: either(text, part),
-  region,
-  validationRegion: region,
-  spacing: listOf(positive, 3),
-  orientation: text,
-  window: listOf(anyNumber, 2),
-  normalize: oneOf(["zscore", "minmax", "imagenet", "none"]),
-  size: listOf(count, 3),
-  batch: count,
-  accumulate: count,
-  patchesPerCase: count,
-  foreground: part,
-  augment: listOf(named),
-  epochs: count,
-  loss: named,
-  optimiser: named,
-  learningRate: positive,
-  schedule: named,
-  freeze: listOf(text),
-  groups: listOf(
-    objectOf({
-      match: text,
-      frozen: flag,
-      learningRate: notNegative,
-      weightDecay: notNegative,
-    } satisfies Fields<GroupConfig>),
-  ),
-  clipNorm: positive,
-  batchNorm: oneOf(["train", "frozen"]),
-  metrics: listOf(named),
-  monitor: text,
-  patience: count,
-  saveEvery: count,
-  seed: whole,
-  memory: {
-    expects: "an amount such as 4GB",
-    accepts: (value) => typeof value === "string" && memoryBytes(value) !== undefined,
-  },
-  device: oneOf(["cpu", "cuda", "webgpu", "coreml", "dml"]),
-  threads: count,
-};
-
-/** What a run does where its configuration does not say. */
-export const DEFAULTS = {
-  kind: "acs",
-  batch: 2,
-  accumulate: 1,
-  patchesPerCase: 8,
-  foreground: 1 / 3,
-  augment: [],
-  epochs: 100,
-  loss: "diceCrossEntropy",
-  optimiser: "adam",
-  learningRate: 1e-3,
-  schedule: "constant",
-  freeze: [],
-  groups: [],
-  batchNorm: "train",
-  metrics: ["dice"],
-  seed: 0,
-  device: "cpu",
-} as const satisfies TrainConfig;
-
-/** A configuration with every default filled in. */
-export type RunConfig = Omit<TrainConfig, keyof typeof DEFAULTS | "model" | "data"> &
-  Required<Pick<TrainConfig, keyof typeof DEFAULTS | "model" | "data">>;
-
 /** Types a configuration file: `export default defineConfig({ … })`. */
 export const defineConfig = (config: TrainConfig): TrainConfig => config;
-
-/**
- * Foreign data as a configuration.
- *
- * @param where - the file it is from, for messages
- * @throws {@link AcsconvError} `input` for a setting that there is not, with the nearest there is, or a wrong value
- */
-export function checkConfig(value: unknown, where: string): TrainConfig {
-  checkFields(value, FIELDS, `"${where}"`);
-  return value;
-}
-
-/**
- * Fills in the defaults.
- *
- * @throws {@link AcsconvError} `input` without a model or data
- */
-export function completeConfig(config: TrainConfig): RunConfig {
-  const { model, data } = config;
-  if (model === undefined || data === undefined) {
-    const missing = model === undefined ? "model" : "data";
-    throw new AcsconvError(
-      "input",
-      `Training needs ${missing === "model" ? "a network" : "a folder of labelled scans"}: give --${missing}, or "${missing}" in the configuration.`,
-    );
-  }
-  return { ...DEFAULTS, ...config, model, data };
-}
 
 /** The region that a configuration names. */
 export const regionOf = (region: RegionConfig): Region =>

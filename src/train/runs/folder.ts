@@ -9,12 +9,12 @@
  *   report.html         curves and pictures
  */
 
-import { readdir, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import type { Stats } from "node:fs";
 import { AcsconvError } from "../../base/errors.ts";
-import { ioErrors, makeFolder, writeFiles } from "../../base/files.ts";
+import { builtin, ioErrors, makeFolder, writeFiles } from "../../base/files.ts";
 import { removeUnfinished } from "../checkpoint.ts";
-import type { RunConfig, TrainConfig } from "./config.ts";
+import type { TrainConfig } from "./config.ts";
+import { DATA_FIELDS, type RunConfig, completeConfig } from "./config-fields.ts";
 import { readConfig } from "./config-file.ts";
 
 const NAMES = {
@@ -29,25 +29,46 @@ const NAMES = {
 /** Paths in the folder of a run. */
 export type RunFolder = { readonly [K in keyof typeof NAMES]: string } & { readonly path: string };
 
-export const runFolder = (path: string): RunFolder => ({
-  path,
-  ...(Object.fromEntries(Object.entries(NAMES).map(([key, name]) => [key, join(path, name)])) as Omit<
-    RunFolder,
-    "path"
-  >),
-});
+export function runFolder(path: string): RunFolder {
+  const { join } = builtin("node:path");
+  const files = Object.entries(NAMES).map(([key, name]) => [key, join(path, name)]);
+  return { path, ...(Object.fromEntries(files) as Omit<RunFolder, "path">) };
+}
+
+const KEYS = Object.keys(NAMES) as (keyof typeof NAMES)[];
+
+const statOf = (path: string): Promise<Stats | undefined> =>
+  builtin("node:fs/promises")
+    .stat(path)
+    .catch(() => undefined);
 
 /** Whether the run has come so far that it can go on. */
 export const hasCheckpoint = async ({ last }: RunFolder): Promise<boolean> =>
-  (await stat(last).catch(() => undefined)) !== undefined;
+  (await statOf(last)) !== undefined;
 
 /** What the run was told when it began. */
 export async function configOfRun({ path, config }: RunFolder): Promise<TrainConfig> {
-  if (await stat(config).catch(() => undefined)) return readConfig(config);
+  if (await statOf(config)) return readConfig(config);
   throw new AcsconvError(
     "input",
     `There is no run to resume in "${path}", for it has no config.json: leave --resume out to begin one.`,
   );
+}
+
+/** @throws {@link AcsconvError} `input` if a run would go on with other data than it began with */
+export function checkSameData(before: TrainConfig, now: RunConfig, { path }: RunFolder): void {
+  const told = completeConfig({ ...before, model: now.model, data: now.data });
+  for (const name of DATA_FIELDS) {
+    const [there, here] = [told[name], now[name]];
+    // A folder may have been moved.
+    if (typeof there === "string" && typeof here === "string" && name === "validation") continue;
+    const [a, b] = [there, here].map((value) => JSON.stringify(value) ?? "not set");
+    if (a === b) continue;
+    throw new AcsconvError(
+      "input",
+      `The run in "${path}" began with "${name}" ${a}, and here it is ${b}: go on with the same, or begin anew.`,
+    );
+  }
 }
 
 /**
@@ -56,12 +77,12 @@ export async function configOfRun({ path, config }: RunFolder): Promise<TrainCon
  * @throws {@link AcsconvError} `input` if there is something in the folder
  */
 export async function checkEmpty({ path }: RunFolder): Promise<void> {
-  const there = await stat(path).catch(() => undefined);
+  const there = await statOf(path);
   if (!there) return;
   if (!there.isDirectory()) {
     throw new AcsconvError("input", `"${path}" is a file: name a folder for the run.`);
   }
-  if ((await ioErrors("read", path, () => readdir(path))).length > 0) {
+  if ((await ioErrors("read", path, () => builtin("node:fs/promises").readdir(path))).length > 0) {
     throw new AcsconvError(
       "input",
       `"${path}" is not empty: go on with the run in it by --resume, begin anew by --overwrite, or name another folder.`,
@@ -72,17 +93,16 @@ export async function checkEmpty({ path }: RunFolder): Promise<void> {
 /** Makes the folder, and removes the files of an earlier run; all else in it stays. */
 export async function clearRun(folder: RunFolder): Promise<void> {
   await makeFolder(folder.path);
+  const { rm } = builtin("node:fs/promises");
   await ioErrors("write", folder.path, async () => {
-    const external = `${folder.model}.data`;
-    for (const name of [...Object.keys(NAMES).map((key) => folder[key as keyof typeof NAMES]), external]) {
-      await rm(name, { force: true });
-    }
+    // Large weights of the network lie beside it.
+    for (const path of [...KEYS.map((key) => folder[key]), `${folder.model}.data`]) await rm(path, { force: true });
   });
 }
 
 /** Removes what a killed process has left of files that it was writing. */
 export async function tidyRun(folder: RunFolder): Promise<void> {
-  for (const key of Object.keys(NAMES)) await removeUnfinished(folder[key as keyof typeof NAMES]);
+  for (const key of KEYS) await removeUnfinished(folder[key]);
 }
 
 export const writeConfig = ({ config: path }: RunFolder, config: RunConfig): Promise<void> =>

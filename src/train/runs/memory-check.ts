@@ -1,27 +1,31 @@
 /** @file Whether a training step fits into memory, told before the run instead of by the process's end. */
 
-import { totalmem } from "node:os";
 import { AcsconvError } from "../../base/errors.ts";
+import { builtin } from "../../base/files.ts";
 import { bytes } from "../../report/figures.ts";
-import type { RunConfig } from "./config.ts";
-import { warn } from "../../cli/errors.ts";
+import type { RunConfig } from "./config-fields.ts";
 
 /**
  * @param peakBytes - of the process, as estimated
+ * @param onWarning - told if it fits, but not beside what else is running
  * @throws {@link AcsconvError} `input` for a step that takes more than the machine has
  */
-export function checkMemory(peakBytes: number, { device }: RunConfig): void {
+export function checkMemory(
+  peakBytes: number,
+  { device }: RunConfig,
+  onWarning: (sentence: string) => void = () => undefined,
+): void {
   if (device !== "cpu") return;
   const step = `A training step takes about ${bytes(peakBytes)}`;
   const remedy = "trade time for memory, such as by --memory 4GB, or choose a smaller batch or size";
   // Without a limit it is 0, or more than any machine has.
   const limit = process.constrainedMemory() || Infinity;
-  const total = Math.min(limit, totalmem());
+  const total = Math.min(limit, builtin("node:os").totalmem());
   if (peakBytes > total) {
     throw new AcsconvError("input", `${step}, and there are ${bytes(total)} in all: ${remedy}.`);
   }
   const available = process.availableMemory();
   if (peakBytes > available) {
-    warn(`${step}, and only ${bytes(available)} are free now: end other programs, or ${remedy}.`);
+    onWarning(`${step}, and only ${bytes(available)} are free now: end other programs, or ${remedy}.`);
   }
 }

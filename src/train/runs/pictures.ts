@@ -2,13 +2,13 @@
 
 import { IGNORED } from "../../data/labels.ts";
 import { wholeScans } from "../../data/patches.ts";
-import type { Model } from "../../index.ts";
+import type { Model } from "../../model/model.ts";
 import type { Prediction } from "../../metrics/metric.ts";
 import type { Picture } from "../../report/html/pictures.ts";
-import { encodePng } from "../../report/image.ts";
-import { comparison } from "./overlay.ts";
+import { type RgbImage, encodePng } from "../../report/image.ts";
+import { grid, middleOfLabels, montage } from "../../report/montage.ts";
 import { evaluate } from "../evaluate.ts";
-import { withData } from "../../volume/index.ts";
+import { type Volume, withData } from "../../volume/volume.ts";
 import type { TrainPlan } from "./plan.ts";
 
 /** More would make a page of many megabytes, and take long to predict. */
@@ -31,4 +31,20 @@ export async function casePictures(plan: TrainPlan, model: Model): Promise<reado
       return { title: name, png: encodePng(picture) };
     }),
   );
+}
+
+/** The longest side of a plane, in pixels: three planes fit half a page. */
+const SIZE = 240;
+
+/**
+ * The three planes of a scan with its true labels, and the same with the predicted ones, through
+ * the middle of the true ones (of the predicted where there are none).
+ *
+ * @throws {@link AcsconvError} `input` if the volumes are not on one grid
+ */
+export function comparison(scan: Volume, truth: Volume, prediction: Volume): RgbImage {
+  const at = middleOfLabels(truth) ?? middleOfLabels(prediction);
+  const draw = (volume: Volume): RgbImage =>
+    montage(scan, { overlay: { kind: "labels", volume }, size: SIZE, ...(at && { at }) });
+  return grid([draw(truth), draw(prediction)], 1, ["truth", "prediction"]);
 }

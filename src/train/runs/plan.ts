@@ -1,82 +1,122 @@
 /**
  * @file From a configuration to a run: the network, lifted and with its head; the cases, and which of them
- * are set aside; and a trainer for them. Nothing is written. The headers of all scans are read, and the first
- * scans, for what is wrong with one is often wrong with all.
+ * are set aside; and a trainer for them. Nothing is written.
  */
 
-import { type DataFolder, CaseStore, openFolder, patches, splitCases, wholeScans } from "../../data/index.ts";
-import { type PreparedCase, checkGrids } from "../../data/cases.ts";
-import type { CaseFiles } from "../../data/folders.ts";
-import { IGNORED } from "../../data/labels.ts";
-import { inTurn, mapDataset } from "../../data/transform.ts";
 import { AcsconvError } from "../../base/errors.ts";
-import { type Model, lift, load } from "../../index.ts";
-import { withKind } from "../../lift/options.ts";
+import { builtin } from "../../base/files.ts";
+import { checkFields } from "../../base/fields.ts";
+import { type DataFolder, openFolder } from "../../data/folders.ts";
+import { IGNORED } from "../../data/labels.ts";
+import { patches, wholeScans } from "../../data/patches.ts";
+import { inTurn, mapDataset } from "../../data/transform.ts";
 import type { Metric } from "../../metrics/metric.ts";
-import { createMetric } from "../../metrics/registry.ts";
-import { endsInActivation } from "../../model/index.ts";
-import { shapeText } from "../../report/figures.ts";
-import { createAugmentation, createLoss, createOptimiser, createSchedule } from "../choices.ts";
-import { type RunConfig, memoryBytes, regionOf } from "./config.ts";
-import type { Named } from "../../base/fields.ts";
-import { replaceHead } from "../head.ts";
+import { normalizationOf } from "../../model/prepare.ts";
+import { endsInActivation } from "../../model/network.ts";
+import type { Model } from "../../model/model.ts";
+import type { Task } from "../../model/task.ts";
+import type { Volume } from "../../volume/volume.ts";
+import { createAugmentation, createLoss, createMetrics, createOptimiser, createSchedule } from "../choices.ts";
+import { estimateMemory } from "../memory.ts";
 import { Trainer } from "../trainer.ts";
-import type { TrainerOptions } from "../trainer-options.ts";
-import { warn } from "../../cli/errors.ts";
+import { type TrainerOptions, monitorOf } from "../trainer-options.ts";
+import { type CaseSets, caseSets } from "./case-sets.ts";
+import type { TrainConfig } from "./config.ts";
+import { CONFIG_FIELDS, type RunConfig, completeConfig, memoryBytes, withPaths } from "./config-fields.ts";
+import { configOfRun, runFolder } from "./folder.ts";
+import { checkMemory } from "./memory-check.ts";
+import { channelsOf, checkClasses, fixedSize, networkOfRun } from "./trained-network.ts";
 
-/** Labelled cases of one purpose. */
-export interface Cases {
-  readonly files: readonly CaseFiles[];
-  readonly store: CaseStore;
+/** How to plan a run. */
+export interface PlanOptions {
+  /** Of the run. */
+  readonly folder?: string | undefined;
+  /** Whether to go on with the run in the folder: what its config.json says holds, but for what the configuration does. */
+  readonly resume?: boolean | undefined;
+  /** Told what is odd, such as voxels that are no numbers. */
+  readonly onWarning?: ((sentence: string) => void) | undefined;
 }
 
 /** A run, ready to start. */
-export interface TrainPlan {
-  /** With all that was found out. */
+export interface TrainPlan extends CaseSets {
+  /** With all defaults, and all that was found out. */
   readonly config: RunConfig & Required<Pick<RunConfig, "size">>;
   readonly model: Model;
-  readonly folder: DataFolder;
-  readonly training: Cases;
-  readonly validation: Cases | undefined;
-  /** The first case that is trained on. */
-  readonly first: PreparedCase;
-  /** The value that makes an epoch the best; undefined for the loss. */
-  readonly monitor: string | undefined;
+  readonly data: DataFolder;
+  /** The first that is trained on, as the network gets it. */
+  readonly scan: Volume;
+  /** The value that makes an epoch the best: `loss` without validation. */
+  readonly monitor: string;
   readonly options: TrainerOptions;
+  readonly trainer: Trainer;
+  /** Bytes that the process takes in a step, as estimated. */
+  readonly memory: number;
+  /** What its networks are saved with. */
+  readonly task: Task;
 }
 
 /** Patches [D, H, W] where neither the configuration nor the network says: two thirds of a gigabyte per 100 maps. */
 const USUAL_SIZE = [64, 64, 64] as const;
 
 /**
+ * What a run would be: its network, cases, steps and memory. Reads the network and the first scans, and writes nothing.
+ *
  * @throws {@link AcsconvError} as loading, lifting and opening the folder do; `input` where network, data and
- *   settings do not fit together
+ *   settings do not fit together, or a step takes more memory than there is; `train` where the network cannot be trained
+ *
+ * @example
+ * const { trainer, memory, config } = await planTraining({ model: "unet.acs.onnx", data: "Task09_Spleen" });
+ * console.log(`${trainer.stepsPerEpoch * config.epochs} steps of ${memory / 2 ** 30} GiB`);
  */
-export async function planTraining(config: RunConfig, checkpointFolder?: string): Promise<TrainPlan> {
-  const { model: network, kind } = await network3d(config);
-  const folder = await openFolder(config.data);
-  const model =
-    config.classes === undefined ? network : replaceHead(network, config.classes, { seed: config.seed });
-  checkClasses(model, folder);
+export async function planTraining(config: TrainConfig, options: PlanOptions = {}): Promise<TrainPlan> {
+  const { config: complete } = await configOf(config, options);
+  return makePlan(complete, undefined, options.onWarning);
+}
 
+/**
+ * The whole configuration of a run, and what it was told when it began, if it goes on.
+ *
+ * @throws {@link AcsconvError} `input` for what no configuration holds, or if there is no run to go on with
+ */
+export async function configOf(
+  config: TrainConfig,
+  { folder, resume = false }: PlanOptions,
+): Promise<{ readonly config: RunConfig; readonly before: TrainConfig | undefined }> {
+  checkFields(config, CONFIG_FIELDS, "The training configuration");
+  if (resume && folder === undefined) {
+    throw new AcsconvError("input", "To resume a run takes its folder: name it.");
+  }
+  const before = resume ? await configOfRun(runFolder(folder!)) : undefined;
+  const own = withPaths(config, (path) => builtin("node:path").resolve(path));
+  return { config: completeConfig({ ...before, ...own }), before };
+}
+
+/** @param checkpoints - the folder where the trainer keeps them */
+export async function makePlan(
+  config: RunConfig,
+  checkpoints: string | undefined,
+  onWarning: (sentence: string) => void = () => undefined,
+): Promise<TrainPlan> {
+  const { model, kind } = await networkOfRun(config, onWarning);
+  const data = await openFolder(config.data);
+  checkClasses(model, data);
   const size = config.size ?? fixedSize(model) ?? USUAL_SIZE;
-  const { training, validation } = await splitOf(config, model, folder);
-  await checkGrids([...training.files, ...(validation?.files ?? [])]);
-  const first = await training.store.load(0);
-  await validation?.store.load(0);
-  const augmentations = config.augment.map(createAugmentation);
-  const ignore = folder.classes.ignore === undefined ? undefined : IGNORED;
+  const sets = await caseSets(config, data, channelsOf(model, data), onWarning);
+  const { training, validation } = sets;
+  const task = taskOf(model, data, { ...config, size });
+
   const drawn = patches(training.store, {
     size,
     perCase: config.patchesPerCase,
     foreground: config.foreground,
   });
-  const scores = endsInActivation(model.graph) ? "probabilities" : "logits";
-  const metrics = (): Metric[] => createMetrics(config.metrics, folder, scores);
-  const values = metrics().flatMap((metric) => Object.keys(metric.value()));
+  const augmentations = config.augment.map(createAugmentation);
+  const metrics = (): Metric[] => createMetrics(config.metrics, data, task.scores as "logits" | "probabilities");
+  // Names that there are not are told without validation, too.
+  metrics();
   const options: TrainerOptions = {
     data: augmentations.length > 0 ? mapDataset(drawn, inTurn(...augmentations)) : drawn,
-    loss: createLoss(config.loss, ignore),
+    loss: createLoss(config.loss, data.classes.ignore === undefined ? undefined : IGNORED),
     optimiser: createOptimiser(config.optimiser),
     schedule: createSchedule(config.schedule),
     learningRate: config.learningRate,
@@ -92,169 +132,54 @@ export async function planTraining(config: RunConfig, checkpointFolder?: string)
     memory: config.memory === undefined ? undefined : memoryBytes(config.memory),
     monitor: config.monitor,
     session: { device: config.device, threads: config.threads },
-    ...(validation && { validation: { data: wholeScans(validation.store), metrics } }),
-    ...(checkpointFolder !== undefined && {
-      checkpoint: { folder: checkpointFolder, everySteps: config.saveEvery },
-    }),
+    validation: validation && { data: wholeScans(validation.store), metrics },
+    checkpoint:
+      checkpoints === undefined ? undefined : { folder: checkpoints, everySteps: config.saveEvery },
   };
+  const trainer = trainerOf(model, options);
+  const memory = estimateMemory(trainer.step.graph).peakBytes;
+  checkMemory(memory, config, onWarning);
+  const { image: scan } = await training.store.load(0);
   return {
+    ...sets,
     config: { ...config, size, ...(kind && { kind }) },
     model,
-    folder,
-    training,
-    validation,
-    first,
-    monitor: config.monitor ?? (validation && values[0]),
+    data,
+    scan,
+    monitor: monitorOf(options),
     options,
+    trainer,
+    memory,
+    task,
   };
 }
 
-/**
- * @throws {@link AcsconvError} `train` or `input` where the network has no such training step
- */
-export function createTrainer({ model, options }: TrainPlan): Trainer {
+/** @throws {@link AcsconvError} `train` or `input` where the network has no such training step */
+function trainerOf(model: Model, options: TrainerOptions): Trainer {
   const trainer = new Trainer(model, options);
   const [, , ...scores] = trainer.step.output;
-  if (scores.join() !== options.size.join()) {
-    throw new AcsconvError(
-      "input",
-      `The network gives scores of [${scores.join(", ")}] voxels for patches of [${options.size.join(", ")}], ` +
-        "and training needs one for every voxel: choose a size that its strides divide, such as a multiple of 32, " +
-        "or a network that ends at the size of its input.",
-    );
-  }
-  return trainer;
-}
-
-/** The network as 3D, and how it was lifted if it was lifted here. */
-async function network3d({
-  model: path,
-  kind,
-}: RunConfig): Promise<{ model: Model; kind?: RunConfig["kind"] }> {
-  const model = await load(path);
-  const is2d = model.inputs[0]?.shape?.length === 4;
-  if (is2d || (kind !== undefined && model.lifted)) {
-    const lifted = lift(model, withKind(model.lifted?.options ?? {}, kind ?? "acs"));
-    for (const warning of lifted.report!.warnings) warn(warning);
-    return { model: lifted, kind: kind ?? "acs" };
-  }
-  if (kind !== undefined) {
-    throw new AcsconvError(
-      "input",
-      `"${path}" is a 3D network that acsconv did not lift, so it cannot become ${kind}: leave the kind out.`,
-    );
-  }
-  return { model };
-}
-
-/** @throws {@link AcsconvError} `input` unless it is a 3D network that scores the classes of the data */
-export function checkClasses(model: Model, { classes: { names } }: DataFolder): void {
-  const [input] = model.inputs;
-  if (input?.shape?.length === 4) {
-    throw new AcsconvError(
-      "input",
-      `This is a 2D network ("${input.name}" is ${shapeText(input.shape)}): lift it first, as with "acsconv lift".`,
-    );
-  }
-  const [output] = model.outputs;
-  const shape = output?.shape;
-  if (shape && shape.length !== 5) {
-    throw new AcsconvError(
-      "input",
-      `Expected an output with a score for every voxel, [N, K, D, H, W], and "${output.name}" is ${shapeText(shape)}: use a segmentation network.`,
-    );
-  }
-  const scores = shape?.[1];
-  // One score tells two classes apart.
-  if (typeof scores !== "number" || scores === names.length || (scores === 1 && names.length === 2)) return;
+  if (scores.join() === options.size.join()) return trainer;
   throw new AcsconvError(
     "input",
-    `The network tells ${scores} classes apart and the data set has ${names.length} (${names.join(", ")}): ` +
-      `train with --classes ${names.length}, which gives the network a new last layer.`,
+    `The network gives scores of [${scores.join(", ")}] voxels for patches of [${options.size.join(", ")}], ` +
+      "and training needs one for every voxel: choose a size that its strides divide, such as a multiple of 32, " +
+      "or a network that ends at the size of its input.",
   );
 }
 
-/**
- * Metrics by name for the classes of a data set.
- *
- * @param scores - what those that rank will be given
- */
-export const createMetrics = (
-  metrics: readonly Named[],
-  { classes }: DataFolder,
-  scores: "logits" | "probabilities",
-): Metric[] =>
-  metrics.map((metric) => {
-    const { name, ...options } = typeof metric === "string" ? { name: metric } : metric;
-    return createMetric(name, {
-      classes: classes.names,
-      ...(classes.ignore !== undefined && { ignoreIndex: IGNORED }),
-      ...(name === "rocAuc" && { scores }),
-      ...options,
-    });
-  });
-
-/** Which cases are trained on, and which are set aside. */
-async function splitOf(
-  config: RunConfig,
-  model: Model,
-  folder: DataFolder,
-): Promise<Pick<TrainPlan, "training" | "validation">> {
-  const { spacing, orientation, window, normalize, region, validation, validationRegion } = config;
-  const channels = channelsOf(model, folder);
-  const preparation = {
-    channels,
-    onWarning: warn,
-    ...(spacing && { spacing }),
-    ...(orientation !== undefined && { orientation }),
-    ...(window && { window }),
-    ...(normalize && { normalize }),
-  };
-  const casesOf = (files: readonly CaseFiles[], part: RunConfig["region"], from = folder): Cases => ({
-    files,
-    store: new CaseStore(files, from, { ...preparation, ...(part && { region: regionOf(part) }) }),
-  });
-  if (typeof validation === "string") {
-    const other = await openFolder(validation);
-    checkSameClasses(folder, other, validation);
-    return {
-      training: casesOf(folder.cases, region),
-      validation: casesOf(other.cases, validationRegion, other),
-    };
-  }
-  if (validation !== undefined && validation > 0) {
-    const parts = splitCases(folder.cases, validation, config.seed);
-    return {
-      training: casesOf(parts.training, region),
-      validation: casesOf(parts.validation, validationRegion),
-    };
-  }
+/** What prediction and evaluation have to know of a network that is trained so. */
+function taskOf(model: Model, { classes, channels }: DataFolder, config: TrainPlan["config"]): Task {
+  const { spacing, orientation, window } = config;
   return {
-    training: casesOf(folder.cases, region),
-    validation: validationRegion && casesOf(folder.cases, validationRegion),
+    scores: endsInActivation(model.graph) ? "probabilities" : "logits",
+    classes: { names: classes.names, values: classes.values.map(([first]) => first!) },
+    ...(channels && { channels }),
+    patch: config.size,
+    preparation: {
+      ...(spacing && { spacing }),
+      ...(orientation !== undefined && { orientation }),
+      ...(window && { window }),
+      normalize: normalizationOf(config),
+    },
   };
-}
-
-function checkSameClasses(a: DataFolder, b: DataFolder, path: string): void {
-  const [ours, theirs] = [a, b].map(({ classes: { names, values } }) =>
-    names.map((name, k) => `${values[k]!.join(", ")} (${name})`).join(", "),
-  );
-  if (ours === theirs) return;
-  throw new AcsconvError(
-    "input",
-    `The validation data "${path}" have the classes ${theirs}, and the training data ${ours}: both need the same.`,
-  );
-}
-
-/** The network's input channels; where it leaves them open, those of the data. */
-function channelsOf(model: Model, { channels }: DataFolder): number {
-  const own = model.inputs[0]?.shape?.[1];
-  return typeof own === "number" ? own : (channels?.length ?? 1);
-}
-
-function fixedSize(model: Model): RunConfig["size"] {
-  const [, , ...size] = model.inputs[0]?.shape ?? [];
-  return size.length === 3 && size.every((n) => typeof n === "number")
-    ? (size as unknown as RunConfig["size"])
-    : undefined;
 }

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import type { TrainEvent } from "../events.ts";
 import { plainGrid, withData } from "../../volume/volume.ts";
 import { encodePng } from "../../report/image.ts";
-import { comparison } from "./overlay.ts";
+import { comparison } from "./pictures.ts";
 import { trainingReport } from "./report.ts";
 
 const CLASSES = ["background", "liver", 'tumour <script>alert("x")</script>'];

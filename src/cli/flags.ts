@@ -1,0 +1,47 @@
+/** @file Fields as flags of a command: how a table of them is added to it, and how what was given is read. */
+
+import { resolve } from "node:path";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import type { Field, Setting } from "../base/fields.ts";
+
+/** @returns what reads a text, and says what was expected where it is no value of the field */
+export const parserOf =
+  <T>(field: Field) =>
+  (text: string): T => {
+    const value = field.read ? field.read(text) : text;
+    if (field.accepts(value)) return value as T;
+    throw new InvalidArgumentError(`Expected ${field.written ?? field.expects}.`);
+  };
+
+/** A field's flag as commander takes it; its default, where it has one, is told but not set. */
+export function optionOf(setting: Setting & { readonly default?: unknown }): Option {
+  const { flag = "", help = "", default: unset } = setting;
+  const isTold = ["string", "number"].includes(typeof unset) && !help.includes("(default: ");
+  const option = new Option(flag, isTold ? `${help} (default: ${unset})` : help);
+  return setting.choices ? option.choices(setting.choices) : option.argParser(parserOf(setting));
+}
+
+/** Adds the fields that have a flag, each group of them under its title. */
+export function addFlags(
+  command: Command,
+  settings: Readonly<Record<string, Setting & { readonly group?: string }>>,
+): void {
+  for (const setting of Object.values(settings)) {
+    if (setting.flag === undefined) continue;
+    if (setting.group !== undefined) command.optionsGroup(`${setting.group}:`);
+    command.addOption(optionOf(setting));
+  }
+}
+
+/** The fields that flags were given for, by their own names. Paths start at the working directory. */
+export function valuesOfFlags<T>(
+  settings: { readonly [K in keyof Required<T>]: Setting },
+  given: Readonly<Record<string, unknown>>,
+): T {
+  const entries = Object.entries<Setting>(settings).flatMap(([name, { flag, isPath }]) => {
+    const value = flag === undefined ? undefined : given[new Option(flag).attributeName()];
+    if (value === undefined) return [];
+    return [[name, isPath && typeof value === "string" ? resolve(value) : value]];
+  });
+  return Object.fromEntries(entries) as T;
+}
