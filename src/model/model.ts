@@ -28,6 +28,7 @@ import { createSession } from "../run/session.ts";
 import type { RunTensor, Size3 } from "../run/tensor.ts";
 import { notOnWebGpu } from "../run/webgpu.ts";
 import type { Volume } from "../volume/volume.ts";
+import { type Task, taskOf, withTaskOf } from "./task.ts";
 
 /** The session that `Model.run` keeps: its options, the size it is for, and the last run asked of it. */
 interface Current {
@@ -61,6 +62,24 @@ export class Model {
 
   get outputs(): readonly ValueInfo[] {
     return this.graph.outputs;
+  }
+
+  /**
+   * What its numbers mean and how it was made, as the file says; undefined where it says nothing.
+   *
+   * @throws {@link AcsconvError} ("format") if what the file says is broken, or of a newer acsconv
+   */
+  get task(): Task | undefined {
+    return taskOf(this.graph);
+  }
+
+  /**
+   * The same network with another task, which stays with it in its file.
+   *
+   * @throws {@link AcsconvError} ("input") for a task that is none
+   */
+  withTask(task: Task | undefined): Model {
+    return new Model(withTaskOf(this.graph, task), this.lifted, this.report);
   }
 
   /**
@@ -234,7 +253,7 @@ export function unlift(model: Model): Model {
       return [name, now && now.dims.join() === tensor.dims.join() ? now : tensor];
     }),
   );
-  return new Model({ ...source, initializers });
+  return new Model({ ...source, initializers, metadata: model.graph.metadata });
 }
 
 const isLifted = (graph: Graph): boolean => graph.nodes.some(({ domain }) => domain === LIFTED_DOMAIN);
