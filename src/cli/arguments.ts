@@ -2,7 +2,7 @@
 
 import { InvalidArgumentError } from "commander";
 
-import { type Named, anyNumber, count, fraction, listOf, namedList, whole } from "../base/fields.ts";
+import { type Named, anyNumber, count, fraction, listOf, namedList, positive, whole } from "../base/fields.ts";
 import type { LiftOptions } from "../index.ts";
 import { PREPARATION, SIZE } from "../model/settings.ts";
 import type { RegionConfig } from "../train/runs/config.ts";
@@ -19,6 +19,7 @@ export const parseSpacing = parserOf<Triple>(PREPARATION.spacing);
 export const parseRange = parserOf<readonly [low: number, high: number]>(PREPARATION.window);
 /** From 0 to below 1. */
 export const parseFraction = parserOf<number>(fraction);
+export const parsePositive = parserOf<number>(positive);
 export const parseCount = parserOf<number>(count);
 export const parseWhole = parserOf<number>(whole);
 /** Names with commas between, or JSON of a list of such. */

@@ -16,7 +16,7 @@ export const parserOf =
 /** A field's flag as commander takes it; its default, where it has one, is told but not set. */
 export function optionOf(setting: Setting & { readonly default?: unknown }): Option {
   const { flag = "", help = "", default: unset } = setting;
-  const isTold = ["string", "number"].includes(typeof unset) && !help.includes("(default: ");
+  const isTold = (typeof unset === "string" || typeof unset === "number") && !help.includes("(default: ");
   const option = new Option(flag, isTold ? `${help} (default: ${unset})` : help);
   return setting.choices ? option.choices(setting.choices) : option.argParser(parserOf(setting));
 }

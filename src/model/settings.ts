@@ -3,7 +3,17 @@
  * a flag, how that is called, described and read. Training, evaluation and prediction share them.
  */
 
-import { type Setting, count, fraction, oneOf, positive, rising, anyNumber, text, triple } from "../base/fields.ts";
+import {
+  type Setting,
+  count,
+  fraction,
+  oneOf,
+  positive,
+  rising,
+  anyNumber,
+  text,
+  triple,
+} from "../base/fields.ts";
 import type { Preparation } from "./prepare.ts";
 
 export const PREPARATION = {

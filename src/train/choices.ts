@@ -29,7 +29,11 @@ const LOSSES = {
 
 const ADAM = { betas: listOf(fraction, 2), epsilon: positive, weightDecay: notNegative };
 const OPTIMISERS = {
-  sgd: choice<Optimiser, SgdOptions>(sgd, { momentum: part, nesterov: trueOrFalse, weightDecay: notNegative }),
+  sgd: choice<Optimiser, SgdOptions>(sgd, {
+    momentum: part,
+    nesterov: trueOrFalse,
+    weightDecay: notNegative,
+  }),
   adam: choice<Optimiser, AdamOptions>(adam, ADAM),
   adamW: choice<Optimiser, AdamOptions>(adamW, ADAM),
 };

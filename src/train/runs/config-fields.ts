@@ -187,7 +187,13 @@ export const CONFIG_FIELDS = {
     decidesData: true,
   },
 
-  epochs: { ...count, group: "Training", flag: "--epochs <n>", help: "times that all cases are gone through", default: 100 },
+  epochs: {
+    ...count,
+    group: "Training",
+    flag: "--epochs <n>",
+    help: "times that all cases are gone through",
+    default: 100,
+  },
   batch: { ...count, group: "Training", flag: "--batch <n>", help: "patches at once", default: 2 },
   accumulate: {
     ...count,

@@ -20,11 +20,11 @@ export async function readConfig(
   path: string,
   importDefault?: (path: string) => Promise<unknown>,
 ): Promise<TrainConfig> {
-  const { dirname, extname, resolve } = builtin("node:path");
+  const paths = builtin("node:path");
   const bytes = await ioErrors("read", path, () => builtin("node:fs/promises").readFile(path));
-  const isModule = importDefault && MODULES.has(extname(path));
+  const isModule = importDefault && MODULES.has(paths.extname(path));
   const found = isModule ? await importDefault(path) : parse(bytes, path);
-  return withPaths(checkConfig(found, path), (file) => resolve(dirname(path), file));
+  return withPaths(checkConfig(found, path), (file) => paths.resolve(paths.dirname(path), file));
 }
 
 function parse(bytes: Uint8Array, path: string): unknown {

@@ -30,8 +30,8 @@ const NAMES = {
 export type RunFolder = { readonly [K in keyof typeof NAMES]: string } & { readonly path: string };
 
 export function runFolder(path: string): RunFolder {
-  const { join } = builtin("node:path");
-  const files = Object.entries(NAMES).map(([key, name]) => [key, join(path, name)]);
+  const paths = builtin("node:path");
+  const files = Object.entries(NAMES).map(([key, name]) => [key, paths.join(path, name)]);
   return { path, ...(Object.fromEntries(files) as Omit<RunFolder, "path">) };
 }
 
@@ -96,7 +96,8 @@ export async function clearRun(folder: RunFolder): Promise<void> {
   const { rm } = builtin("node:fs/promises");
   await ioErrors("write", folder.path, async () => {
     // Large weights of the network lie beside it.
-    for (const path of [...KEYS.map((key) => folder[key]), `${folder.model}.data`]) await rm(path, { force: true });
+    for (const path of [...KEYS.map((key) => folder[key]), `${folder.model}.data`])
+      await rm(path, { force: true });
   });
 }
 

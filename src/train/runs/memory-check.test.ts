@@ -1,6 +1,6 @@
 import { totalmem } from "node:os";
 import { afterEach, expect, test, vi } from "vitest";
-import { completeConfig } from "./config.ts";
+import { completeConfig } from "./config-fields.ts";
 import { checkMemory } from "./memory-check.ts";
 
 afterEach(() => {
@@ -18,13 +18,13 @@ test("a step that does not fit is refused, by the machine and by its container",
 });
 
 test("one that fits, but not beside what else is running, is warned of", () => {
-  let stderr = "";
-  vi.spyOn(process.stderr, "write").mockImplementation((text) => ((stderr += String(text)), true));
+  const warnings: string[] = [];
+  const warn = (sentence: string) => void warnings.push(sentence);
   vi.spyOn(process, "availableMemory").mockReturnValue(1e9);
-  checkMemory(0.9e9, config);
-  expect(stderr).toBe("");
-  checkMemory(1.5e9, config);
-  expect(stderr).toMatch(
-    /^acsconv: warning: .* 1\.50 GB, and only 1\.00 GB are free now: end other programs, or /,
+  checkMemory(0.9e9, config, warn);
+  expect(warnings).toEqual([]);
+  checkMemory(1.5e9, config, warn);
+  expect(warnings.join()).toMatch(
+    /^A training step .* 1\.50 GB, and only 1\.00 GB are free now: end other programs, or /,
   );
 });

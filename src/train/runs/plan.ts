@@ -16,7 +16,13 @@ import { endsInActivation } from "../../model/network.ts";
 import type { Model } from "../../model/model.ts";
 import type { Task } from "../../model/task.ts";
 import type { Volume } from "../../volume/volume.ts";
-import { createAugmentation, createLoss, createMetrics, createOptimiser, createSchedule } from "../choices.ts";
+import {
+  createAugmentation,
+  createLoss,
+  createMetrics,
+  createOptimiser,
+  createSchedule,
+} from "../choices.ts";
 import { estimateMemory } from "../memory.ts";
 import { Trainer } from "../trainer.ts";
 import { type TrainerOptions, monitorOf } from "../trainer-options.ts";
@@ -111,7 +117,8 @@ export async function makePlan(
     foreground: config.foreground,
   });
   const augmentations = config.augment.map(createAugmentation);
-  const metrics = (): Metric[] => createMetrics(config.metrics, data, task.scores as "logits" | "probabilities");
+  const metrics = (): Metric[] =>
+    createMetrics(config.metrics, data, task.scores as "logits" | "probabilities");
   // Names that there are not are told without validation, too.
   metrics();
   const options: TrainerOptions = {
@@ -133,8 +140,7 @@ export async function makePlan(
     monitor: config.monitor,
     session: { device: config.device, threads: config.threads },
     validation: validation && { data: wholeScans(validation.store), metrics },
-    checkpoint:
-      checkpoints === undefined ? undefined : { folder: checkpoints, everySteps: config.saveEvery },
+    checkpoint: checkpoints === undefined ? undefined : { folder: checkpoints, everySteps: config.saveEvery },
   };
   const trainer = trainerOf(model, options);
   const memory = estimateMemory(trainer.step.graph).peakBytes;

@@ -27,7 +27,8 @@ export async function networkOfRun(
 ): Promise<{ readonly model: Model; readonly kind: LiftKind | undefined }> {
   const loaded = await load(path);
   const { lifted } = loaded;
-  const isLifted = is2d(loaded) || (kind !== undefined && kind !== (lifted?.options.kind ?? lifted && USUAL_KIND));
+  const present = lifted && (lifted.options.kind ?? USUAL_KIND);
+  const isLifted = is2d(loaded) || (kind !== undefined && kind !== present);
   if (isLifted && !is2d(loaded) && !lifted) {
     throw new AcsconvError(
       "input",
@@ -79,5 +80,7 @@ export function channelsOf(model: Model, { channels }: DataFolder): number {
 /** [D, H, W] of the network's input, where they are fixed. */
 export function fixedSize(model: Model): Size3 | undefined {
   const [, , ...size] = model.inputs[0]?.shape ?? [];
-  return size.length === 3 && size.every((n) => typeof n === "number") ? (size as unknown as Size3) : undefined;
+  return size.length === 3 && size.every((n) => typeof n === "number")
+    ? (size as unknown as Size3)
+    : undefined;
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { createAugmentation, createLoss, createOptimiser, createSchedule } from "../choices.ts";
-import { type TrainConfig, checkConfig, completeConfig, memoryBytes, regionOf } from "./config.ts";
+import { type TrainConfig, regionOf } from "./config.ts";
+import { checkConfig, completeConfig, memoryBytes } from "./config-fields.ts";
 
 describe("a configuration", () => {
   test("takes what every field may hold", () => {
