@@ -191,7 +191,7 @@ export const CONFIG_FIELDS = {
     ...count,
     group: "Training",
     flag: "--epochs <n>",
-    help: "times that all cases are gone through",
+    help: "rounds through the cases",
     default: 100,
   },
   batch: { ...count, group: "Training", flag: "--batch <n>", help: "patches at once", default: 2 },

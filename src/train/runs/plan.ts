@@ -103,13 +103,15 @@ export async function makePlan(
   checkpoints: string | undefined,
   onWarning: (sentence: string) => void = () => undefined,
 ): Promise<TrainPlan> {
-  const { model, kind } = await networkOfRun(config, onWarning);
+  const { model: network, kind } = await networkOfRun(config, onWarning);
   const data = await openFolder(config.data);
-  checkClasses(model, data);
-  const size = config.size ?? fixedSize(model) ?? USUAL_SIZE;
-  const sets = await caseSets(config, data, channelsOf(model, data), onWarning);
+  checkClasses(network, data);
+  const size = config.size ?? fixedSize(network) ?? USUAL_SIZE;
+  const sets = await caseSets(config, data, channelsOf(network, data), onWarning);
   const { training, validation } = sets;
-  const task = taskOf(model, data, { ...config, size });
+  const task = taskOf(network, data, { ...config, size });
+  // What no file can say of a network is told now, and not after the first epoch.
+  const model = network.withTask(task);
 
   const drawn = patches(training.store, {
     size,
