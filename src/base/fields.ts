@@ -28,6 +28,17 @@ export interface Setting extends Field {
   readonly isPath?: boolean;
 }
 
+/**
+ * @param flag - such as `--epochs <n>`
+ * @param help - what it means
+ */
+export const flagged = <const More extends object = object>(
+  field: Field,
+  flag: string,
+  help: string,
+  more?: More,
+): Setting & More => ({ ...field, flag, help, ...more! });
+
 /** A field for each property of `T`. */
 export type Fields<T> = { readonly [K in keyof Required<T>]: Field };
 

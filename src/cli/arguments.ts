@@ -2,7 +2,16 @@
 
 import { InvalidArgumentError } from "commander";
 
-import { type Named, anyNumber, count, fraction, listOf, namedList, positive, whole } from "../base/fields.ts";
+import {
+  type Named,
+  anyNumber,
+  count,
+  fraction,
+  listOf,
+  namedList,
+  positive,
+  whole,
+} from "../base/fields.ts";
 import type { LiftOptions } from "../index.ts";
 import { PREPARATION, SIZE } from "../model/settings.ts";
 import type { RegionConfig } from "../train/runs/config.ts";

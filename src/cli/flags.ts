@@ -24,12 +24,11 @@ export function optionOf(setting: Setting & { readonly default?: unknown }): Opt
 /** Adds the fields that have a flag, each group of them under its title. */
 export function addFlags(
   command: Command,
-  settings: Readonly<Record<string, Setting & { readonly group?: string }>>,
+  groups: Readonly<Record<string, Readonly<Record<string, Setting>>>>,
 ): void {
-  for (const setting of Object.values(settings)) {
-    if (setting.flag === undefined) continue;
-    if (setting.group !== undefined) command.optionsGroup(`${setting.group}:`);
-    command.addOption(optionOf(setting));
+  for (const [title, settings] of Object.entries(groups)) {
+    command.optionsGroup(`${title}:`);
+    for (const setting of Object.values(settings)) if (setting.flag) command.addOption(optionOf(setting));
   }
 }
 

@@ -10,6 +10,7 @@ import {
   checkFields,
   count,
   either,
+  flagged,
   listOf,
   named,
   namedList,
@@ -33,8 +34,6 @@ import type { GroupConfig, TrainConfig } from "./config.ts";
 
 /** A field of the configuration. */
 interface ConfigField<T> extends Setting {
-  /** The part of the help that its flag stands in. */
-  readonly group: "Network" | "Data" | "Training" | "Machine";
   readonly default?: T;
   /** Whether examples and values are made from it: a run cannot go on with another. Of the rest its checkpoint knows. */
   readonly decidesData?: true;
@@ -87,180 +86,121 @@ const groups = listOf(
 
 const names = (all: readonly string[]): string => all.join(", ");
 
+const PATH = { isPath: true } as const;
+const DATA = { decidesData: true } as const;
+
+/** By the parts of the help that their flags stand in. */
+export const CONFIG_GROUPS = {
+  Network: {
+    model: flagged(text, "--model <file.onnx>", "the network: 3D, or 2D, which is lifted", PATH),
+    kind: flagged(oneOf(LIFT_KINDS), "--kind <kind>", "how a 2D network is lifted (default: acs)"),
+    classes: flagged(count, "--classes <n>", "give it a new last layer for so many classes"),
+    freeze: flagged(
+      listOf(text),
+      "--freeze <names>",
+      "parameters that are not trained, such as 'enc1.*,enc2.*'",
+      { default: [] },
+    ),
+    groups: { ...groups, default: [] },
+    batchNorm: flagged(
+      oneOf(["train", "frozen"]),
+      "--batch-norm <how>",
+      "train with the statistics of the batch, or keep the network's",
+      { default: "train" },
+    ),
+  },
+  Data: {
+    data: flagged(
+      text,
+      "--data <folder>",
+      "labelled scans: Medical Segmentation Decathlon or nnU-Net v2",
+      PATH,
+    ),
+    validation: flagged(
+      validation,
+      "--validation <folder|part>",
+      "other scans, or the part of the cases that is set aside, such as 0.2 (default: none)",
+      { ...PATH, ...DATA },
+    ),
+    region: flagged(
+      region,
+      "--region <part>",
+      `train on a half of every scan (${names(Object.keys(HALVES))}), or six parts: right-left, front-back, feet-head`,
+      DATA,
+    ),
+    validationRegion: flagged(region, "--validation-region <part>", "validate on such a part", DATA),
+    spacing: { ...PREPARATION.spacing, ...DATA },
+    orientation: { ...PREPARATION.orientation, ...DATA },
+    window: { ...PREPARATION.window, ...DATA },
+    normalize: { ...PREPARATION.normalize, ...DATA },
+    size: flagged(SIZE, "--size <d,h,w>", "voxels of a patch (default: the model's, or 64)"),
+    patchesPerCase: flagged(count, "--patches <n>", "patches of each case in an epoch", {
+      default: 8,
+      ...DATA,
+    }),
+    foreground: flagged(
+      part,
+      "--foreground <part>",
+      "part of the patches that have foreground in the middle (default: a third)",
+      { default: 1 / 3, ...DATA },
+    ),
+    augment: flagged(
+      namedList,
+      "--augment <names>",
+      `random changes: ${names(AUGMENTATION_NAMES)}; or JSON (default: none)`,
+      { default: [], ...DATA },
+    ),
+  },
+  Training: {
+    epochs: flagged(count, "--epochs <n>", "rounds through the cases", { default: 100 }),
+    batch: flagged(count, "--batch <n>", "patches at once", { default: 2 }),
+    accumulate: flagged(
+      count,
+      "--accumulate <n>",
+      "batches per update, for larger ones than fit into memory",
+      { default: 1 },
+    ),
+    loss: flagged(named, "--loss <name>", `${names(LOSS_NAMES)}; or JSON`, { default: "diceCrossEntropy" }),
+    optimiser: flagged(named, "--optimiser <name>", `${names(OPTIMISER_NAMES)}; or JSON`, {
+      default: "adam",
+    }),
+    learningRate: flagged(positive, "--lr <rate>", "learning rate", { default: 1e-3 }),
+    schedule: flagged(named, "--schedule <name>", `${names(SCHEDULE_NAMES)}; or JSON, with times in epochs`, {
+      default: "constant",
+    }),
+    clipNorm: flagged(positive, "--clip-norm <x>", "most that the gradient's norm may be"),
+    metrics: flagged(
+      namedList,
+      "--metrics <names>",
+      `measured on the validation data: ${names(METRIC_NAMES)}; or JSON (default: dice)`,
+      { default: ["dice"] },
+    ),
+    monitor: flagged(
+      text,
+      "--monitor <value>",
+      "the value that makes an epoch the best (default: the first metric)",
+    ),
+    patience: flagged(count, "--patience <n>", "stop after so many epochs without a better one"),
+    saveEvery: flagged(count, "--save-every <n>", "save every so many steps, too"),
+    seed: flagged(whole, "--seed <n>", "of everything random", { default: 0 }),
+  },
+  Machine: {
+    memory: flagged(
+      amount,
+      "--memory <amount>",
+      "what a step may take, such as 4GB: what is more is traded for time",
+    ),
+    device: { ...MACHINE.device, default: "cpu" },
+    threads: MACHINE.threads,
+  },
+} as const;
+
 export const CONFIG_FIELDS = {
-  model: {
-    ...text,
-    group: "Network",
-    flag: "--model <file.onnx>",
-    help: "the network: 3D, or 2D, which is lifted",
-    isPath: true,
-  },
-  kind: {
-    ...oneOf(LIFT_KINDS),
-    group: "Network",
-    flag: "--kind <kind>",
-    help: "how a 2D network is lifted (default: acs)",
-  },
-  classes: {
-    ...count,
-    group: "Network",
-    flag: "--classes <n>",
-    help: "give it a new last layer for so many classes",
-  },
-  freeze: {
-    ...listOf(text),
-    group: "Network",
-    flag: "--freeze <names>",
-    help: "parameters that are not trained, such as 'enc1.*,enc2.*'",
-    default: [],
-  },
-  groups: { ...groups, group: "Network", default: [] },
-  batchNorm: {
-    ...oneOf(["train", "frozen"]),
-    group: "Network",
-    flag: "--batch-norm <how>",
-    help: "train with the statistics of the batch, or keep the network's",
-    default: "train",
-  },
-
-  data: {
-    ...text,
-    group: "Data",
-    flag: "--data <folder>",
-    help: "labelled scans: Medical Segmentation Decathlon or nnU-Net v2",
-    isPath: true,
-  },
-  validation: {
-    ...validation,
-    group: "Data",
-    flag: "--validation <folder|part>",
-    help: "other scans, or the part of the cases that is set aside, such as 0.2 (default: none)",
-    isPath: true,
-    decidesData: true,
-  },
-  region: {
-    ...region,
-    group: "Data",
-    flag: "--region <part>",
-    help: `train on a half of every scan (${names(Object.keys(HALVES))}), or six parts: right-left, front-back, feet-head`,
-    decidesData: true,
-  },
-  validationRegion: {
-    ...region,
-    group: "Data",
-    flag: "--validation-region <part>",
-    help: "validate on such a part",
-    decidesData: true,
-  },
-  spacing: { ...PREPARATION.spacing, group: "Data", decidesData: true },
-  orientation: { ...PREPARATION.orientation, group: "Data", decidesData: true },
-  window: { ...PREPARATION.window, group: "Data", decidesData: true },
-  normalize: { ...PREPARATION.normalize, group: "Data", decidesData: true },
-  size: {
-    ...SIZE,
-    group: "Data",
-    flag: "--size <d,h,w>",
-    help: "voxels of a patch (default: the model's, or 64)",
-  },
-  patchesPerCase: {
-    ...count,
-    group: "Data",
-    flag: "--patches <n>",
-    help: "patches of each case in an epoch",
-    default: 8,
-    decidesData: true,
-  },
-  foreground: {
-    ...part,
-    group: "Data",
-    flag: "--foreground <part>",
-    help: "part of the patches that have foreground in the middle (default: a third)",
-    default: 1 / 3,
-    decidesData: true,
-  },
-  augment: {
-    ...namedList,
-    group: "Data",
-    flag: "--augment <names>",
-    help: `random changes: ${names(AUGMENTATION_NAMES)}; or JSON (default: none)`,
-    default: [],
-    decidesData: true,
-  },
-
-  epochs: {
-    ...count,
-    group: "Training",
-    flag: "--epochs <n>",
-    help: "rounds through the cases",
-    default: 100,
-  },
-  batch: { ...count, group: "Training", flag: "--batch <n>", help: "patches at once", default: 2 },
-  accumulate: {
-    ...count,
-    group: "Training",
-    flag: "--accumulate <n>",
-    help: "batches per update, for larger ones than fit into memory",
-    default: 1,
-  },
-  loss: {
-    ...named,
-    group: "Training",
-    flag: "--loss <name>",
-    help: `${names(LOSS_NAMES)}; or JSON`,
-    default: "diceCrossEntropy",
-  },
-  optimiser: {
-    ...named,
-    group: "Training",
-    flag: "--optimiser <name>",
-    help: `${names(OPTIMISER_NAMES)}; or JSON`,
-    default: "adam",
-  },
-  learningRate: { ...positive, group: "Training", flag: "--lr <rate>", help: "learning rate", default: 1e-3 },
-  schedule: {
-    ...named,
-    group: "Training",
-    flag: "--schedule <name>",
-    help: `${names(SCHEDULE_NAMES)}; or JSON, with times in epochs`,
-    default: "constant",
-  },
-  clipNorm: {
-    ...positive,
-    group: "Training",
-    flag: "--clip-norm <x>",
-    help: "most that the gradient's norm may be",
-  },
-  metrics: {
-    ...namedList,
-    group: "Training",
-    flag: "--metrics <names>",
-    help: `measured on the validation data: ${names(METRIC_NAMES)}; or JSON (default: dice)`,
-    default: ["dice"],
-  },
-  monitor: {
-    ...text,
-    group: "Training",
-    flag: "--monitor <value>",
-    help: "the value that makes an epoch the best (default: the first metric)",
-  },
-  patience: {
-    ...count,
-    group: "Training",
-    flag: "--patience <n>",
-    help: "stop after so many epochs without a better one",
-  },
-  saveEvery: { ...count, group: "Training", flag: "--save-every <n>", help: "save every so many steps, too" },
-  seed: { ...whole, group: "Training", flag: "--seed <n>", help: "of everything random", default: 0 },
-
-  memory: {
-    ...amount,
-    group: "Machine",
-    flag: "--memory <amount>",
-    help: "what a step may take, such as 4GB: what is more is traded for time",
-  },
-  device: { ...MACHINE.device, group: "Machine", default: "cpu" },
-  threads: { ...MACHINE.threads, group: "Machine" },
-} as const satisfies { readonly [K in keyof Required<TrainConfig>]: ConfigField<TrainConfig[K]> };
+  ...CONFIG_GROUPS.Network,
+  ...CONFIG_GROUPS.Data,
+  ...CONFIG_GROUPS.Training,
+  ...CONFIG_GROUPS.Machine,
+} satisfies { readonly [K in keyof Required<TrainConfig>]: ConfigField<TrainConfig[K]> };
 
 type Table = typeof CONFIG_FIELDS;
 type WithDefault = {

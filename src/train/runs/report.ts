@@ -5,7 +5,7 @@
  * reads itself anew.
  */
 
-import type { TrainEvent } from "../events.ts";
+import { type TrainEvent, partsOf } from "../events.ts";
 import { type Series, curves } from "../../report/html/curves.ts";
 import { type Markup, markup } from "../../report/html/markup.ts";
 import { pageText, pictureLegend, section, sideBySide } from "../../report/html/page.ts";
@@ -194,12 +194,10 @@ interface Measure {
 function measuresOf(epochs: readonly EpochEvent[]): Measure[] {
   const names = [...new Set(epochs.flatMap(({ metrics }) => Object.keys(metrics)))];
   return names.map((name) => {
-    const [metric, ...part] = name.split(".");
     const known = epochs.filter(({ metrics }) => Number.isFinite(metrics[name]));
     return {
       name,
-      metric: metric!,
-      part: part.length > 0 ? part.join(".") : undefined,
+      ...partsOf(name),
       byEpochs: known.map(({ epoch, metrics }) => ({ x: epoch, y: metrics[name]! })),
       bySteps: known.map(({ step, metrics }) => ({ x: step, y: metrics[name]! })),
     };
