@@ -1,6 +1,5 @@
 /** @file Fields as flags of a command: how a table of them is added to it, and how what was given is read. */
 
-import { resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Field, Setting } from "../base/fields.ts";
 
@@ -32,15 +31,14 @@ export function addFlags(
   }
 }
 
-/** The fields that flags were given for, by their own names. Paths start at the working directory. */
+/** The fields that flags were given for, by their own names. */
 export function valuesOfFlags<T>(
   settings: { readonly [K in keyof Required<T>]: Setting },
   given: Readonly<Record<string, unknown>>,
 ): T {
-  const entries = Object.entries<Setting>(settings).flatMap(([name, { flag, isPath }]) => {
-    const value = flag === undefined ? undefined : given[new Option(flag).attributeName()];
-    if (value === undefined) return [];
-    return [[name, isPath && typeof value === "string" ? resolve(value) : value]];
-  });
-  return Object.fromEntries(entries) as T;
+  const values = Object.entries<Setting>(settings).map(([name, { flag }]) => [
+    name,
+    flag && given[new Option(flag).attributeName()],
+  ]);
+  return Object.fromEntries(values.filter(([, value]) => value !== undefined)) as T;
 }
