@@ -1,6 +1,6 @@
 /** @file Option values that commander leaves as text: sizes, ranges, numbers within bounds, patterns. */
 
-import { InvalidArgumentError } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 
 import {
   type Named,
@@ -16,6 +16,7 @@ import type { LiftOptions } from "../index.ts";
 import { PREPARATION, SIZE } from "../model/settings.ts";
 import type { RegionConfig } from "../train/runs/config.ts";
 import { CONFIG_FIELDS } from "../train/runs/config-fields.ts";
+import { SCORES } from "../run/sinks.ts";
 import { parserOf } from "./flags.ts";
 
 type Triple = readonly [number, number, number];
@@ -60,3 +61,13 @@ export function parsePattern(text: string): RegExp {
     throw new InvalidArgumentError("Expected a regular expression, such as layer1.*weight.");
   }
 }
+/** What a network's numbers are, where it does not show. */
+export const scoresOption = (): Option =>
+  new Option("--scores <what>", "what the network's numbers are (default: what it shows)").choices(SCORES);
+
+/** Where a network keeps its channels, where it does not tell. */
+export const layoutOption = (): Option =>
+  new Option("--layout <how>", "where the network keeps its channels (default: what it shows)").choices([
+    "channels-first",
+    "channels-last",
+  ]);

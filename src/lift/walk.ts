@@ -385,7 +385,7 @@ export class Walk {
       feedsWindow: WINDOWS.has(this.#readers.get(node.outputs[0]!)?.op ?? ""),
       poolsDepth: this.#policy.poolsDepth,
       strideOnlyPools: this.#decisions.strideOnlyPools !== undefined,
-      meet: (axes) => this.#meet(frame, axes),
+      requireSameDepth: (axes) => this.#requireSameDepth(frame, axes),
       baked: this.#baked,
       input,
       name,
@@ -433,7 +433,7 @@ export class Walk {
    * Tensors that are joined or added must agree in depth for some volume. In
    * 2.5d a convolution without padding leaves depth alone where a pool crops it.
    */
-  #meet({ node }: Frame, operands: readonly Axes[]): void {
+  #requireSameDepth({ node }: Frame, operands: readonly Axes[]): void {
     const [first, ...others] = operands.flatMap((axes) =>
       axes.filter((axis) => isHeight(axis) && axis[0]!.size !== 1),
     );

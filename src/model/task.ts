@@ -10,18 +10,9 @@
 
 import { AcsconvError, messageOf } from "../base/errors.ts";
 import type { Graph } from "../graph/graph.ts";
+import { SCORES, type Scores } from "../run/sinks.ts";
 import type { Vec3 } from "../volume/vec3.ts";
 import type { Preparation } from "./prepare.ts";
-
-/**
- * - `logits`: of classes of which each voxel has one (softmax), or a single score (sigmoid)
- * - `probabilities`: the same, after softmax or sigmoid
- * - `regions`: probabilities of classes that may overlap, each by itself
- * - `labels`: no scores, but numbers of classes
- */
-export type Scores = (typeof SCORES)[number];
-
-export const SCORES = ["logits", "probabilities", "regions", "labels"] as const;
 
 /** The classes of a network, as the data set that it was trained on names and numbers them. */
 export interface TaskClasses {

@@ -68,7 +68,7 @@ export const Concat: OpRule = {
         `joins "${flat.name}", a map of one size, to the image ${showAxes(image.axes)} of any size; export at a fixed size`,
       );
     }
-    c.meet(operands.map(({ axes }) => axes));
+    c.requireSameDepth(operands.map(({ axes }) => axes));
     const names = operands.map(({ constant }, i) =>
       constant && hasHeight(image.axes) ? alongImage(c, i, image, axis) : c.name(i),
     );
@@ -88,6 +88,7 @@ export const Concat: OpRule = {
       return part;
     });
   },
+  traits: { moves: "join" },
 };
 
 /**
@@ -198,4 +199,5 @@ export const Split: OpRule = {
       ),
     ];
   },
+  traits: { moves: "part" },
 };

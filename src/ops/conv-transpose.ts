@@ -12,11 +12,13 @@ import { int, ints, intsAttr, str } from "../graph/graph.ts";
 import type { Node } from "../graph/graph.ts";
 import { constantDims, dtypeOf, fail, imageAxes, resize, shapeOf, verbatim } from "./common.ts";
 import { convTransposeGradient } from "./conv-transpose-gradient.ts";
+import { convolutionCost } from "./cost.ts";
 import type { Taps } from "./geometry.ts";
 import { autoPad, convTransposeSize, groupsOf, reach, tapsAttrs, tapsOf } from "./geometry.ts";
 import { KINDS } from "./kinds.ts";
 import { LIFTED_DOMAIN } from "./lifted.ts";
 import type { InferContext, LiftContext, OpRule } from "./rule.ts";
+import { transposedConvolution } from "./slots.ts";
 import { dealChannels, omittedAxis } from "./views.ts";
 
 /** Padding is explicit, or follows from `output_shape`, or makes the output s·n (auto_pad SAME). */
@@ -105,6 +107,10 @@ export const ConvTranspose: OpRule = {
     const taps = transposeTaps(c.node, c.shape(c.x(1)).slice(2), c.shape(c.x()).slice(2))!;
     return convTransposeGradient(c, taps);
   },
+
+  slots: transposedConvolution,
+  cost: convolutionCost("input"),
+  traits: { convolution: "transposed" },
 };
 
 /** Depth is upsampled as it was downsampled; kept at stride 1, its size is kept too. */

@@ -13,6 +13,7 @@
 import type { Dim } from "../graph/dim.ts";
 import { int, ints, str } from "../graph/graph.ts";
 import { int64Tensor } from "../graph/tensor.ts";
+import { convolutionCost } from "./cost.ts";
 import { inputGradient, kernelGradient } from "./conv-gradient.ts";
 import { constantDims, dtypeOf, fail, imageAxes, resize, shapeOf, verbatim } from "./common.ts";
 import type { Taps } from "./geometry.ts";
@@ -22,6 +23,7 @@ import { LIFTED_DOMAIN } from "./lifted.ts";
 import type { Axes, Axis } from "./roles.ts";
 import { atom, hasHeight, hasRole, isHeight, liftedAxis, showAxes } from "./roles.ts";
 import type { InferContext, LiftContext, OpRule } from "./rule.ts";
+import { convolution } from "./slots.ts";
 import { dealChannels, omittedAxis } from "./views.ts";
 
 function inferConv(c: InferContext): { shape?: readonly Dim[] } {
@@ -99,6 +101,10 @@ export const Conv: OpRule = {
       c.needs(2) ? c.sum(dy, [0, ...taps.map((_, i) => i + 2)]) : undefined,
     ];
   },
+
+  slots: convolution,
+  cost: convolutionCost("output"),
+  traits: { convolution: "forward", window: true },
 };
 
 /**

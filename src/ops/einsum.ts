@@ -8,11 +8,13 @@
 import type { Dim } from "../graph/dim.ts";
 import type { Node } from "../graph/graph.ts";
 import { str } from "../graph/graph.ts";
+import { elementCount } from "../graph/tensor.ts";
 import { dtypeOf, shapeOf } from "./common.ts";
 import type { GradientContext, GradientRule } from "./gradient.ts";
 import type { Axis } from "./roles.ts";
 import { atom, isHeight, isSpatial } from "./roles.ts";
 import type { OpRule } from "./rule.ts";
+import type { Slot } from "./slots.ts";
 
 /**
  * The gradient of an operand is the product of ∂Y with the other
@@ -90,7 +92,33 @@ export const Einsum: OpRule = {
     return [[...output].map((letter, i) => roles.get(letter) ?? atom("C", shape[i] ?? 1))];
   },
   gradient,
+  slots: slotsOf,
+  /** A product for every combination of letters. */
+  cost(c) {
+    const { terms } = equationOf(c.node);
+    const sizes = new Map<string, number>();
+    for (const [i, term] of terms.entries()) {
+      const dims = c.input(i);
+      if (dims?.length !== term.length) return undefined;
+      [...term].forEach((letter, axis) => sizes.set(letter, Math.max(dims[axis]!, sizes.get(letter) ?? 1)));
+    }
+    return elementCount([...sizes.values()]);
+  },
 };
+
+/** Operands that are summed over some of their letters are kernels; others are multiplied like those of Mul. */
+function slotsOf(node: Node): Slot[] {
+  const { terms, output } = equationOf(node);
+  return terms.map((term, input): Slot => {
+    const others = terms.filter((_, i) => i !== input).join("");
+    const own = [...term].findIndex((letter) => output.includes(letter) && !others.includes(letter));
+    if ([...term].every((letter) => output.includes(letter))) return { input, role: "operand" };
+    const fanIn = (dims: readonly number[]): number =>
+      elementCount(dims.filter((_, axis) => !output.includes(term[axis]!)));
+    const outputs = own < 0 ? undefined : own;
+    return { input, role: "kernel", layout: (_, dims) => ({ outputs, fanIn: fanIn(dims) }) };
+  });
+}
 
 /** Letters of each operand and of the result; without `->`, those that occur once, in alphabetical order. */
 function equationOf(node: Node): { terms: string[]; output: string } {

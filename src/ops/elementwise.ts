@@ -27,6 +27,7 @@ export const unary = (gradient: GradientRule | null, f?: OnNumber, dtype?: DType
   ...(f && { value: valueOf((element) => (typeof element === "number" ? f(element) : undefined)) }),
   lift: liftSame,
   gradient,
+  traits: { pointwise: true },
 });
 
 const valueOf =
@@ -56,6 +57,7 @@ export const broadcast = (gradient: GradientRule | null, f?: OnDims, dtype?: DTy
   ...(f && { value: (c) => broadcastValue(c, f) }),
   lift: liftBroadcast,
   gradient,
+  traits: { pointwise: true },
 });
 
 function broadcastValue(c: InferContext, f: OnDims): [NdArray] | undefined {
@@ -83,6 +85,7 @@ export const Where: OpRule = {
   },
   lift: liftBroadcast,
   gradient: whereGradient,
+  traits: { pointwise: true },
 };
 
 export const IsInf: OpRule = {
@@ -138,6 +141,7 @@ export const Cast: OpRule = {
   value: (c) => castTo(c, dtypeFromOnnx(intAttr(c.node, "to", 1))),
   lift: liftSame,
   gradient: castGradient,
+  traits: { casts: true, pointwise: true },
 };
 
 function castTo(c: InferContext, to: DType | undefined): (NdArray | undefined)[] | undefined {
@@ -154,6 +158,7 @@ export const CastLike: OpRule = {
   value: (c) => castTo(c, dtypeOf(c, 1)),
   lift: liftSame,
   gradient: castGradient,
+  traits: { casts: true, pointwise: true },
 };
 
 /**
@@ -186,7 +191,7 @@ function liftBroadcast(c: LiftContext): ReturnType<LiftRule> {
     if (missing.length === 0) return c.name(k);
     return c.add("Unsqueeze", [c.name(k), c.constant(int64Tensor(missing))]);
   });
-  c.meet(operands.map(({ axes: own }) => own));
+  c.requireSameDepth(operands.map(({ axes: own }) => own));
   c.emit(names);
   const sizes = c.outputs[0]!.shape ?? [];
   const out = axes.map((axis, i) => (axis.length === 0 && sizes[i] !== 1 ? atom("C", sizes[i]!) : axis));

@@ -54,6 +54,7 @@ export const Expand: OpRule = {
 
   // The engine sums over what was broadcast.
   gradient: (c) => [c.dy()],
+  traits: { moves: "repeat" },
 };
 
 export const Tile: OpRule = {
@@ -93,4 +94,5 @@ export const Tile: OpRule = {
     });
     return [c.sum(c.reshape(c.dy(), parts), copies)];
   },
+  traits: { moves: "repeat" },
 };

@@ -67,4 +67,5 @@ export const Gather: OpRule = {
   },
 
   gradient,
+  traits: { moves: "pick" },
 };

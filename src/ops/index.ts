@@ -49,6 +49,9 @@ import * as refused from "./refused.ts";
 import { Flatten, Reshape, Squeeze, Transpose, Unsqueeze } from "./reshape.ts";
 import { Resize } from "./resize.ts";
 import type { OpRule } from "./rule.ts";
+import * as slots from "./slots.ts";
+import type { Slot } from "./slots.ts";
+import { clipRange, type Bounds, type Traits } from "./traits.ts";
 import { Slice } from "./slice.ts";
 import { Constant, ConstantOfShape, Dropout, Identity, Range, Shape, Size } from "./source.ts";
 
@@ -57,6 +60,11 @@ const alongAxis = (gradient: GradientRule | null): OpRule => ({
   lift: remapAxis(-1),
   gradient,
 });
+
+const having = (traits: Traits, rule: OpRule): OpRule => ({ ...rule, traits: { ...rule.traits, ...traits } });
+const inPlace = (rule: OpRule): OpRule => having({ inPlace: true }, rule);
+const bounded = (range: Bounds, rule: OpRule): OpRule => having({ range }, rule);
+const withSlots = (own: readonly Slot[], rule: OpRule): OpRule => ({ ...rule, slots: own });
 
 /** ONNX's own operators. */
 export const onnxOps = {
@@ -71,59 +79,62 @@ export const onnxOps = {
   GlobalLpPool,
   // normalisation
   BatchNormalization,
-  InstanceNormalization: imageNormalization(instanceNormalization),
-  GroupNormalization: imageNormalization(groupNormalization),
+  InstanceNormalization: imageNormalization(instanceNormalization, slots.affineOfInstances),
+  GroupNormalization: imageNormalization(groupNormalization, slots.affine),
   LayerNormalization,
   LpNormalization,
   MeanVarianceNormalization,
   LRN: imageNormalization(null),
   Dropout,
   // activation
-  Relu: unary(activation.relu, (x) => Math.max(0, x)),
-  LeakyRelu: unary(activation.leakyRelu),
-  Elu: unary(activation.elu),
+  Relu: bounded([0, Infinity], inPlace(unary(activation.relu, (x) => Math.max(0, x)))),
+  LeakyRelu: inPlace(unary(activation.leakyRelu)),
+  Elu: inPlace(unary(activation.elu)),
   Selu: unary(activation.selu),
   Celu: unary(activation.celu),
   ThresholdedRelu: unary(activation.thresholdedRelu),
-  Sigmoid: unary(activation.sigmoid, (x) => 1 / (1 + Math.exp(-x))),
-  HardSigmoid: unary(activation.hardSigmoid),
+  Sigmoid: having(
+    { activation: "sigmoid", range: [0, 1], inPlace: true },
+    unary(activation.sigmoid, (x) => 1 / (1 + Math.exp(-x))),
+  ),
+  HardSigmoid: having({ activation: "sigmoid", range: [0, 1], inPlace: true }, unary(activation.hardSigmoid)),
   HardSwish: unary(activation.hardSwish),
   Swish: unary(activation.swish),
   Mish: unary(activation.mish),
   Gelu: unary(activation.gelu),
-  Tanh: unary(elementwise.tanh, Math.tanh),
-  Softplus: unary(activation.softplus),
-  Softsign: unary(activation.softsign),
+  Tanh: bounded([-1, 1], inPlace(unary(elementwise.tanh, Math.tanh))),
+  Softplus: bounded([0, Infinity], inPlace(unary(activation.softplus))),
+  Softsign: bounded([-1, 1], unary(activation.softsign)),
   Shrink: unary(activation.shrink),
-  PRelu: broadcast(activation.prelu),
-  Clip: unary(activation.clip),
-  Softmax: alongAxis(activation.softmax),
-  LogSoftmax: alongAxis(activation.logSoftmax),
-  Hardmax: alongAxis(null),
+  PRelu: withSlots(slots.slope, broadcast(activation.prelu)),
+  Clip: having({ range: clipRange, inPlace: true }, unary(activation.clip)),
+  Softmax: having({ activation: "softmax", range: [0, 1] }, alongAxis(activation.softmax)),
+  LogSoftmax: having({ activation: "logSoftmax", range: [-Infinity, 0] }, alongAxis(activation.logSoftmax)),
+  Hardmax: having({ activation: "hardmax", range: [0, 1] }, alongAxis(null)),
   // arithmetic
-  Add: broadcast(elementwise.add, addDims),
-  Sub: broadcast(elementwise.sub, subDims),
-  Mul: broadcast(elementwise.mul, mulDims),
-  Div: broadcast(elementwise.div, divide),
+  Add: withSlots(slots.operands, inPlace(broadcast(elementwise.add, addDims))),
+  Sub: inPlace(broadcast(elementwise.sub, subDims)),
+  Mul: withSlots(slots.operands, inPlace(broadcast(elementwise.mul, mulDims))),
+  Div: inPlace(broadcast(elementwise.div, divide)),
   Mod,
   Pow: broadcast(elementwise.pow, power),
   Max: broadcast(elementwise.extreme, maxDims),
   Min: broadcast(elementwise.extreme, minDims),
-  Sum: broadcast(elementwise.add, addDims),
+  Sum: inPlace(broadcast(elementwise.add, addDims)),
   Mean: broadcast(elementwise.mean),
-  Abs: unary(elementwise.abs, Math.abs),
-  Neg: unaryOnDims(elementwise.neg, (x) => mulDims(x, -1)),
-  Sqrt: unary(elementwise.sqrt, Math.sqrt),
-  Exp: unary(elementwise.exp, Math.exp),
-  Log: unary(elementwise.log, Math.log),
-  Reciprocal: unary(elementwise.reciprocal, (x) => 1 / x),
+  Abs: bounded([0, Infinity], inPlace(unary(elementwise.abs, Math.abs))),
+  Neg: inPlace(unaryOnDims(elementwise.neg, (x) => mulDims(x, -1))),
+  Sqrt: bounded([0, Infinity], inPlace(unary(elementwise.sqrt, Math.sqrt))),
+  Exp: bounded([0, Infinity], inPlace(unary(elementwise.exp, Math.exp))),
+  Log: inPlace(unary(elementwise.log, Math.log)),
+  Reciprocal: inPlace(unary(elementwise.reciprocal, (x) => 1 / x)),
   Floor: unaryOnDims(elementwise.flat, floorDim),
   Ceil: unaryOnDims(elementwise.flat, (x) => mulDims(floorDim(mulDims(x, -1)), -1)),
   Round: unary(elementwise.flat, (x) => (Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : Math.round(x))),
-  Sign: unary(elementwise.flat, Math.sign),
-  Erf: unary(elementwise.erf),
-  Sin: unary(elementwise.sin, Math.sin),
-  Cos: unary(elementwise.cos, Math.cos),
+  Sign: bounded([-1, 1], unary(elementwise.flat, Math.sign)),
+  Erf: bounded([-1, 1], inPlace(unary(elementwise.erf))),
+  Sin: bounded([-1, 1], unary(elementwise.sin, Math.sin)),
+  Cos: bounded([-1, 1], unary(elementwise.cos, Math.cos)),
   Tan: unary(elementwise.tan, Math.tan),
   Asin: unary(elementwise.asin, Math.asin),
   Acos: unary(elementwise.acos, Math.acos),
@@ -149,10 +160,10 @@ export const onnxOps = {
   IsInf,
   Where,
   // reduction
-  ReduceMean: reduce(reduction.reduceMean),
+  ReduceMean: having({ averages: true }, reduce(reduction.reduceMean)),
   ReduceSum: reduce(reduction.reduceSum, "sum"),
-  ReduceMax: reduce(reduction.reduceExtreme, "max"),
-  ReduceMin: reduce(reduction.reduceExtreme, "min"),
+  ReduceMax: having({ averages: true }, reduce(reduction.reduceExtreme, "max")),
+  ReduceMin: having({ averages: true }, reduce(reduction.reduceExtreme, "min")),
   ReduceProd: reduce(null, "product"),
   ReduceL1: reduce(reduction.reduceL1),
   ReduceL2: reduce(reduction.reduceL2),
@@ -205,3 +216,34 @@ const table: ReadonlyMap<string, ReadonlyMap<string, OpRule>> = new Map([
 /** What we know of a node's operator, if anything. */
 export const ruleFor = (node: Node): OpRule | undefined =>
   table.get(node.domain === "ai.onnx" ? "" : node.domain)?.get(node.op);
+
+const NONE: Traits = {};
+
+/** What passes may ask of a node's operator; nothing holds for operators we do not know. */
+export const traitsOf = (node: Node | undefined): Traits => (node && ruleFor(node)?.traits) ?? NONE;
+
+/** The inputs of a node that hold parameters or running statistics, by its operator. */
+export function slotsOfNode(node: Node): readonly Slot[] {
+  const { slots: own = [] } = ruleFor(node) ?? {};
+  return typeof own === "function" ? own(node) : own;
+}
+
+/** Whether outputs lie within the range of the first input: its elements, in whatever place, or means and maxima of them. */
+export function keepsRange(node: Node): boolean {
+  const { averages, moves, alias, trainingOnly } = traitsOf(node);
+  const isMean = typeof averages === "function" ? averages(node) : averages === true;
+  return isMean || moves !== undefined || alias !== undefined || trainingOnly === true;
+}
+
+/**
+ * Bounds of a node's outputs, whatever its inputs; undefined where there are none.
+ *
+ * @param constant - elements of a value, where they are known
+ */
+export function rangeOf(
+  node: Node,
+  constant: (name: string) => readonly number[] | undefined,
+): Bounds | undefined {
+  const { range } = traitsOf(node);
+  return typeof range === "function" ? range(node, (i) => constant(node.inputs[i] ?? "")) : range;
+}

@@ -21,10 +21,13 @@
 
 import type { Dim } from "../graph/dim.ts";
 import { mulDims } from "../graph/dim.ts";
-import { intsAttr } from "../graph/graph.ts";
+import { intsAttr, type Node, stringAttr } from "../graph/graph.ts";
+import { elementCount } from "../graph/tensor.ts";
 import { dtypeOf, shapeOf } from "./common.ts";
+import { convolutionCost, tapsOfKernel } from "./cost.ts";
 import { convSize, convTransposeSize, groupsOf, tapsOf } from "./geometry.ts";
 import type { InferContext, OpRule } from "./rule.ts";
+import { liftedConvolution, liftedTransposedConvolution } from "./slots.ts";
 
 export const LIFTED_DOMAIN = "ai.acsconv";
 
@@ -44,10 +47,27 @@ function sizes(c: InferContext, channels: Dim | undefined, size: typeof convSize
   return [x[0]!, channels, ...x.slice(2).map((n, i) => size(n, taps[i]!))];
 }
 
+/** Taps as they are run: acs and 2.5d those of the 2D kernel, the others all of a K³ kernel. */
+function taps(node: Node, weight: readonly number[]): number {
+  const plane = tapsOfKernel(node, weight);
+  const isPlane = ["acs", "2.5d"].includes(stringAttr(node, "kind", "acs"));
+  return plane === 1 || isPlane ? plane : elementCount(intsAttr(node, "kernel_shape") ?? weight.slice(2));
+}
+
+/** Along the omitted axis the kernel is a box of one stride. */
+function transposedTaps(node: Node, weight: readonly number[]): number {
+  const plane = tapsOfKernel(node, weight);
+  const views = stringAttr(node, "kind", "acs") === "mean-acs" ? 3 : 1;
+  return plane === 1 ? plane : plane * views * intsAttr(node, "strides")![0]!;
+}
+
 export const LiftedConv: OpRule = {
   infer: (c) => [{ dtype: dtypeOf(c, 0), shape: sizes(c, shapeOf(c, 1)?.[0], convSize) }],
   lift: refuse,
   gradient: null,
+  slots: liftedConvolution,
+  cost: convolutionCost("output", taps),
+  traits: { convolution: "forward", window: true },
 };
 
 export const LiftedConvTranspose: OpRule = {
@@ -65,4 +85,7 @@ export const LiftedConvTranspose: OpRule = {
   },
   lift: refuse,
   gradient: null,
+  slots: liftedTransposedConvolution,
+  cost: convolutionCost("input", transposedTaps),
+  traits: { convolution: "transposed" },
 };

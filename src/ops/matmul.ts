@@ -12,8 +12,10 @@ import { broadcastShapes, dtypeOf, fail, shapeOf } from "./common.ts";
 import { sameDim } from "../graph/dim.ts";
 import type { Axes, Axis } from "./roles.ts";
 import { atom, hasHeight, isHeight, isSpatial, showAxes } from "./roles.ts";
+import { productCost } from "./cost.ts";
 import { gemm, matMul } from "./matmul-gradient.ts";
 import type { InferContext, LiftContext, OpRule } from "./rule.ts";
+import { fullyConnected, matrixProduct } from "./slots.ts";
 import { dealChannels } from "./views.ts";
 
 const transposed = (c: { readonly node: LiftContext["node"] }, name: string): boolean =>
@@ -50,6 +52,8 @@ export const Gemm: OpRule = {
   },
 
   gradient: gemm,
+  slots: fullyConnected((node) => transposed({ node }, "transB")),
+  cost: productCost((node, sizes) => sizes.at(transposed({ node }, "transA") ? 0 : -1)),
 };
 
 /**
@@ -173,6 +177,8 @@ export const MatMul: OpRule = {
   },
 
   gradient: matMul,
+  slots: matrixProduct,
+  cost: productCost((_, sizes) => sizes.at(-1)),
 };
 
 /** Sizes of a·b, stacks of matrices or vectors. */
@@ -200,6 +206,7 @@ export const FusedMatMul: OpRule = {
   },
   lift: { refuse: "is written by gradients, which are taken of networks that are 3D already" },
   gradient: null,
+  cost: productCost((node, sizes) => sizes.at(transposed({ node }, "transA") ? -2 : -1)),
 };
 
 const spatialKey = (axis: Axis): string =>

@@ -11,6 +11,7 @@ import { int64Tensor, tensorOf } from "../graph/tensor.ts";
 import { dtypeOf, liftSame, normAxis, sameAsInput, shapeOf } from "./common.ts";
 import type { GradientRule } from "./gradient.ts";
 import * as gradients from "./normalization-gradient.ts";
+import { affine, affineWithStatistics } from "./slots.ts";
 import { hasHeight, isHeight, isSpatial, liftedAxes, liftedAxis, showAxes } from "./roles.ts";
 import type { Lifted, LiftContext, LiftRule, OpRule } from "./rule.ts";
 
@@ -36,6 +37,8 @@ export const BatchNormalization: OpRule = {
       ? c.refuse("E_TRAINING", "was exported in training mode; export the network with eval()")
       : liftImage(c),
   gradient: gradients.batchNormalization,
+  slots: affineWithStatistics,
+  traits: { batchNorm: true },
 };
 
 /**
@@ -55,12 +58,14 @@ export const TrainingBatchNorm: OpRule = {
   },
   lift: { refuse: "is written for training, of a network that is 3D already" },
   gradient: gradients.trainingBatchNorm,
+  slots: affine,
 };
 
-export const imageNormalization = (gradient: GradientRule | null): OpRule => ({
+export const imageNormalization = (gradient: GradientRule | null, slots?: OpRule["slots"]): OpRule => ({
   infer: sameAsInput,
   lift: liftImage,
   gradient,
+  ...(slots && { slots }),
 });
 
 /**
@@ -114,6 +119,7 @@ export const LayerNormalization: OpRule = {
     return [axes];
   },
   gradient: gradients.layerNormalization,
+  slots: affine,
 };
 
 /** A per-pixel parameter, given an axis of size 1 where depth goes. */

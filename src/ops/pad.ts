@@ -114,4 +114,5 @@ export const Pad: OpRule = {
   },
 
   gradient,
+  traits: { moves: "pad" },
 };

@@ -120,14 +120,15 @@ function depthTaps(c: LiftContext, height: Taps): Taps {
   return { ...height, before, after: reach(height) - before };
 }
 
-const pool = (gradient: GradientRule): OpRule => ({
+const pool = (gradient: GradientRule, averages: boolean): OpRule => ({
   infer: (c) => [{ dtype: dtypeOf(c, 0), shape: poolShape(c) }],
   lift: liftPool,
   gradient,
+  traits: { averages, window: true },
 });
 
-export const AveragePool = pool(gradients.averagePool);
-export const LpPool = pool(gradients.lpPool);
+export const AveragePool = pool(gradients.averagePool, true);
+export const LpPool = pool(gradients.lpPool, false);
 
 /** The second output numbers the winners in row-major order of the whole tensor. */
 export const MaxPool: OpRule = {
@@ -146,9 +147,10 @@ export const MaxPool: OpRule = {
         )
       : liftPool(c),
   gradient: gradients.maxPool,
+  traits: { averages: true, window: true },
 };
 
-const globalPool = (gradient: GradientRule): OpRule => ({
+const globalPool = (gradient: GradientRule, averages: boolean): OpRule => ({
   infer(c) {
     const x = shapeOf(c, 0);
     return [{ dtype: dtypeOf(c, 0), shape: x?.map((n, axis) => (axis < 2 ? n : 1)) }];
@@ -160,8 +162,9 @@ const globalPool = (gradient: GradientRule): OpRule => ({
     return [resize(axes, c.outputs[0]!.shape!)];
   },
   gradient,
+  traits: { averages },
 });
 
-export const GlobalAveragePool = globalPool(gradients.globalAveragePool);
-export const GlobalMaxPool = globalPool(gradients.globalMaxPool);
-export const GlobalLpPool = globalPool(gradients.globalLpPool);
+export const GlobalAveragePool = globalPool(gradients.globalAveragePool, true);
+export const GlobalMaxPool = globalPool(gradients.globalMaxPool, true);
+export const GlobalLpPool = globalPool(gradients.globalLpPool, false);

@@ -100,4 +100,5 @@ export const argExtreme: OpRule = {
     return [keepsDims(c) ? axes.map((a, i) => (i === axis ? [] : a)) : axes.filter((_, i) => i !== axis)];
   },
   gradient: null,
+  traits: { indices: true },
 };

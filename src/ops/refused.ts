@@ -12,12 +12,14 @@ import { depthToSpace, spaceToDepth } from "./blocks-gradient.ts";
 import { dtypeOf, normAxis, numbersIn, sameAsInput, shapeOf } from "./common.ts";
 import type { GradientRule } from "./gradient.ts";
 import type { InferContext, Known, OpRule } from "./rule.ts";
+import type { Traits } from "./traits.ts";
 
 const refused = (
   why: string,
   infer: (c: InferContext) => readonly Known[],
   gradient: GradientRule | null = null,
-): OpRule => ({ infer, lift: { refuse: why }, gradient });
+  traits: Traits = {},
+): OpRule => ({ infer, lift: { refuse: why }, gradient, traits });
 
 const typed =
   (dtype?: DType) =>
@@ -28,7 +30,7 @@ const positions = "picks or places elements by computed position in the image pl
 const boxes =
   "works with boxes or flow in the image plane, which have no third axis; cut the graph before it with `outputs`";
 
-export const GatherElements = refused(positions, likeIndices);
+export const GatherElements = refused(positions, likeIndices, null, { moves: "pick" });
 export const GatherND = refused(positions, (c) => {
   const [x, indices] = [shapeOf(c, 0), shapeOf(c, 1)];
   const last = indices?.at(-1);
@@ -92,6 +94,7 @@ export const DepthToSpace = refused(
     return [{ dtype: dtypeOf(c, 0), shape }];
   },
   depthToSpace,
+  { moves: "permute" },
 );
 /** The inverse; rewritten as a convolution with stride b. */
 export const SpaceToDepth = refused(
@@ -103,6 +106,7 @@ export const SpaceToDepth = refused(
     return [{ dtype: dtypeOf(c, 0), shape }];
   },
   spaceToDepth,
+  { moves: "permute" },
 );
 
 /** Loops and branches that survive folding: types of what they yield, nothing more. */

@@ -71,6 +71,7 @@ export const Reshape: OpRule = {
     return [axes];
   },
   gradient: ungroup,
+  traits: { alias: "reshape" },
 };
 
 /** The target's sizes in the exported network, with 0 and −1 resolved. */
@@ -142,6 +143,7 @@ export const Flatten: OpRule = {
     return [out];
   },
   gradient: ungroup,
+  traits: { alias: "merge" },
 };
 
 function flattenAxis(c: InferContext | LiftContext, rank: number): number {
@@ -188,6 +190,7 @@ export const Squeeze: OpRule = {
     return [axes.filter((_, axis) => !drop.includes(axis))];
   },
   gradient: ungroup,
+  traits: { alias: "ones" },
 };
 
 function unsqueezed(c: InferContext | LiftContext, given: readonly number[], rank: number): number[] {
@@ -219,6 +222,7 @@ export const Unsqueeze: OpRule = {
     return [out];
   },
   gradient: ungroup,
+  traits: { alias: "ones" },
 };
 
 const permutation = (c: { readonly node: Node }, rank: number): readonly number[] =>
@@ -251,4 +255,5 @@ export const Transpose: OpRule = {
       ),
     ];
   },
+  traits: { moves: "permute" },
 };

@@ -73,6 +73,8 @@ export const Resize: OpRule = {
   },
 
   gradient,
+  // Cubic interpolation overshoots.
+  traits: { averages: (node) => stringAttr(node, "mode", "nearest") !== "cubic" },
 };
 
 const attrsWithoutAxes = (c: LiftContext): Attrs => {

@@ -1,14 +1,18 @@
 /**
  * @file What there is to know about an operator, as one record: its shape, its
- * value on known inputs, how it lifts to 3D, and its gradient.
+ * value on known inputs, how it lifts to 3D, its gradient, its parameters, its cost
+ * and its traits.
  */
 
 import type { Dim } from "../graph/dim.ts";
 import type { Attrs, Node, ValueType } from "../graph/graph.ts";
 import type { NdArray } from "../graph/nd-array.ts";
 import type { Tensor } from "../graph/tensor.ts";
+import type { CostRule } from "./cost.ts";
 import type { GradientRule } from "./gradient.ts";
 import type { Axes, Axis } from "./roles.ts";
+import type { Slot } from "./slots.ts";
+import type { Traits } from "./traits.ts";
 
 /** What inference knows of a value: its type and, for constants and shape arithmetic, its elements. */
 export interface Known extends ValueType {
@@ -100,8 +104,8 @@ export interface LiftContext {
   readonly poolsDepth: boolean;
   /** Whether pools may shrink depth by their stride only, whatever their window. */
   readonly strideOnlyPools: boolean;
-  /** Checks that tensors which are joined or added can agree in depth. */
-  meet(operands: readonly Axes[]): void;
+  /** Tensors that are joined or added must be able to agree in depth. */
+  requireSameDepth(operands: readonly Axes[]): void;
   /** Whether the exported network has its height and width baked in as numbers. */
   readonly baked: boolean;
   /** The factor of depth that goes with upsampling height by `height`, and the steps that stay. */
@@ -131,6 +135,11 @@ export interface OpRule {
    * know no rule): refused by name where a parameter is behind it.
    */
   readonly gradient: GradientRule | null;
+  /** Inputs that hold parameters or running statistics; a function where the node's attributes say which. */
+  readonly slots?: readonly Slot[] | ((node: Node) => readonly Slot[]);
+  /** Multiply-adds; absent for operators that have none to speak of. */
+  readonly cost?: CostRule;
+  readonly traits?: Traits;
 }
 
 export type LiftRule = (c: LiftContext) => readonly (readonly Axis[])[];

@@ -167,6 +167,7 @@ export const Slice: OpRule = {
   },
 
   gradient: uncut,
+  traits: { moves: "crop" },
 };
 
 /** A crop of a fixed-size export, counted from the end, so that other sizes crop alike on both sides. */

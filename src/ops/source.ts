@@ -138,6 +138,7 @@ export const Identity: OpRule = {
   value: (c) => [c.inputs[0]?.value],
   lift: liftSame,
   gradient: (c) => [c.dy()],
+  traits: { alias: "same" },
 };
 
 /** Outside training, the identity; the second output is the mask. */
@@ -155,4 +156,5 @@ export const Dropout: OpRule = {
       ? c.refuse("it draws its own random numbers; multiply by a mask that is fed instead")
       : [c.dy()];
   },
+  traits: { trainingOnly: true },
 };

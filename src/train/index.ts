@@ -4,7 +4,7 @@
  * @module
  */
 
-export { type EvaluateOptions, evaluate } from "./evaluate.ts";
+export { type EvaluateOptions, evaluate } from "../model/evaluate.ts";
 export type { Best, Metrics, TrainEvent } from "./events.ts";
 export { replaceHead } from "./head.ts";
 export { readLog, trainLog } from "./log.ts";

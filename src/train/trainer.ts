@@ -24,7 +24,7 @@ import {
   removeUnfinished,
   writeCheckpoints,
 } from "./checkpoint.ts";
-import { evaluate } from "./evaluate.ts";
+import { evaluate } from "../model/evaluate.ts";
 import type { Best, Metrics, TrainEvent } from "./events.ts";
 import { withinMemory } from "./recompute.ts";
 import { learningRateFactor } from "./schedules.ts";

@@ -14,7 +14,7 @@ import type { Gallery, Picture } from "../../report/html/pictures.ts";
 import { encodePng } from "../../report/image.ts";
 import { middleOfLabels } from "../../report/montage.ts";
 import { greys, labelPaint, slicePicture, stacked } from "../../report/slices.ts";
-import { evaluate } from "../../train/evaluate.ts";
+import { evaluate } from "../../model/evaluate.ts";
 import { encodeNpz, readNpz } from "../../formats/npz.ts";
 import { plainGrid, withData } from "../../volume/volume.ts";
 import type { Vec3 } from "../../volume/vec3.ts";

@@ -23,7 +23,7 @@ import {
   slicePicture,
   stacked,
 } from "../../report/slices.ts";
-import { evaluate } from "../../train/evaluate.ts";
+import { evaluate } from "../../model/evaluate.ts";
 import type { Vec3 } from "../../volume/vec3.ts";
 import { percent } from "../statistic.ts";
 import { DATA_SEED } from "./config.ts";

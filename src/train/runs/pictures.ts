@@ -7,7 +7,7 @@ import type { Prediction } from "../../metrics/metric.ts";
 import type { Picture } from "../../report/html/pictures.ts";
 import { type RgbImage, encodePng } from "../../report/image.ts";
 import { grid, middleOfLabels, montage } from "../../report/montage.ts";
-import { evaluate } from "../evaluate.ts";
+import { evaluate } from "../../model/evaluate.ts";
 import { type Volume, withData } from "../../volume/volume.ts";
 import type { TrainPlan } from "./plan.ts";
 

@@ -12,8 +12,8 @@ import { patches, wholeScans } from "../../data/patches.ts";
 import { inTurn, mapDataset } from "../../data/transform.ts";
 import type { Metric } from "../../metrics/metric.ts";
 import { normalizationOf } from "../../model/prepare.ts";
-import { endsInActivation } from "../../model/network.ts";
 import type { Model } from "../../model/model.ts";
+import { readScores } from "../../model/scores.ts";
 import type { Task } from "../../model/task.ts";
 import type { Volume } from "../../volume/volume.ts";
 import {
@@ -120,7 +120,7 @@ export async function makePlan(
   });
   const augmentations = config.augment.map(createAugmentation);
   const metrics = (): Metric[] =>
-    createMetrics(config.metrics, data, task.scores as "logits" | "probabilities");
+    createMetrics(config.metrics, data, task.scores === "logits" ? "logits" : "probabilities");
   // Names that there are not are told without validation, too.
   metrics();
   const options: TrainerOptions = {
@@ -178,8 +178,9 @@ function trainerOf(model: Model, options: TrainerOptions): Trainer {
 /** What prediction and evaluation have to know of a network that is trained so. */
 function taskOf(model: Model, { classes, channels }: DataFolder, config: TrainPlan["config"]): Task {
   const { spacing, orientation, window } = config;
+  const { scores } = readScores(model.graph);
   return {
-    scores: endsInActivation(model.graph) ? "probabilities" : "logits",
+    ...(scores && { scores }),
     classes: { names: classes.names, values: classes.values.map(([first]) => first!) },
     ...(channels && { channels }),
     patch: config.size,

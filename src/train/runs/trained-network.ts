@@ -4,6 +4,7 @@ import { AcsconvError } from "../../base/errors.ts";
 import type { DataFolder } from "../../data/folders.ts";
 import { withKind } from "../../lift/options.ts";
 import { type Model, lift, load } from "../../model/model.ts";
+import { readNetwork, readScores } from "../../model/scores.ts";
 import type { LiftKind } from "../../ops/rule.ts";
 import { shapeText } from "../../report/figures.ts";
 import type { Size3 } from "../../run/tensor.ts";
@@ -55,13 +56,14 @@ export function checkClasses(model: Model, { classes: { names } }: Pick<DataFold
   }
   const [output] = model.outputs;
   const shape = output?.shape;
-  if (shape && shape.length !== 5) {
+  const reading = output && readScores(model.graph);
+  if (shape && shape.length !== 5 && reading?.axis !== null) {
     throw new AcsconvError(
       "input",
       `Expected an output with a score for every voxel, [N, K, D, H, W], and "${output.name}" is ${shapeText(shape)}: use a segmentation network.`,
     );
   }
-  const scores = shape?.[1];
+  const scores = reading?.scores === "labels" ? undefined : reading?.classes;
   // One score tells two classes apart.
   if (typeof scores !== "number" || scores === names.length || (scores === 1 && names.length === 2)) return;
   throw new AcsconvError(
@@ -71,15 +73,18 @@ export function checkClasses(model: Model, { classes: { names } }: Pick<DataFold
   );
 }
 
+const channelAxisOf = ({ graph }: Model): number => readNetwork(graph).channelAxis ?? 1;
+
 /** The network's input channels; where it leaves them open, those of the data. */
 export function channelsOf(model: Model, { channels }: DataFolder): number {
-  const own = model.inputs[0]?.shape?.[1];
+  const own = model.inputs[0]?.shape?.[channelAxisOf(model)];
   return typeof own === "number" ? own : (channels?.length ?? 1);
 }
 
 /** [D, H, W] of the network's input, where they are fixed. */
 export function fixedSize(model: Model): Size3 | undefined {
-  const [, , ...size] = model.inputs[0]?.shape ?? [];
+  const channels = channelAxisOf(model);
+  const size = model.inputs[0]?.shape?.filter((_, axis) => axis > 0 && axis !== channels) ?? [];
   return size.length === 3 && size.every((n) => typeof n === "number")
     ? (size as unknown as Size3)
     : undefined;

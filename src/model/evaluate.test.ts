@@ -6,7 +6,7 @@ import type { Dataset, Example } from "../data/dataset.ts";
 import { symbol } from "../graph/dim.ts";
 import { floatTensor } from "../graph/tensor.ts";
 import type { Metric, Prediction } from "../metrics/metric.ts";
-import { lift, Model } from "../model/model.ts";
+import { lift, Model } from "./model.ts";
 import { evaluate } from "./evaluate.ts";
 
 /** Logits (x, 0, −x) of every pixel: class 0 where x is above zero, 2 below. */
