@@ -4,6 +4,7 @@ import { AcsconvError } from "../../base/errors.ts";
 import { CaseStore, checkGrids } from "../../data/cases.ts";
 import { type CaseFiles, type DataFolder, openFolder } from "../../data/folders.ts";
 import { splitCases } from "../../data/split.ts";
+import type { Volume } from "../../volume/volume.ts";
 import { type RegionConfig, regionOf } from "./config.ts";
 import type { RunConfig } from "./config-fields.ts";
 
@@ -17,6 +18,8 @@ export interface CaseSet {
 export interface CaseSets {
   readonly training: CaseSet;
   readonly validation: CaseSet | undefined;
+  /** The first scan that is trained on, as the network gets it but for its intensities. */
+  readonly scan: Volume;
 }
 
 /**
@@ -47,9 +50,9 @@ export async function caseSets(
     validation: aside && setOf(aside, validationRegion, other),
   };
   await checkGrids([...sets.training.files, ...(aside ?? [])]);
-  await sets.training.store.load(0);
+  const { image: scan } = await sets.training.store.load(0);
   await sets.validation?.store.load(0);
-  return sets;
+  return { ...sets, scan };
 }
 
 function checkSameClasses(a: DataFolder, b: DataFolder, path: string): void {

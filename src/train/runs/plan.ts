@@ -15,7 +15,6 @@ import { normalizationOf } from "../../model/prepare.ts";
 import type { Model } from "../../model/model.ts";
 import { readScores } from "../../model/scores.ts";
 import type { Task } from "../../model/task.ts";
-import type { Volume } from "../../volume/volume.ts";
 import {
   createAugmentation,
   createLoss,
@@ -49,8 +48,6 @@ export interface TrainPlan extends CaseSets {
   readonly config: RunConfig & Required<Pick<RunConfig, "size">>;
   readonly model: Model;
   readonly data: DataFolder;
-  /** The first that is trained on, as the network gets it. */
-  readonly scan: Volume;
   /** The value that makes an epoch the best: `loss` without validation. */
   readonly monitor: string;
   readonly options: TrainerOptions;
@@ -147,13 +144,11 @@ export async function makePlan(
   const trainer = trainerOf(model, options);
   const memory = estimateMemory(trainer.step.graph).peakBytes;
   checkMemory(memory, config, onWarning);
-  const { image: scan } = await training.store.load(0);
   return {
     ...sets,
     config: { ...config, size, ...(kind && { kind }) },
     model,
     data,
-    scan,
     monitor: monitorOf(options),
     options,
     trainer,
@@ -178,7 +173,8 @@ function trainerOf(model: Model, options: TrainerOptions): Trainer {
 /** What prediction and evaluation have to know of a network that is trained so. */
 function taskOf(model: Model, { classes, channels }: DataFolder, config: TrainPlan["config"]): Task {
   const { spacing, orientation, window } = config;
-  const { scores } = readScores(model.graph);
+  // What its file says goes before what it shows.
+  const scores = model.task?.scores ?? readScores(model.graph).scores;
   return {
     ...(scores && { scores }),
     classes: { names: classes.names, values: classes.values.map(([first]) => first!) },
