@@ -22,6 +22,7 @@ import { foldConstants } from "../passes/fold-constants.ts";
 import { foldViews } from "../passes/fold-views.ts";
 import { lower } from "../passes/lower.ts";
 import { mergeAxes } from "../passes/merge-axes.ts";
+import { inSinglePrecision } from "../passes/single-precision.ts";
 import { dropIdentities, dropUnused } from "../passes/tidy.ts";
 import type { RunOptions, Session, SessionOptions } from "../run/session.ts";
 import { createSession } from "../run/session.ts";
@@ -127,11 +128,16 @@ export class Model {
    * A session of one's own, optimised for inference: BatchNormalization folded
    * into the kernels, activations pushed into the views. Dispose it after use.
    *
+   * Networks of double compute in float32, for which there are kernels.
+   *
    * @param options.size - [D, H, W] that every run will have; such a session is faster
    */
   async session({ size, ...options }: SessionOptions & { size?: Size3 } = {}): Promise<Session> {
     const sizes = new Map(size && (["D", "H", "W"] as const).map((name, i) => [name, size[i]!]));
     if (size) this.#requireRoom(sizes);
+    const single = inSinglePrecision(this.graph, ["float64"]);
+    if (single !== this.graph)
+      return new Model(single, this.lifted).session({ ...options, ...(size && { size }) });
     const session = await this.#open(sizes, options);
     knowSession(session, this.graph);
     return session;

@@ -17,11 +17,14 @@ import { AcsconvError } from "../base/errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { differentiate } from "../grad/differentiate.ts";
+import { inSinglePrecision } from "../passes/single-precision.ts";
+import { channelsFirst } from "./channels-first.ts";
 import type { Mask } from "./dropout.ts";
 import type { Loss } from "./losses.ts";
 import { prepareNetwork } from "./network.ts";
 import type { Optimiser } from "./optimisers.ts";
 import type { Parameter, ParameterGroup } from "./parameters.ts";
+import { lossInput } from "./logits.ts";
 import { Sheet } from "./sheet.ts";
 import {
   accumulator,
@@ -101,18 +104,19 @@ export interface TrainingStep {
 /**
  * Makes the training step of a network for one batch size and one size of examples.
  *
- * @param network - with one image input; lifted, or plain 2D or 3D. The loss reads its first output; a softmax or
- *   sigmoid that ends the network is skipped, because losses of classes read logits
+ * @param network - with one image input; lifted, or plain 2D or 3D. The loss reads its first output; losses of
+ *   classes read the logits behind its last softmax or sigmoid. What is trained, and comes back, is float32
  * @throws {@link AcsconvError} ("train") naming what stands in the way: an operator without a gradient, no
  *   parameters, a group that matches none; ("input") if the sizes do not fit the network
  */
 export function trainingStep(network: Graph, options: StepOptions): TrainingStep {
   requireSensible(options);
   const { accumulate = 1 } = options;
-  const prepared = prepareNetwork(network, options);
+  const given = channelsFirst(inSinglePrecision(network, ["float16", "float64"]));
+  const prepared = prepareNetwork(given.network, options);
   const sheet = new Sheet(prepared.plain);
   const g = sheet.algebra;
-  const output = outputOf(prepared.plain, options.loss);
+  const output = lossInput(g, given.network, prepared.plain, options.loss);
   const target = targetOf(options, g.shape(output));
   sheet.input(target.name, target.dtype, target.dims);
   const loss = sheet.define(LOSS, "Identity", [options.loss.write(g, output, target.name)]);
@@ -143,7 +147,7 @@ export function trainingStep(network: Graph, options: StepOptions): TrainingStep
     gradients,
     masks,
     state: initialState(prepared, parameters, options.optimiser),
-    network: prepared.network,
+    network: given.back(prepared.network),
   } as const;
   if (accumulate === 1) {
     const { norm, changes } = writeUpdate(sheet, parameters, gradients, options);
@@ -180,15 +184,6 @@ function requireSensible({ batch, accumulate = 1, clipNorm = 1 }: StepOptions): 
     refuse("one or more micro-batches to accumulate", accumulate);
   if (!(clipNorm > 0)) refuse("clipNorm above 0", clipNorm);
 }
-
-/** The network's output, or for a loss of classes the logits behind it. */
-function outputOf(graph: Graph, loss: Loss): string {
-  const { name } = graph.outputs[0]!;
-  const last = graph.nodes.find(({ outputs }) => outputs.includes(name));
-  return loss.target === "classes" && last?.domain === "" && ENDS.has(last.op) ? last.inputs[0]! : name;
-}
-
-const ENDS = new Set(["Softmax", "LogSoftmax", "Sigmoid"]);
 
 function targetOf({ loss, target = loss.target }: StepOptions, output: readonly number[]): Feed {
   if (target === "values") return { name: TARGET, dtype: "float32", dims: output };
