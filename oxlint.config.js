@@ -22,8 +22,8 @@ const PIPELINE = [
   "weights",
   "models",
   "data",
-  "train",
   "report",
+  "train",
   "index",
   "cli",
 ];

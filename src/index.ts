@@ -19,4 +19,4 @@ export { type PredictionKind, type PredictOptions, predictVolume } from "./model
 export type { Device } from "./compile/targets/index.ts";
 export { createSession, type RunOptions, type Session, type SessionOptions } from "./run/session.ts";
 export type { RunTensor, RunTensors } from "./run/tensor.ts";
-export { defineConfig, type TrainConfig } from "./train/config.ts";
+export { defineConfig, type TrainConfig } from "./train/runs/config.ts";

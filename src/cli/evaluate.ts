@@ -3,30 +3,39 @@
 import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Command, Option } from "commander";
-import { type LabelledScan, readCase } from "../data/cases.ts";
+import { readCase } from "../data/cases.ts";
 import { type DataFolder, cropToRegion, openFolder } from "../data/index.ts";
 import { checkWritable } from "../base/files.ts";
 import { NODE_DEVICES } from "../compile/targets/index.ts";
 import { type Device, type Normalization, load } from "../index.ts";
-import type { Metric, Prediction } from "../metrics/metric.ts";
 import { METRIC_NAMES } from "../metrics/registry.ts";
-import { endsInActivation, predictVolume } from "../model/index.ts";
+import type { CaseResult, LabelledCase, Metrics } from "../model/evaluate.ts";
+import type { Layout } from "../model/network.ts";
 import type { Preparation } from "../model/prepare.ts";
 import { formatTable } from "../report/text-table.ts";
-import { toLabels } from "../run/sinks.ts";
-import { type RegionConfig, type TrainConfig, regionOf } from "../train/config.ts";
-import type { Metrics } from "../train/events.ts";
-import { type Named, nameOf } from "../train/fields.ts";
+import type { Scores } from "../run/sinks.ts";
+import { type RegionConfig, regionOf } from "../train/runs/config.ts";
+import { type Named, nameOf } from "../base/fields.ts";
 import type { Vec3, Volume } from "../volume/index.ts";
-import { parseCount, parseFraction, parseRange, parseSizes, parseSpacing } from "./arguments.ts";
+import {
+  layoutOption,
+  parseCount,
+  parseFraction,
+  parseNamedList,
+  parseRange,
+  parseRegion,
+  parseSizes,
+  parseSpacing,
+  scoresOption,
+} from "./arguments.ts";
 import { warn } from "./errors.ts";
 import { formatValue, metricTables } from "./metric-tables.ts";
 import type { GlobalOptions } from "./global-options.ts";
 import { startProgress } from "./progress.ts";
-import { readConfig } from "./train/config.ts";
-import { parseNamedList, parseRegion } from "./train/flags.ts";
-import { writeText } from "./train/folder.ts";
-import { checkClasses, createMetrics } from "./train/plan.ts";
+import { readConfig } from "../train/runs/config-file.ts";
+import { writeText } from "../train/runs/folder.ts";
+import { createMetrics } from "../train/choices.ts";
+import { checkClasses } from "../train/runs/trained-network.ts";
 
 interface EvaluateFlags extends GlobalOptions {
   readonly model: string;
@@ -40,6 +49,8 @@ interface EvaluateFlags extends GlobalOptions {
   readonly orient?: string;
   readonly window?: readonly [number, number];
   readonly normalize?: Normalization;
+  readonly scores?: Scores;
+  readonly layout?: Layout;
   readonly device: Device;
   readonly threads?: number;
 }
@@ -77,12 +88,18 @@ export function addEvaluate(program: Command): void {
     )
     .option("--patch <d,h,w>", "voxels the network sees at once (default: as it was trained)", parseSizes)
     .option("--overlap <part>", "part of a window that the next one covers", parseFraction, 0.5)
-    .option("--spacing <d,h,w>", "millimetres at which the network works", parseSpacing)
+    .option(
+      "--spacing <d,h,w>",
+      "millimetres at which the network works (this and the next three: by default as it was trained)",
+      parseSpacing,
+    )
     .option("--orient <code>", "turn scans for the network, such as LPS")
     .option("--window <low,high>", "clamp intensities to this range, which becomes 0 to 1", parseRange)
     .addOption(
       new Option("--normalize <how>", "intensities").choices(["zscore", "minmax", "imagenet", "none"]),
     )
+    .addOption(scoresOption())
+    .addOption(layoutOption())
     .addOption(new Option("--device <name>", "where to compute").choices(NODE_DEVICES).default("cpu"))
     .option("--threads <n>", "CPU threads (default: the physical cores)", parseCount)
     .addHelpText("after", EXAMPLES)
@@ -91,99 +108,66 @@ export function addEvaluate(program: Command): void {
     });
 }
 
-/** What one case, or all of them, are worth. */
-interface Result {
-  readonly name: string;
-  readonly metrics: Metrics;
-}
-
 async function evaluate(flags: EvaluateFlags): Promise<void> {
   if (flags.out !== undefined) await checkWritable(flags.out);
   const model = await load(flags.model);
   const folder = await openFolder(flags.data);
   checkClasses(model, folder);
-  const { patch, ...preparation } = await preparationOf(flags);
-  const metricsOf = (): Metric[] => createMetrics(flags.metrics, folder, "probabilities");
-  const all = metricsOf();
-  const needsScores = flags.metrics.some((metric) => nameOf(metric) === "rocAuc");
-  const session = await model.session({
-    device: flags.device,
-    ...(flags.threads && { threads: flags.threads }),
-    ...(patch && { size: patch }),
-  });
+  const note = (line: string): void => {
+    if (!flags.quiet) process.stderr.write(`${line}\n`);
+  };
+  const beside = model.task ? {} : await besideOf(flags.model, note);
+  const { region, overlap, device, threads, scores, layout } = flags;
+  const { patch = beside.patch, spacing = beside.spacing, orient: orientation = beside.orientation } = flags;
+  const { window = beside.window, normalize = beside.normalize } = flags;
   const progress = startProgress("evaluating", "cases", flags.quiet ?? false);
-  const cases: Result[] = [];
-  try {
-    for (const files of folder.cases) {
-      const scan = await readCase(files, folder);
-      const volume = await predictVolume(session, scan.image, {
-        ...preparation,
-        output: needsScores ? "probabilities" : "labels",
-        overlap: flags.overlap,
-        ...(patch && { patch }),
-        ...(endsInActivation(model.graph) && { activation: "none" as const }),
-        onWarning: (sentence) => warn(`Case "${files.name}": ${sentence}`),
-      });
-      const prediction = compared(files.name, scan, volume, flags.region);
-      const own = metricsOf();
-      for (const metric of [...all, ...own]) metric.add(prediction);
-      cases.push({ name: files.name, metrics: valuesOf(own) });
-      progress.update(cases.length, folder.cases.length);
-    }
-  } finally {
-    progress.stop();
-    await session.dispose();
-  }
-  const metrics = valuesOf(all);
+  let done = 0;
+  const { metrics, cases } = await model
+    .evaluate(read(folder), {
+      patch,
+      overlap,
+      spacing,
+      orientation,
+      window,
+      normalize,
+      scores,
+      layout,
+      session: { device, threads },
+      labels: folder.classes.names,
+      metrics: () => createMetrics(flags.metrics, folder, "probabilities"),
+      needsScores: flags.metrics.some((metric) => nameOf(metric) === "rocAuc"),
+      ...(region && { part: (volume: Volume) => cropToRegion(volume, regionOf(region)) }),
+      onWarning: warn,
+      onNote: note,
+      onCase: () => progress.update(++done, folder.cases.length),
+    })
+    .finally(() => progress.stop());
   if (flags.out !== undefined) {
-    const { model: network, data, region } = flags;
-    const json = { model: network, data, ...(region && { region }), metrics, cases };
+    const json = { model: flags.model, data: flags.data, ...(region && { region }), metrics, cases };
     await writeText(flags.out, `${JSON.stringify(json, undefined, 2)}\n`);
   }
   if (!flags.quiet) process.stdout.write(`${tables(folder, metrics, cases)}\n`);
 }
 
-/** How the network was trained, if it lies in the folder of a run; flags go before that. */
-async function preparationOf(flags: EvaluateFlags): Promise<Preparation & { readonly patch?: Vec3 }> {
-  const config = join(dirname(flags.model), "config.json");
+async function* read(folder: DataFolder): AsyncGenerator<LabelledCase> {
+  for (const files of folder.cases) yield { name: files.name, ...(await readCase(files, folder)) };
+}
+
+/** How a network without a task was trained, if it lies in the folder of a run. */
+async function besideOf(
+  path: string,
+  note: (line: string) => void,
+): Promise<Preparation & { readonly patch?: Vec3 | undefined }> {
+  const config = join(dirname(path), "config.json");
   const isRun = (await stat(config).catch(() => undefined))?.isFile() ?? false;
-  const trained: TrainConfig = isRun ? await readConfig(config) : {};
-  const patch = flags.patch ?? trained.size;
-  const spacing = flags.spacing ?? trained.spacing;
-  const orientation = flags.orient ?? trained.orientation;
-  const window = flags.window ?? trained.window;
-  const normalize = flags.normalize ?? trained.normalize;
-  return {
-    ...(patch && { patch }),
-    ...(spacing && { spacing }),
-    ...(orientation !== undefined && { orientation }),
-    ...(window && { window }),
-    ...(normalize && { normalize }),
-  };
+  if (!isRun) return {};
+  note(`prepared as "${config}" says, because the network's file does not`);
+  const { size, spacing, orientation, window, normalize } = await readConfig(config);
+  return { patch: size, spacing, orientation, window, normalize };
 }
-
-/** The classes of a case's voxels, or of those in a region, beside the true ones. */
-function compared(
-  name: string,
-  { label }: LabelledScan,
-  predicted: Volume,
-  region: RegionConfig | undefined,
-): Prediction {
-  const part = <V extends Volume>(volume: V): V => (region ? cropToRegion(volume, regionOf(region)) : volume);
-  const [truth, found] = [part(label).data, part(predicted)];
-  // Labels are bytes, probabilities are not.
-  if (found.data instanceof Uint8Array) return { name, truth, classes: found.data };
-  const scores = { data: found.data as Float32Array, classes: found.channels };
-  const sink = toLabels([1, 1, truth.length], "none");
-  sink.plane(0, scores.data, scores.classes);
-  return { name, truth, classes: sink.result(), scores };
-}
-
-const valuesOf = (metrics: readonly Metric[]): Metrics =>
-  Object.assign({}, ...metrics.map((metric) => metric.value())) as Metrics;
 
 /** Classes in lines; then, of several cases, each in a line. */
-function tables({ classes: { names } }: DataFolder, metrics: Metrics, cases: readonly Result[]): string {
+function tables({ classes: { names } }: DataFolder, metrics: Metrics, cases: readonly CaseResult[]): string {
   const byClass = metricTables(metrics, names);
   if (cases.length < 2) return byClass;
   const columns = Object.keys(metrics).filter((name) => !name.includes("."));

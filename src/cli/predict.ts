@@ -5,13 +5,23 @@ import { AcsconvError } from "../base/errors.ts";
 import { checkApart, checkWritable, writeFiles } from "../base/files.ts";
 import { NODE_DEVICES } from "../compile/targets/index.ts";
 import { type Device, type Model, load } from "../index.ts";
-import { type Normalization, type PredictionKind, endsInActivation, predictVolume } from "../model/index.ts";
+import { type Normalization, type PredictionKind, predictVolume } from "../model/index.ts";
+import type { Layout } from "../model/network.ts";
+import type { TaskClasses } from "../model/task.ts";
 import { formatTable } from "../report/text-table.ts";
 import type { Session } from "../run/session.ts";
-import type { Activation } from "../run/sinks.ts";
+import { type Activation, type Scores } from "../run/sinks.ts";
 import type { Blending } from "../run/window-axis.ts";
 import { type Vec3, type Volume, readVolume, writeVolume } from "../volume/index.ts";
-import { parseCount, parseFraction, parseRange, parseSizes, parseSpacing } from "./arguments.ts";
+import {
+  layoutOption,
+  parseCount,
+  parseFraction,
+  parseRange,
+  parseSizes,
+  parseSpacing,
+  scoresOption,
+} from "./arguments.ts";
 import { warn } from "./errors.ts";
 import { previewPng } from "./preview.ts";
 import type { GlobalOptions } from "./global-options.ts";
@@ -29,7 +39,9 @@ interface PredictFlags extends GlobalOptions {
   readonly orient?: string;
   readonly window?: readonly [number, number];
   readonly normalize?: Normalization;
+  readonly scores?: Scores;
   readonly activation?: Activation;
+  readonly layout?: Layout;
   readonly device: Device;
   readonly threads?: number;
   readonly series?: string;
@@ -71,7 +83,7 @@ export function addPredict(program: Command): void {
     )
     .option(
       "--patch <d,h,w>",
-      "voxels the network sees at once (default: the model's size, or up to 96)",
+      "voxels the network sees at once (default: as it was trained, the model's size, or up to 96)",
       parseSizes,
     )
     .option("--overlap <part>", "part of a window that the next one covers", parseFraction, 0.5)
@@ -81,26 +93,30 @@ export function addPredict(program: Command): void {
         .default("gaussian"),
     )
     .option("--batch <n>", "windows at once (default: the model's, or 1)", parseCount)
-    .option("--spacing <d,h,w>", "millimetres at which the network works (default: the scan's)", parseSpacing)
+    .option(
+      "--spacing <d,h,w>",
+      "millimetres at which the network works (default: as it was trained, or the scan's)",
+      parseSpacing,
+    )
     .option(
       "--orient <code>",
-      "turn the scan for the network, such as LPS for axial slices (default: as it is)",
+      "turn the scan for the network, such as LPS for axial slices (default: as it was trained, or not)",
     )
     .option("--window <low,high>", "clamp intensities to this range, which becomes 0 to 1", parseRange)
     .addOption(
-      new Option("--normalize <how>", "intensities (default: zscore, or none after --window)").choices([
-        "zscore",
-        "minmax",
-        "imagenet",
-        "none",
-      ]),
+      new Option(
+        "--normalize <how>",
+        "intensities (default: as it was trained, else zscore, or none after --window)",
+      ).choices(["zscore", "minmax", "imagenet", "none"]),
     )
+    .addOption(scoresOption())
     .addOption(
       new Option(
         "--activation <name>",
-        "from scores to probabilities (default: what fits the network)",
+        "from scores to probabilities (default: what fits the scores); none is --scores probabilities",
       ).choices(["softmax", "sigmoid", "none"]),
     )
+    .addOption(layoutOption())
     .addOption(new Option("--device <name>", "where to compute").choices(NODE_DEVICES).default("cpu"))
     .option("--threads <n>", "CPU threads (default: the physical cores)", parseCount)
     .option("--series <uid>", "which DICOM series, where a folder has several: its UID or number in the list")
@@ -125,10 +141,11 @@ async function predict(modelPath: string, scans: readonly string[], flags: Predi
     await checkWritable(flags.preview);
   }
   const model = await load(modelPath);
+  const patch = flags.patch ?? model.task?.patch;
   const session = await model.session({
     device: flags.device,
     ...(flags.threads && { threads: flags.threads }),
-    ...(flags.patch && { size: flags.patch }),
+    ...(patch && { size: patch }),
   });
   let failed = 0;
   try {
@@ -174,7 +191,9 @@ async function predictOne(model: Model, session: Session, job: ScanJob, flags: P
     orientation: flags.orient,
     window: flags.window,
     normalize: flags.normalize,
-    activation: flags.activation ?? (endsInActivation(model.graph) ? "none" : undefined),
+    scores: flags.scores,
+    activation: flags.activation,
+    layout: flags.layout,
     onWarning: warn,
     onNote: (note) => say(`  ${note}`),
     onProgress: (done, total) => progress.update(done, total),
@@ -183,7 +202,7 @@ async function predictOne(model: Model, session: Session, job: ScanJob, flags: P
 
   await writeVolume(result, job.output);
   say(`  wrote ${job.output} in ${formatDuration(seconds)}`);
-  if (flags.output === "labels") say(indent(labelTable(result)));
+  if (flags.output === "labels") say(indent(labelTable(result, model.task?.classes)));
   if (flags.preview !== false) {
     const path = typeof flags.preview === "string" ? flags.preview : `${withoutSuffix(job.output)}.png`;
     await writeFiles([{ path, chunks: [previewPng(scan, result, flags.output)] }]);
@@ -191,20 +210,26 @@ async function predictOne(model: Model, session: Session, job: ScanJob, flags: P
   }
 }
 
-/** How much of the volume each label takes. */
-function labelTable({ data, spacing }: Volume): string {
+/** How much of the volume each label takes, or of classes that may overlap each mask. */
+function labelTable({ data, channels, spacing }: Volume, classes: TaskClasses | undefined): string {
   const counts = new Map<number, number>();
-  for (const label of data) counts.set(label, (counts.get(label) ?? 0) + 1);
+  const count = data.length / channels;
+  const add = (label: number): void => void counts.set(label, (counts.get(label) ?? 0) + 1);
+  if (channels === 1) for (const label of data) add(label);
+  else data.forEach((isIn, i) => isIn && add(Math.floor(i / count)));
+  const nameOf = (label: number): string | undefined =>
+    classes?.names[channels === 1 ? classes.values.indexOf(label) : label];
   const millilitres = (spacing[0] * spacing[1] * spacing[2]) / 1000;
   return formatTable(
-    ["label", "voxels", "volume", "share"],
+    [channels === 1 ? "label" : "mask", ...(classes ? ["class"] : []), "voxels", "volume", "share"],
     [...counts]
       .sort(([a], [b]) => a - b)
-      .map(([label, count]) => [
-        String(label),
-        String(count),
-        `${(count * millilitres).toFixed(1)} ml`,
-        `${((100 * count) / data.length).toFixed(1)} %`,
+      .map(([label, voxels]) => [
+        String(channels === 1 ? label : label + 1),
+        ...(classes ? [nameOf(label) ?? ""] : []),
+        String(voxels),
+        `${(voxels * millilitres).toFixed(1)} ml`,
+        `${((100 * voxels) / count).toFixed(1)} %`,
       ]),
   );
 }

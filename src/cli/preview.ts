@@ -16,7 +16,10 @@ export function previewPng(scan: Volume, prediction: Volume, kind: PredictionKin
 function previewImage(scan: Volume, prediction: Volume, kind: PredictionKind): RgbImage {
   switch (kind) {
     case "labels":
-      return grid([montage(scan), montage(scan, { overlay: { kind: "labels", volume: prediction } })], 1);
+      return grid(
+        [montage(scan), montage(scan, { overlay: { kind: "labels", volume: merged(prediction) } })],
+        1,
+      );
     case "probabilities": {
       // Class 0 is the background wherever there are several.
       const volume = channelOf(prediction, prediction.channels > 1 ? 1 : 0);
@@ -31,6 +34,15 @@ function previewImage(scan: Volume, prediction: Volume, kind: PredictionKind): R
       return grid([montage(scan), ...maps], 1, titles);
     }
   }
+}
+
+/** Masks of several channels as one label map; where they overlap, the last is seen. */
+function merged(prediction: Volume): Volume {
+  const { data, channels } = prediction;
+  if (channels === 1) return prediction;
+  const labels = new Uint8Array(data.length / channels);
+  data.forEach((isIn, i) => isIn && (labels[i % labels.length] = Math.floor(i / labels.length) + 1));
+  return withData(prediction, labels);
 }
 
 function channelOf(volume: Volume, channel: number): Volume {

@@ -13,12 +13,6 @@ import { seedFor, shuffled, uniform } from "../base/random.ts";
 import type { RunTensor } from "../run/tensor.ts";
 import type { Dataset, Example } from "./dataset.ts";
 
-/** Examples by index and the seed of their random stream: a {@link Dataset} that may live elsewhere. */
-export interface SeededDataset {
-  readonly length: number;
-  at(index: number, seed: number): Promise<Example>;
-}
-
 /** Examples, one beside the other. */
 export interface Batch {
   /** [B, ...sizes of an image] */
@@ -64,12 +58,11 @@ export function batchesPerEpoch(length: number, batch: number): number {
  *   data set throws
  */
 export async function* batches(
-  data: Dataset | SeededDataset,
+  data: Dataset,
   { batch, seed }: BatchOptions,
   from: BatchPosition,
 ): AsyncGenerator<Batch, never> {
   const perEpoch = batchesPerEpoch(data.length, batch);
-  const source = seeded(data);
   const indices = Array.from({ length: data.length }, (_, index) => index);
   let order: readonly number[] | undefined;
   let isWanted = true;
@@ -79,7 +72,7 @@ export async function* batches(
     for (const index of order.slice(number * batch, (number + 1) * batch)) {
       // Lets what waits for the batch before, or for ONNX Runtime, go on first.
       await nextTask();
-      if (isWanted) examples.push(await source.at(index, seedFor(seed, `${epoch}:${index}`)));
+      if (isWanted) examples.push(await data.get(index, uniform(seedFor(seed, `${epoch}:${index}`))));
     }
     return stack(examples);
   };
@@ -105,9 +98,6 @@ export async function* batches(
 }
 
 const nextTask = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
-
-const seeded = (data: Dataset | SeededDataset): SeededDataset =>
-  "at" in data ? data : { length: data.length, at: async (index, seed) => data.get(index, uniform(seed)) };
 
 /**
  * Examples as one batch.

@@ -15,10 +15,17 @@ import { encodeBytes } from "../onnx/encode.ts";
 import type { ModelSource } from "../onnx/model-file.ts";
 import { readModel, writeModel } from "../onnx/model-file.ts";
 import { requireRoom } from "../ops/infer.ts";
+import { inSinglePrecision } from "../passes/single-precision.ts";
 import { open } from "../run/open.ts";
 import type { RunOptions, Session, SessionOptions } from "../run/session.ts";
 import type { RunTensor, Size3 } from "../run/tensor.ts";
+import type { Vec3 } from "../volume/vec3.ts";
 import type { Volume } from "../volume/volume.ts";
+import { type CasesOptions, type CasesResult, evaluateCases, type LabelledCase } from "./evaluate.ts";
+import { knowSession } from "./network.ts";
+import { predictVolume } from "./predict-volume.ts";
+import type { PredictOptions } from "./settle.ts";
+import { type Task, taskOf, withTaskOf } from "./task.ts";
 
 /** The session that `Model.run` keeps: its options, the size it is for, and the last run asked of it. */
 interface Current {
@@ -52,6 +59,24 @@ export class Model {
 
   get outputs(): readonly ValueInfo[] {
     return this.graph.outputs;
+  }
+
+  /**
+   * What its numbers mean and how it was made, as the file says; undefined where it says nothing.
+   *
+   * @throws {@link AcsconvError} ("format") if what the file says is broken, or of a newer acsconv
+   */
+  get task(): Task | undefined {
+    return taskOf(this.graph);
+  }
+
+  /**
+   * The same network with another task, which stays with it in its file.
+   *
+   * @throws {@link AcsconvError} ("input") for a task that is none
+   */
+  withTask(task: Task | undefined): Model {
+    return new Model(withTaskOf(this.graph, task), this.lifted, this.report);
   }
 
   /**
@@ -94,12 +119,66 @@ export class Model {
    * A session of one's own, optimised for inference: BatchNormalization folded
    * into the kernels, activations pushed into the views. Dispose it after use.
    *
+   * Networks of double compute in float32, for which there are kernels.
+   *
    * @param options.size - [D, H, W] that every run will have; such a session is faster
    */
   async session({ size, ...options }: SessionOptions & { size?: Size3 } = {}): Promise<Session> {
     const sizes = new Map(size && (["D", "H", "W"] as const).map((name, i) => [name, size[i]!]));
     if (size) this.#requireRoom(sizes);
-    return this.#open(sizes, options);
+    const single = inSinglePrecision(this.graph, ["float64"]);
+    if (single !== this.graph)
+      return new Model(single, this.lifted).session({ ...options, ...(size && { size }) });
+    const session = await this.#open(sizes, options);
+    knowSession(session, this.graph);
+    return session;
+  }
+
+  /**
+   * Runs the network over a scan of any size, in overlapping windows, prepared as the model's task says and with its
+   * patch; options go before it.
+   *
+   * @param options.session - where it is computed
+   * @returns a volume on the scan's grid: labels under the numbers that the task gives them, unless `output` says
+   *   otherwise
+   * @throws {@link AcsconvError} as {@link predictVolume}
+   *
+   * @example
+   * const labels = await model.predict(await readVolume("scan.nii.gz"));
+   */
+  async predict(
+    scan: Volume,
+    { session, ...options }: PredictOptions & { readonly session?: SessionOptions } = {},
+  ): Promise<Volume> {
+    return this.#within({ ...options, session }, (opened) => predictVolume(opened, scan, options));
+  }
+
+  /**
+   * Measures the network on labelled scans, which it sees as {@link predict} shows them to it. Classes are matched by
+   * their names.
+   *
+   * @returns the values of all metrics, for all cases together and for each
+   * @throws {@link AcsconvError} as {@link predict}; `input` if the labels have other classes than the network, or a
+   *   metric cannot take a case
+   */
+  async evaluate(
+    cases: Iterable<LabelledCase> | AsyncIterable<LabelledCase>,
+    { session, ...options }: CasesOptions,
+  ): Promise<CasesResult> {
+    return this.#within({ ...options, session }, (opened) => evaluateCases(opened, cases, options));
+  }
+
+  /** With a session for windows of the size that options or task name. */
+  async #within<T>(
+    { patch = this.task?.patch, session }: { patch?: Vec3; session: SessionOptions | undefined },
+    work: (session: Session) => Promise<T>,
+  ): Promise<T> {
+    const opened = await this.session({ ...session, ...(patch && { size: patch }) });
+    try {
+      return await work(opened);
+    } finally {
+      await opened.dispose();
+    }
   }
 
   #open(sizes: ReadonlyMap<string, number>, options: SessionOptions): Promise<Session> {
@@ -221,7 +300,7 @@ export function unlift(model: Model): Model {
       return [name, now && now.dims.join() === tensor.dims.join() ? now : tensor];
     }),
   );
-  return new Model({ ...source, initializers });
+  return new Model({ ...source, initializers, metadata: model.graph.metadata });
 }
 
 /** Marks a session that takes any size. */

@@ -1,26 +1,65 @@
-/** @file What a network wants to be fed for a volume: its one input, the output that is used, and window sizes. */
+/**
+ * @file What a network wants to be fed for a volume, and what it gives: its one input, the output that is used, their
+ * axes and types, and window sizes.
+ */
 
 import { AcsconvError } from "../base/errors.ts";
 import type { Graph } from "../graph/graph.ts";
+import { castTensor, floatsOf, moveAxis } from "../run/convert.ts";
+import type { ValueSpec } from "../run/engine.ts";
 import type { Session } from "../run/session.ts";
+import type { RunDType, RunTensor } from "../run/tensor.ts";
 import type { Vec3 } from "../volume/vec3.ts";
+import { channelAxisOfSizes, type NetworkReading, type Reading, readNetwork } from "./scores.ts";
+import { type Task, taskOf } from "./task.ts";
 
 export interface Network {
   /** Name of the input [N, C, D, H, W]. */
   readonly input: string;
+  readonly dtype: RunDType;
+  /** Which axis of the input counts the channels. */
+  readonly channelAxis: number;
   /** Name of the first output with three spatial axes. */
   readonly output: string;
+  /** Which axis of the output counts the classes; null where none does. */
+  readonly classAxis: number | null;
+  /** What its numbers are, as far as it can be told. */
+  readonly reading: Reading | undefined;
   readonly channels: number;
   /** Sizes the model fixes; undefined where it leaves them open. */
   readonly batch: number | undefined;
   readonly size: readonly (number | undefined)[];
 }
 
+/** Where a network keeps the channels of images and the classes of scores. */
+export type Layout = "channels-first" | "channels-last";
+
+/** What is known of the network in a session, beside what ONNX Runtime says of it. */
+export interface Facts {
+  readonly reading: NetworkReading;
+  readonly task: Task | undefined;
+}
+
+const facts = new WeakMap<object, () => Facts>();
+
+/** Remembers of which network a session is. */
+export function knowSession(session: object, graph: Graph): void {
+  facts.set(session, () => ({ reading: readNetwork(graph), task: taskOf(graph) }));
+}
+
+/** What is known of a session's network; nothing where it was opened without one. */
+export const factsOf = (session: object): Facts | undefined => facts.get(session)?.();
+
 /**
  * @param channels - those of the volume; a single one may feed several of the network
+ * @param layout - where the network does not tell
  * @throws {@link AcsconvError} `input` if the model is no 3D network for such a volume
  */
-export function networkOf(session: Pick<Session, "inputs" | "outputs">, channels: number): Network {
+export function networkOf(
+  session: Pick<Session, "inputs" | "outputs">,
+  channels: number,
+  layout?: Layout,
+): Network {
   const [input, ...more] = session.inputs;
   if (!input || more.length > 0) {
     const found =
@@ -40,20 +79,79 @@ export function networkOf(session: Pick<Session, "inputs" | "outputs">, channels
   if (input.dims.length !== 5) {
     throw new AcsconvError("input", `Prediction needs an input [N, C, D, H, W], but ${sizes}.`);
   }
-  // A session may not know an output's rank; running it will tell.
-  const output = session.outputs.find(({ dims }) => dims.length === 5 || dims.length === 0);
-  if (!output) {
+  const known = factsOf(session)?.reading;
+  const axisOf = { "channels-first": 1, "channels-last": 4 };
+  const asked = layout && axisOf[layout];
+  const channelAxis = asked ?? (known ? known.channelAxis : channelAxisOfSizes(input.dims));
+  if (channelAxis === undefined) {
+    throw new AcsconvError(
+      "input",
+      `Which axis counts the channels cannot be told (${sizes}): say channels-first or channels-last by the option layout (--layout).`,
+    );
+  }
+  const scored = scoresIn(session.outputs, known);
+  if (!scored) {
     throw new AcsconvError(
       "input",
       `Prediction needs an output with a score for every voxel, [N, K, D, H, W]; this model gives ` +
         `${session.outputs.map(({ name, dims }) => `"${name}" [${dims.join(", ")}]`).join(", ")}.`,
     );
   }
-  const [batch, own, ...size] = input.dims.map((dim) => (typeof dim === "number" ? dim : undefined));
-  if (own !== undefined && own !== channels && channels !== 1) {
-    throw new AcsconvError("input", `The network takes ${own} channels, but the volume has ${channels}.`);
+  const { output, reading } = scored;
+  const isNumber = (dim: number | string): number | undefined => (typeof dim === "number" ? dim : undefined);
+  const [batch, ...own] = input.dims.map(isNumber);
+  const [ownChannels] = own.splice(channelAxis - 1, 1);
+  if (ownChannels !== undefined && ownChannels !== channels && channels !== 1) {
+    throw new AcsconvError(
+      "input",
+      `The network takes ${ownChannels} channels, but the volume has ${channels}.`,
+    );
   }
-  return { input: input.name, output: output.name, channels: own ?? channels, batch, size };
+  const unread = output.dims.length === 4 ? null : (channelAxisOfSizes(output.dims) ?? channelAxis);
+  return {
+    input: input.name,
+    dtype: input.dtype,
+    channelAxis,
+    output: output.name,
+    classAxis: output.dims.length === 4 ? null : (asked ?? reading?.axis ?? unread),
+    reading,
+    channels: ownChannels ?? channels,
+    batch,
+    size: own,
+  };
+}
+
+const INTEGER = /^(u?int|bool)/;
+
+/** The first output with three spatial axes. A session may not know an output's rank; running it will tell. */
+function scoresIn(
+  outputs: readonly ValueSpec[],
+  known: NetworkReading | undefined,
+): { readonly output: ValueSpec; readonly reading: Reading | undefined } | undefined {
+  const all = outputs.map((output) => ({ output, reading: known?.outputs.get(output.name) }));
+  return all.find(({ output: { dims, dtype }, reading }) => {
+    if (dims.length === 4) return reading ? reading.axis === null : INTEGER.test(dtype);
+    return dims.length === 5 || dims.length === 0;
+  });
+}
+
+/** The network's input for a batch [B, C, d, h, w] of our own. */
+export function feedsOf(
+  network: Pick<Network, "input" | "dtype" | "channelAxis">,
+  batch: RunTensor<"float32">,
+): Record<string, RunTensor> {
+  const { dims, data } = moveAxis(batch, 1, network.channelAxis);
+  return { [network.input]: castTensor({ dtype: "float32", dims, data }, network.dtype) };
+}
+
+/** A network's output as float32 [B, K, d, h, w]. */
+export function scoresOf({ classAxis }: Pick<Network, "classAxis">, output: RunTensor): RunTensor<"float32"> {
+  const data = floatsOf(output);
+  const dims = classAxis === null ? output.dims.toSpliced(1, 0, 1) : output.dims;
+  return {
+    dtype: "float32",
+    ...(classAxis === null ? { dims, data } : moveAxis({ dims, data }, classAxis, 1)),
+  };
 }
 
 /** Windows that fit common networks (five halvings) and memories, where neither the model nor the user says. */
@@ -79,13 +177,4 @@ export function choosePatch(network: Network, shape: Vec3, wanted?: Vec3): Vec3 
     );
   }
   return patch;
-}
-
-/** Operators after which scores are probabilities. */
-const ACTIVATIONS = new Set(["Sigmoid", "HardSigmoid", "Softmax"]);
-
-/** Whether the network's output comes out of a sigmoid or softmax, so that none is to follow. */
-export function endsInActivation(graph: Graph, output = graph.outputs[0]?.name): boolean {
-  const last = graph.nodes.find((node) => output !== undefined && node.outputs.includes(output));
-  return last !== undefined && ACTIVATIONS.has(last.op);
 }

@@ -10,57 +10,30 @@
  */
 
 import { AcsconvError } from "../base/errors.ts";
+import { LIMITS } from "../run/convert.ts";
 import type { Session } from "../run/session.ts";
-import { type Activation, type PlaneSink, toLabels, toProbabilities } from "../run/sinks.ts";
-import { slidingWindow } from "../run/sliding-window.ts";
-import type { Blending } from "../run/window-axis.ts";
+import type { PlaneSink } from "../run/sinks.ts";
+import { toLabels, toMasks, toProbabilities } from "../run/sinks.ts";
+import { slidingWindow, type SlidingWindowOptions } from "../run/sliding-window.ts";
 import { sameGrid } from "../volume/geometry.ts";
 import { orientationOf, reorient } from "../volume/reorient.ts";
 import type { Vec3 } from "../volume/vec3.ts";
-import { type Grid, type Volume, allocate, voxelCount, withData } from "../volume/volume.ts";
+import { type Grid, type Volume, type Voxels, allocate, voxelCount, withData } from "../volume/volume.ts";
 import type { Normalization } from "./intensity.ts";
-import { choosePatch, networkOf } from "./network.ts";
-import { type Preparation, boxReader, normalizationOf, prepareScan } from "./prepare.ts";
+import { choosePatch, feedsOf, type Network, networkOf, scoresOf } from "./network.ts";
+import { boxReader, normalizationOf, prepareScan } from "./prepare.ts";
 import { resampledSink } from "./resampled-sink.ts";
-
-/**
- * - `labels`: the most probable class of each voxel, uint8; 1 where a single score is above one half
- * - `probabilities`: of every class, float32, one channel each
- * - `features`: the network's output as it is, one channel each
- */
-export type PredictionKind = "labels" | "probabilities" | "features";
-
-/** How to predict. Every field has a default, which suits most scans. */
-export interface PredictOptions extends Preparation {
-  /** `labels` unless given. */
-  readonly output?: PredictionKind;
-  /** Voxels [D, H, W] that the network sees at once; by default the model's own size, else what suits the volume. */
-  readonly patch?: Vec3;
-  /** Part of a window that its neighbour covers at least: 0.5 unless given. */
-  readonly overlap?: number;
-  /** How overlapping windows are weighed: `gaussian` unless given. */
-  readonly blending?: Blending;
-  /** Windows at once: the model's own batch size, else 1. */
-  readonly batch?: number;
-  /** What turns scores into probabilities: by default softmax, or sigmoid for a single class. */
-  readonly activation?: Activation;
-  /** Told what is odd, such as voxels that are no numbers. */
-  readonly onWarning?: (sentence: string) => void;
-  /** Told what was chosen where the options leave it open. */
-  readonly onNote?: (sentence: string) => void;
-  /** Told how many windows are done. */
-  readonly onProgress?: (done: number, total: number) => void;
-  /** Ends the work between two windows. */
-  readonly signal?: AbortSignal;
-}
+import { type PredictionKind, type PredictOptions, type Settled, settle } from "./settle.ts";
 
 /**
  * Runs a 3D network over a volume of any size, in overlapping windows.
  *
- * @param session - a network with one input [N, C, D, H, W] and a score per voxel, or coarser by whole factors
+ * @param session - a network with one input [N, C, D, H, W] (or channels last) and a score per voxel, or coarser by
+ *   whole factors; `model.session()` also knows the model's task and what its scores mean
  * @param volume - one channel (given to each of the network's), or as many as the network has
  * @returns a volume on the grid of `volume`
- * @throws {@link AcsconvError} `input` if network, volume and options do not fit; `runtime` if the network fails
+ * @throws {@link AcsconvError} `input` if network, volume and options do not fit, or if the options do not say what
+ *   cannot be told from the network; `runtime` if the network fails
  *
  * @example
  * const scan = await readVolume("scan.nii.gz");
@@ -72,67 +45,139 @@ export async function predictVolume(
   volume: Volume,
   options: PredictOptions = {},
 ): Promise<Volume> {
-  const { output = "labels", onNote, onWarning } = options;
-  const network = networkOf(session, volume.channels);
-  const prepared = prepareScan(volume, network.channels, options, onWarning);
+  const network = networkOf(session, volume.channels, options.layout);
+  return predictSettled(session, network, volume, settle(session, network, options));
+}
+
+/** As {@link predictVolume}, where nothing is left open. */
+export async function predictSettled(
+  session: Pick<Session, "run">,
+  network: Network,
+  volume: Volume,
+  settled: Settled,
+): Promise<Volume> {
+  const { options, output, preparation } = settled;
+  const { onNote, onWarning } = options;
+  const prepared = prepareScan(volume, network.channels, preparation, onWarning);
   const { scan, grid } = prepared;
-  const patch = choosePatch(network, grid.shape, options.patch);
-  const batch = chooseBatch(network.batch, options.batch);
+  const patch = choosePatch(network, grid.shape, settled.patch);
 
   if (network.channels > volume.channels)
     onNote?.(`the volume's one channel feeds all ${network.channels} of the network`);
   if (!sameGrid(grid, scan))
     onNote?.(`resampled from [${scan.shape.join(", ")}] to [${grid.shape.join(", ")}] voxels`);
   onNote?.(
-    `windows of [${patch.join(", ")}] voxels, intensities: ${describeIntensities(normalizationOf(options), options.window)}`,
+    `windows of [${patch.join(", ")}] voxels, intensities: ${describeIntensities(normalizationOf(preparation), preparation.window)}`,
   );
 
-  const sink = sinkFor(scan, output, options.activation);
-  const result = await slidingWindow({
+  const sink = sinkFor(scan, settled);
+  const isLabels = settled.scores === "labels" && output !== "features";
+  const how = isLabels ? "nearest" : "linear";
+  const result = await runWindows(session, network, {
     shape: grid.shape,
     channels: network.channels,
     read: boxReader(prepared),
     patch,
-    batch,
+    batch: options.batch,
     overlap: options.overlap,
     blending: options.blending,
     onProgress: options.onProgress,
     signal: options.signal,
-    sink: sameGrid(grid, scan) ? sink : resampledSink(grid, scan, sink),
+    labels: isLabels,
+    sink: sameGrid(grid, scan) ? sink : resampledSink(grid, scan, sink, how),
+    onWarning,
+  });
+  return preparation.orientation ? reorient(result, orientationOf(volume)) : result;
+}
+
+type WindowOptions<T> = Omit<SlidingWindowOptions<T>, "predict"> & {
+  readonly onWarning?: ((sentence: string) => void) | undefined;
+};
+
+/** A network over all of a volume, whatever its own type and axes are. */
+export function runWindows<T>(
+  session: Pick<Session, "run">,
+  network: Network,
+  { onWarning, ...options }: WindowOptions<T>,
+): Promise<T> {
+  const { patch } = options;
+  let isTold = false;
+  return slidingWindow({
+    ...options,
+    batch: chooseBatch(network.batch, options.batch),
     predict: async (input) => {
-      const feeds = { [network.input]: input };
+      const limits = LIMITS[network.dtype];
+      if (limits && !isTold && input.data.some((x) => x < limits[0] || x > limits[1])) {
+        isTold = true;
+        onWarning?.(
+          `Intensities beyond ${limits.join(" to ")}, the limits of the network's ${network.dtype} input, are clamped.`,
+        );
+      }
       const outputs = await session
-        .run(feeds, { fetch: [network.output], transfer: true })
+        .run(feedsOf(network, input), { fetch: [network.output], transfer: true })
         .catch((error: unknown) => {
           throw patchHint(error, patch);
         });
-      return outputs[network.output]!;
+      return scoresOf(network, outputs[network.output]!);
     },
   });
-  return options.orientation ? reorient(result, orientationOf(volume)) : result;
 }
 
-/** The planes become a volume on the scan's grid. Which activation is meant may depend on the number of classes. */
-function sinkFor(scan: Grid, kind: PredictionKind, activation: Activation | undefined): PlaneSink<Volume> {
-  const kindOf = (classes: number): Activation => activation ?? (classes === 1 ? "sigmoid" : "softmax");
+/** The planes become a volume on the scan's grid. */
+function sinkFor(scan: Grid, { output, scores, activation, values, assumed }: Settled): PlaneSink<Volume> {
   const make = (classes: number): PlaneSink<Volume> => {
-    if (kind === "labels")
-      return mapped(toLabels(scan.shape, kindOf(classes)), (data) => volumeOf(scan, data, 1));
-    const sink = toProbabilities(scan.shape, kind === "features" ? "none" : kindOf(classes));
-    return mapped(sink, ({ data }) => volumeOf(scan, data, classes));
+    if (output === "features") return perClass(scan, toProbabilities(scan.shape, "probabilities"));
+    if (output === "probabilities") return perClass(scan, toProbabilities(scan.shape, scores, activation));
+    if (scores === "regions") return perClass(scan, toMasks(scan.shape));
+    const own = values?.(classes);
+    const sink = toLabels(scan.shape, scores, {
+      ...(activation && { activation }),
+      ...(own && { values: own }),
+    });
+    return mapped(sink, (data) => volumeOf(scan, data, 1));
   };
+  const seen = assumed && output !== "features" ? limitsSeen() : undefined;
   let sink: PlaneSink<Volume> | undefined;
   return {
-    plane(z, scores, classes) {
-      sink ??= allocate(() => make(classes), voxelCount(scan) * (kind === "labels" ? 1 : 4 * classes));
-      sink.plane(z, scores, classes);
+    plane(z, found, classes) {
+      const bytes = output === "labels" ? (scores === "regions" ? classes : 1) : 4 * classes;
+      sink ??= allocate(() => make(classes), voxelCount(scan) * bytes);
+      if (classes === 1 || output === "probabilities") seen?.add(found);
+      sink.plane(z, found, classes);
     },
-    result: () => sink!.result(),
+    result() {
+      seen?.check();
+      return sink!.result();
+    },
   };
 }
 
-const volumeOf = (grid: Grid, data: Uint8Array | Float32Array, channels: number): Volume =>
-  withData(grid, data as Volume["data"], channels);
+/** Numbers that were taken for logits, of a network of which nothing is known, should not all look like probabilities. */
+function limitsSeen(): { add(scores: Float32Array): void; check(): void } {
+  let [least, largest] = [Infinity, -Infinity];
+  return {
+    add(scores) {
+      for (const x of scores) {
+        if (x < least) least = x;
+        if (x > largest) largest = x;
+      }
+    },
+    check() {
+      if (!(least >= 0 && largest <= 1 && least < largest)) return;
+      throw new AcsconvError(
+        "input",
+        `All scores lie between 0 and 1, as probabilities do, but nothing says what they are: name them by the option scores (--scores), such as "probabilities" or "logits".`,
+      );
+    },
+  };
+}
+
+const volumeOf = (grid: Grid, data: Voxels, channels: number): Volume => withData(grid, data, channels);
+
+const perClass = (
+  grid: Grid,
+  sink: PlaneSink<{ readonly classes: number; readonly data: Voxels }>,
+): PlaneSink<Volume> => mapped(sink, ({ classes, data }) => volumeOf(grid, data, classes));
 
 const mapped = <T, U>(sink: PlaneSink<T>, change: (value: T) => U): PlaneSink<U> => ({
   plane: (z, scores, classes) => sink.plane(z, scores, classes),
@@ -161,3 +206,5 @@ function patchHint(error: unknown, patch: Vec3): unknown {
     { cause: error },
   );
 }
+
+export type { PredictionKind, PredictOptions };

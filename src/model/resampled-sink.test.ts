@@ -21,7 +21,7 @@ test.each<[string, Vec3, Vec3, Vec3]>([
   const random = uniform(7);
   const scores = Float32Array.from({ length: 2 * depth * height * width }, random);
 
-  const sink = resampledSink(from, to, toProbabilities(to.shape, "none"));
+  const sink = resampledSink(from, to, toProbabilities(to.shape, "probabilities"));
   for (let z = 0; z < depth; z++) {
     const plane = new Float32Array(2 * height * width);
     for (let k = 0; k < 2; k++) {

@@ -23,8 +23,14 @@ interface AxisMap {
  *
  * @param from - the grid of the planes that come in
  * @param to - the grid of those that `sink` takes; the same axes, other spacing
+ * @param how - `nearest` for numbers of classes, between which there is nothing
  */
-export function resampledSink<T>(from: Grid, to: Grid, sink: PlaneSink<T>): PlaneSink<T> {
+export function resampledSink<T>(
+  from: Grid,
+  to: Grid,
+  sink: PlaneSink<T>,
+  how: "linear" | "nearest" = "linear",
+): PlaneSink<T> {
   const { start, steps } = indexMap(from, to);
   const axisMap = (axis: 0 | 1 | 2): AxisMap => {
     const last = from.shape[axis] - 1;
@@ -32,7 +38,8 @@ export function resampledSink<T>(from: Grid, to: Grid, sink: PlaneSink<T>): Plan
       Math.min(Math.max(start[axis] + i * steps[axis][axis], 0), last),
     );
     const below = Int32Array.from(positions, (x) => Math.min(Math.floor(x), Math.max(0, last - 1)));
-    return { below, weight: Float64Array.from(positions, (x, i) => x - below[i]!) };
+    const part = (x: number): number => (how === "linear" ? x : Math.round(x));
+    return { below, weight: Float64Array.from(positions, (x, i) => part(x - below[i]!)) };
   };
   const [alongD, alongH, alongW] = [axisMap(0), axisMap(1), axisMap(2)];
   const [depth, height, width] = to.shape;

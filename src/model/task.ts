@@ -2,18 +2,17 @@
  * @file What a network's numbers mean and how it was made: the one home of both. A task stands in the metadata of the
  * ONNX file, under `acsconv.task`, as JSON. Training writes it; prediction, evaluation and the page read it; what a
  * caller says goes before it.
+ *
+ *   { "version": 1, "scores": "logits", "classes": { "names": ["background", "liver"], "values": [0, 4] },
+ *     "channels": ["CT"], "patch": [64, 128, 128],
+ *     "preparation": { "spacing": [2, 1, 1], "orientation": "LPS", "window": [-160, 240], "normalize": "none" } }
  */
 
+import { AcsconvError, messageOf } from "../base/errors.ts";
+import type { Graph } from "../graph/graph.ts";
+import { SCORES, type Scores } from "../run/sinks.ts";
 import type { Vec3 } from "../volume/vec3.ts";
 import type { Preparation } from "./prepare.ts";
-
-/**
- * - `logits`: of classes of which each voxel has one (softmax), or a single score (sigmoid)
- * - `probabilities`: the same, after softmax or sigmoid
- * - `regions`: probabilities of classes that may overlap, each by itself
- * - `labels`: no scores, but numbers of classes
- */
-export type Scores = "logits" | "probabilities" | "regions" | "labels";
 
 /** The classes of a network, as the data set that it was trained on names and numbers them. */
 export interface TaskClasses {
@@ -34,3 +33,140 @@ export interface Task {
   /** How scans were prepared. */
   readonly preparation?: Preparation;
 }
+
+const KEY = "acsconv.task";
+const VERSION = 1;
+
+/** Label files hold at most 16 bits, tables of names a page; anything larger is no task. */
+const MAX_TEXT = 2 ** 20;
+const MAX_NAMES = 4096;
+const MAX_NAME = 256;
+const MAX_VALUE = 65535;
+const MAX_PATCH = 2 ** 14;
+
+/** The same graph with a task in its metadata, or without any. */
+export function withTaskOf(graph: Graph, task: Task | undefined): Graph {
+  const metadata = new Map(graph.metadata);
+  metadata.delete(KEY);
+  if (task) {
+    const known = parse(JSON.parse(JSON.stringify({ version: VERSION, ...task })), "input", "The task");
+    metadata.set(KEY, JSON.stringify({ version: VERSION, ...known }));
+  }
+  return { ...graph, metadata };
+}
+
+/**
+ * The task in a graph's metadata; undefined where there is none.
+ *
+ * @throws {@link AcsconvError} `format` for one that is broken, or of a newer acsconv
+ */
+export function taskOf(graph: Graph): Task | undefined {
+  const text = graph.metadata.get(KEY);
+  if (text === undefined) return undefined;
+  const where = `The task in the model's metadata ("${KEY}")`;
+  if (text.length > MAX_TEXT) throw broken("format", where, `has ${text.length} characters`);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw broken("format", where, `is no valid JSON (${messageOf(error).replace(/\.$/, "")})`);
+  }
+  return parse(value, "format", where);
+}
+
+const broken = (kind: "format" | "input", where: string, how: string): AcsconvError =>
+  new AcsconvError(
+    kind,
+    `${where} ${how}${kind === "format" ? ": train the network again, or save it with another by withTask" : ""}.`,
+  );
+
+type Check = (value: unknown) => boolean;
+
+const isNumber: Check = (value) => typeof value === "number" && Number.isFinite(value);
+const isWhole =
+  (low: number, high: number): Check =>
+  (value) =>
+    Number.isInteger(value) && (value as number) >= low && (value as number) <= high;
+const list =
+  (each: Check, low: number, high = low): Check =>
+  (value) =>
+    Array.isArray(value) && value.length >= low && value.length <= high && value.every(each);
+const isName: Check = (value) => typeof value === "string" && value.length <= MAX_NAME;
+const oneOf =
+  (...names: readonly string[]): Check =>
+  (value) =>
+    names.includes(value as string);
+const isDistinct = (values: unknown): boolean =>
+  new Set(values as unknown[]).size === (values as unknown[]).length;
+
+/** What each field has to be, in words and as a check. */
+const CLASSES: Fields = {
+  names: [`1 to ${MAX_NAMES} different names`, (v) => list(isName, 1, MAX_NAMES)(v) && isDistinct(v)],
+  values: [
+    `different whole numbers from 0 to ${MAX_VALUE}`,
+    (v) => list(isWhole(0, MAX_VALUE), 1, MAX_NAMES)(v) && isDistinct(v),
+  ],
+};
+const PREPARATION: Fields = {
+  spacing: ["three positive numbers", (v) => list(isNumber, 3)(v) && (v as number[]).every((mm) => mm > 0)],
+  orientation: [
+    "three letters such as LPS",
+    (v) => typeof v === "string" && /^(?=.*[LR])(?=.*[AP])(?=.*[IS])[LRAPIS]{3}$/.test(v),
+  ],
+  window: [
+    "a lower and a higher number",
+    (v) => list(isNumber, 2)(v) && (v as number[])[0]! < (v as number[])[1]!,
+  ],
+  normalize: ["zscore, minmax, imagenet or none", oneOf("zscore", "minmax", "imagenet", "none")],
+};
+const TASK: Fields = {
+  scores: [SCORES.join(", "), oneOf(...SCORES)],
+  classes: ["names and values", CLASSES],
+  channels: [`1 to ${MAX_NAMES} names`, list(isName, 1, MAX_NAMES)],
+  patch: [`three whole numbers from 1 to ${MAX_PATCH}`, list(isWhole(1, MAX_PATCH), 3)],
+  preparation: ["an object", PREPARATION],
+};
+
+type Fields = Readonly<Record<string, readonly [expected: string, check: Check | Fields]>>;
+
+/** Only the fields that are known, each checked: whoever reads a file believes nothing else of it. */
+function parse(value: unknown, kind: "format" | "input", where: string): Task {
+  const record = recordOf(value) ?? {};
+  const { version } = record;
+  if (typeof version === "number" && version > VERSION) {
+    throw new AcsconvError(kind, `${where} has version ${version}, of a newer acsconv: update acsconv.`);
+  }
+  if (version !== VERSION) throw broken(kind, where, `should be an object of version ${VERSION}`);
+  const task = checked(record, TASK, "", kind, where) as Task;
+  const { classes } = task;
+  if (classes && classes.names?.length !== classes.values?.length) {
+    throw broken(kind, where, `should have a value for each name of "classes"`);
+  }
+  return task;
+}
+
+function checked(
+  record: Readonly<Record<string, unknown>>,
+  fields: Fields,
+  path: string,
+  kind: "format" | "input",
+  where: string,
+): Record<string, unknown> {
+  const known: Record<string, unknown> = {};
+  for (const [name, [expected, check]] of Object.entries(fields)) {
+    const value = record[name];
+    if (value === undefined) continue;
+    const nested = typeof check === "function" ? undefined : recordOf(value);
+    if (typeof check === "function" ? !check(value) : !nested) {
+      const found = (JSON.stringify(value) ?? "nothing").slice(0, 80);
+      throw broken(kind, where, `should have ${expected} as "${path}${name}", not ${found}`);
+    }
+    known[name] = nested ? checked(nested, check as Fields, `${path}${name}.`, kind, where) : value;
+  }
+  return known;
+}
+
+const recordOf = (value: unknown): Readonly<Record<string, unknown>> | undefined =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+    ? (value as Record<string, unknown>)
+    : undefined;

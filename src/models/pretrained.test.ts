@@ -3,7 +3,7 @@ import { elementCount } from "../graph/tensor.ts";
 import { datasetOf, samples2d } from "../../experiments/src/poc/data.ts";
 import { CANVAS, CLASSES_2D } from "../../experiments/src/poc/shapes.ts";
 import { dice } from "../metrics/overlap.ts";
-import { evaluate } from "../train/evaluate.ts";
+import { evaluate } from "../model/evaluate.ts";
 import { type PretrainedName, pretrained } from "./pretrained.ts";
 import { pocUnet } from "./unet.ts";
 

@@ -19,65 +19,129 @@ export interface PlaneSink<T> {
 }
 
 /**
- * What turns the network's scores into probabilities: `softmax` (one class per
- * voxel), `sigmoid` (each class on its own), or `none`, if they are
- * probabilities already.
+ * What a network's numbers are:
+ * - `logits`: of classes of which each voxel has one (softmax), or a single score (sigmoid)
+ * - `probabilities`: the same, after softmax or sigmoid
+ * - `regions`: probabilities of classes that may overlap, each by itself
+ * - `labels`: no scores, but numbers of classes
  */
+export type Scores = (typeof SCORES)[number];
+
+export const SCORES = ["logits", "probabilities", "regions", "labels"] as const;
+
+/** What turns logits into probabilities: `softmax` of several, `sigmoid` of a single one unless named; or `none`. */
 export type Activation = "softmax" | "sigmoid" | "none";
 
 const MOST_LABELS = 256;
+const MOST_VALUES = 65536;
+
+/** A label map; of the smallest type that holds its values. */
+export type Labels = Uint8Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
 
 /**
- * The most probable class of each voxel, as a label map `[D, H, W]`. A network
- * with a single class gives label 1 where its probability is above one half.
+ * The class of each voxel, as a label map `[D, H, W]`: the most probable one; of a network with a single score, 1
+ * where its probability is above one half.
+ *
+ * @param values - the label of each class; by default its number
  */
-export function toLabels([D, H, W]: Size3, activation: Activation): PlaneSink<Uint8Array> {
-  const labels = new Uint8Array(D * H * W);
+export function toLabels(
+  [D, H, W]: Size3,
+  scores: Exclude<Scores, "regions">,
+  { activation, values }: { readonly activation?: Activation; readonly values?: readonly number[] } = {},
+): PlaneSink<Labels> {
+  const count = D * H * W;
+  const labels: Labels = Math.max(...(values ?? [0])) > 255 ? new Uint16Array(count) : new Uint8Array(count);
   return {
-    plane(z, scores, classes) {
+    plane(z, found, classes) {
       checkClasses(classes, activation);
-      if (classes > MOST_LABELS) {
+      if (classes > (values ? MOST_VALUES : MOST_LABELS)) {
         throw new AcsconvError(
           "input",
           `Cannot make a label map of ${classes} classes: at most ${MOST_LABELS} fit in a byte; ask for probabilities.`,
         );
       }
       const plane = labels.subarray(z * H * W, (z + 1) * H * W);
-      if (classes === 1) {
+      if (scores === "labels") {
+        numbersOfClasses(found, plane, values?.length ?? MOST_LABELS);
+      } else if (classes === 1) {
         // sigmoid(x) > 1/2 where x > 0
-        const threshold = activation === "sigmoid" ? 0 : 0.5;
-        for (let i = 0; i < plane.length; i++) plane[i] = scores[i]! > threshold ? 1 : 0;
+        const threshold = scores === "logits" ? 0 : 0.5;
+        for (let i = 0; i < plane.length; i++) plane[i] = found[i]! > threshold ? 1 : 0;
       } else {
-        argmax(scores, classes, plane);
+        argmax(found, classes, plane);
       }
+      if (values) for (let i = 0; i < plane.length; i++) plane[i] = values[plane[i]!]!;
     },
     result: () => labels,
   };
 }
 
-/** Probabilities of every class: `[K, D, H, W]`, 4 bytes each. */
-export function toProbabilities(
+/** The classes that a network has chosen itself. */
+function numbersOfClasses(found: Float32Array, plane: Labels, classes: number): void {
+  for (let i = 0; i < plane.length; i++) {
+    const label = Math.round(found[i]!);
+    if (label >= 0 && label < classes) plane[i] = label;
+    else {
+      throw new AcsconvError(
+        "input",
+        `The network gives the label ${found[i]!}, and its labels are 0 to ${classes - 1}: if these are scores, say so by the option scores (--scores).`,
+      );
+    }
+  }
+}
+
+/** Of classes that may overlap, 1 where each is more probable than not: `[K, D, H, W]`. */
+export const toMasks = (shape: Size3): PlaneSink<PerClass<Uint8Array<ArrayBuffer>>> =>
+  perClass(
+    shape,
+    (length) => new Uint8Array(length),
+    (scores) => scores.map((p) => (p > 0.5 ? 1 : 0)),
+  );
+
+/** Probabilities of every class: `[K, D, H, W]`, 4 bytes each. What are no logits stay as they are. */
+export const toProbabilities = (
+  shape: Size3,
+  scores: Scores,
+  activation?: Activation,
+): PlaneSink<PerClass<Float32Array<ArrayBuffer>>> =>
+  perClass(
+    shape,
+    (length) => new Float32Array(length),
+    (plane, classes) => {
+      checkClasses(classes, activation);
+      const usual = classes === 1 ? "sigmoid" : "softmax";
+      const chosen = scores === "logits" ? (activation ?? usual) : "none";
+      if (chosen === "sigmoid") sigmoid(plane);
+      if (chosen === "softmax") softmax(plane, classes);
+      return plane;
+    },
+  );
+
+/** Volumes of every class, one after the other. */
+export interface PerClass<T> {
+  readonly classes: number;
+  readonly data: T;
+}
+
+function perClass<T extends Float32Array | Uint8Array>(
   [D, H, W]: Size3,
-  activation: Activation,
-): PlaneSink<{ readonly classes: number; readonly data: Float32Array }> {
-  let result = { classes: 0, data: new Float32Array() };
+  make: (length: number) => T,
+  change: (plane: Float32Array, classes: number) => Float32Array,
+): PlaneSink<PerClass<T>> {
+  let result = { classes: 0, data: make(0) };
   return {
     plane(z, scores, classes) {
-      if (result.classes === 0) {
-        checkClasses(classes, activation);
-        result = { classes, data: new Float32Array(classes * D * H * W) };
-      }
-      if (activation === "sigmoid") sigmoid(scores);
-      if (activation === "softmax") softmax(scores, classes);
+      if (result.classes === 0) result = { classes, data: make(classes * D * H * W) };
+      const changed = change(scores, classes);
       for (let k = 0; k < classes; k++) {
-        result.data.set(scores.subarray(k * H * W, (k + 1) * H * W), (k * D + z) * H * W);
+        result.data.set(changed.subarray(k * H * W, (k + 1) * H * W), (k * D + z) * H * W);
       }
     },
     result: () => result,
   };
 }
 
-function checkClasses(classes: number, activation: Activation): void {
+function checkClasses(classes: number, activation: Activation | undefined): void {
   if (classes > 1 || activation !== "softmax") return;
   throw new AcsconvError(
     "input",
@@ -86,7 +150,7 @@ function checkClasses(classes: number, activation: Activation): void {
 }
 
 /** `scores [K, n]` → the index of the largest of each K. */
-function argmax(scores: Float32Array, classes: number, labels: Uint8Array): void {
+function argmax(scores: Float32Array, classes: number, labels: Labels): void {
   const n = labels.length;
   for (let i = 0; i < n; i++) {
     let best = 0;

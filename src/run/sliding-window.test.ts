@@ -54,7 +54,7 @@ const run = (c: Case, predict: SlidingWindowOptions<unknown>["predict"]): Promis
     ...c,
     read: readerOf(noise(c.channels, c.shape), c.channels, c.shape),
     predict,
-    sink: toProbabilities(c.shape, "none"),
+    sink: toProbabilities(c.shape, "probabilities"),
   }).then((result) => result.data);
 
 /** A network whose scores depend on where in the patch a voxel is, so that blending shows. */
@@ -180,7 +180,7 @@ describe("sliding window", () => {
         if (++calls === 3) abort.abort(new Error("enough"));
         return Promise.resolve(input);
       },
-      sink: toProbabilities(CASE.shape, "none"),
+      sink: toProbabilities(CASE.shape, "probabilities"),
       signal: abort.signal,
     });
     await expect(running).rejects.toThrow("enough");

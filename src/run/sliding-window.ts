@@ -36,6 +36,8 @@ export interface SlidingWindowOptions<T> {
    */
   predict(batch: RunTensor<"float32">): Promise<RunTensor>;
   readonly sink: PlaneSink<T>;
+  /** Whether the scores are numbers of classes: these are not blended, but taken from the window that weighs most. */
+  readonly labels?: boolean;
   /** Told how many windows are done, after every call of `predict`. */
   onProgress?(done: number, total: number): void;
   /** Ends the work between two calls of `predict`. */
@@ -51,12 +53,13 @@ export interface SlidingWindowOptions<T> {
  *
  * @example
  * const labels = await slidingWindow({
- *   shape, channels: 1, read, patch: [64, 128, 128], sink: toLabels(shape, "softmax"),
+ *   shape, channels: 1, read, patch: [64, 128, 128], sink: toLabels(shape, "logits"),
  *   predict: async (input) => (await session.run({ input }, { transfer: true })).output!,
  * });
  */
 export async function slidingWindow<T>(options: SlidingWindowOptions<T>): Promise<T> {
   const { shape, channels, patch, sink, signal, batch = 1, overlap = 0.5, blending = "gaussian" } = options;
+  const { labels = false } = options;
   check({ shape, channels, patch, batch, overlap });
   const along = shape.map((size, axis) => axisWindows(size, patch[axis]!, overlap, blending));
   const count = along.reduce((product, { length }) => product * length, 1);
@@ -67,7 +70,7 @@ export async function slidingWindow<T>(options: SlidingWindowOptions<T>): Promis
     );
   }
   const windows = gridOf(along);
-  const blend = new Blend(shape, patch, sink);
+  const blend = new Blend(shape, patch, sink, labels);
   const inputLength = channels * voxels(patch);
 
   for (let first = 0; first < windows.length; first += batch) {
@@ -78,7 +81,7 @@ export async function slidingWindow<T>(options: SlidingWindowOptions<T>): Promis
       readPatch(options, window, data.subarray(i * inputLength, (i + 1) * inputLength));
     });
     const output = await options.predict({ dtype: "float32", dims: [batch, channels, ...patch], data });
-    const { classes, scores } = scoresOf(output, batch, patch);
+    const { classes, scores } = scoresOf(output, batch, patch, labels);
     const length = classes * voxels(patch);
     group.forEach((window, i) => {
       blend.add(window, scores.subarray(i * length, (i + 1) * length), classes);
@@ -166,7 +169,12 @@ function readPatch(
 }
 
 /** The network's scores on the patch's own grid: `[B, K, ...patch]`. */
-function scoresOf(output: RunTensor, batch: number, patch: Size3): { classes: number; scores: Float32Array } {
+function scoresOf(
+  output: RunTensor,
+  batch: number,
+  patch: Size3,
+  isLabels: boolean,
+): { classes: number; scores: Float32Array } {
   const { dims, dtype, data } = output;
   const [b, classes, ...coarse] = dims;
   const factors = patch.map((size, axis) => size / coarse[axis]!) as unknown as Size3;
@@ -177,7 +185,14 @@ function scoresOf(output: RunTensor, batch: number, patch: Size3): { classes: nu
         `factors, but the network gives ${dtype} [${dims.join(", ")}].`,
     );
   }
-  return { classes: classes!, scores: upsample(data, batch * classes!, coarse as unknown as Size3, factors) };
+  const scores = upsample(
+    data,
+    batch * classes!,
+    coarse as unknown as Size3,
+    factors,
+    isLabels ? "nearest" : "linear",
+  );
+  return { classes: classes!, scores };
 }
 
 /** The planes under the current windows, as far as they are blended. */
@@ -185,16 +200,18 @@ class Blend {
   readonly #shape: Size3;
   readonly #patch: Size3;
   readonly #sink: PlaneSink<unknown>;
-  /** `[K, H, W]` each; the first is plane `#finished`. */
+  readonly #labels: boolean;
+  /** `[K, H, W]` each, of labels `[2, H, W]`, their weights second; the first is plane `#finished`. */
   readonly #open: Float32Array[] = [];
   readonly #spare: Float32Array[] = [];
   #finished = 0;
   #classes = 0;
 
-  constructor(shape: Size3, patch: Size3, sink: PlaneSink<unknown>) {
+  constructor(shape: Size3, patch: Size3, sink: PlaneSink<unknown>, labels: boolean) {
     this.#shape = shape;
     this.#patch = patch;
     this.#sink = sink;
+    this.#labels = labels;
   }
 
   /** Adds each score, `[K, ...patch]`, times the window's share in its voxel. */
@@ -214,6 +231,15 @@ class Blend {
           const share = shareD * alongH.shares[y - alongH.start]!;
           const from = ((k * d + z - alongD.start) * h + y - alongH.start) * w - alongW.start;
           const to = (k * H + y) * W;
+          if (this.#labels) {
+            for (let x = x0; x < x1; x++) {
+              const weight = share * alongW.shares[x - alongW.start]!;
+              if (weight <= plane[H * W + to + x]!) continue;
+              plane[H * W + to + x] = weight;
+              plane[to + x] = scores[from + x]!;
+            }
+            continue;
+          }
           for (let x = x0; x < x1; x++) {
             plane[to + x]! += share * alongW.shares[x - alongW.start]! * scores[from + x]!;
           }
@@ -226,7 +252,8 @@ class Blend {
   finish(z: number): void {
     for (; this.#finished < z; this.#finished++) {
       const plane = this.#open.shift()!;
-      this.#sink.plane(this.#finished, plane, this.#classes);
+      const [H, W] = [this.#shape[1], this.#shape[2]];
+      this.#sink.plane(this.#finished, plane.subarray(0, this.#classes * H * W), this.#classes);
       this.#spare.push(plane.fill(0));
     }
   }
@@ -234,7 +261,8 @@ class Blend {
   #plane(z: number): Float32Array {
     const [, H, W] = this.#shape;
     while (this.#open.length <= z - this.#finished) {
-      this.#open.push(this.#spare.pop() ?? new Float32Array(this.#classes * H * W));
+      const held = this.#labels ? 2 : this.#classes;
+      this.#open.push(this.#spare.pop() ?? new Float32Array(held * H * W));
     }
     return this.#open[z - this.#finished]!;
   }

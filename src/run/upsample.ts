@@ -13,14 +13,21 @@ import type { Size3 } from "./tensor.ts";
  * @param data - `[maps, d, h, w]`
  * @param size - `[d, h, w]`
  * @param factors - how much finer each axis becomes
+ * @param how - `nearest` repeats values, where none lies between two of them
  * @returns `[maps, d·f₀, h·f₁, w·f₂]`
  */
-export function upsample(data: Float32Array, maps: number, size: Size3, factors: Size3): Float32Array {
+export function upsample(
+  data: Float32Array,
+  maps: number,
+  size: Size3,
+  factors: Size3,
+  how: "linear" | "nearest" = "linear",
+): Float32Array {
   const [d, h, w] = size;
   const [fd, fh, fw] = factors;
-  const alongW = upsampleAxis(data, maps * d * h, w, 1, fw);
-  const alongH = upsampleAxis(alongW, maps * d, h, w * fw, fh);
-  return upsampleAxis(alongH, maps, d, h * fh * w * fw, fd);
+  const alongW = upsampleAxis(data, maps * d * h, w, 1, fw, how);
+  const alongH = upsampleAxis(alongW, maps * d, h, w * fw, fh, how);
+  return upsampleAxis(alongH, maps, d, h * fh * w * fw, fd, how);
 }
 
 /** `[outer, n, inner]` → `[outer, n·factor, inner]` */
@@ -30,6 +37,7 @@ function upsampleAxis(
   n: number,
   inner: number,
   factor: number,
+  how: "linear" | "nearest",
 ): Float32Array {
   if (factor === 1) return data;
   const result = new Float32Array(data.length * factor);
@@ -37,7 +45,7 @@ function upsampleAxis(
     const s = Math.min(Math.max((i + 0.5) / factor - 0.5, 0), n - 1);
     const below = Math.floor(s);
     const above = Math.min(below + 1, n - 1);
-    const t = s - below;
+    const t = how === "linear" ? s - below : Math.round(s - below);
     for (let o = 0; o < outer; o++) {
       const a = (o * n + below) * inner;
       const b = (o * n + above) * inner;

@@ -41,7 +41,12 @@ export function replaceHead(model: Model, classes: number, { seed = 0 }: { seed?
   if (!(Number.isInteger(classes) && classes > 0)) {
     throw new AcsconvError("input", `classes must be a positive whole number, got ${classes}.`);
   }
-  if (!model.lifted) return new Model(withHead(model.graph, classes, seed));
+  if (!model.lifted) {
+    const replaced = new Model(withHead(model.graph, classes, seed));
+    // What the old classes were called and how they were scored says nothing of the new ones.
+    const { classes: _classes, scores: _scores, ...task } = model.task ?? {};
+    return model.task ? replaced.withTask(task) : replaced;
+  }
   const replaced = lift(replaceHead(unlift(model), classes, { seed }), model.lifted.options);
   // Weights that only the 3D network has (soft logits, dense kernels, streams) come along.
   const now = replaced.graph.initializers;

@@ -4,7 +4,7 @@
  * @module
  */
 
-export { type EvaluateOptions, evaluate } from "./evaluate.ts";
+export { type EvaluateOptions, evaluate } from "../model/evaluate.ts";
 export type { Best, Metrics, TrainEvent } from "./events.ts";
 export { replaceHead } from "./head.ts";
 export { readLog, trainLog } from "./log.ts";
@@ -23,6 +23,11 @@ export {
 } from "./losses.ts";
 export { type AdamOptions, type Optimiser, type SgdOptions, adam, adamW, sgd } from "./optimisers.ts";
 export { type Parameter, type ParameterGroup, parametersOf } from "./parameters.ts";
+export type { CaseSet, CaseSets } from "./runs/case-sets.ts";
+export type { RunConfig } from "./runs/config-fields.ts";
+export type { RunFolder } from "./runs/folder.ts";
+export { type PlanOptions, planTraining, type TrainPlan } from "./runs/plan.ts";
+export { train, type TrainOptions, type TrainResult } from "./runs/train.ts";
 export { type Schedule, learningRateFactor } from "./schedules.ts";
 export { type StepResult, type StepSettings, type TrainingBatch, TrainingSession } from "./session.ts";
 export { type Feed, type StepOptions, type TrainingStep, trainingStep } from "./step.ts";

@@ -16,13 +16,15 @@
 import { AcsconvError } from "../base/errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import { traitsOf } from "../ops/index.ts";
 import { differentiate } from "../grad/differentiate.ts";
 import type { Mask } from "../compile/dropout.ts";
 import { StepBuilder } from "../compile/step-builder.ts";
 import { type Device, targetOf } from "../compile/targets/index.ts";
 import type { Target } from "../compile/targets/target.ts";
 import { forTraining, sizedForTraining, type TrainingMode, type TrainingSize } from "../compile/training.ts";
+import { inSinglePrecision } from "../passes/single-precision.ts";
+import { channelsFirst } from "./channels-first.ts";
+import { lossInput } from "./logits.ts";
 import type { Loss } from "./losses.ts";
 import type { Optimiser } from "./optimisers.ts";
 import { type Parameter, type ParameterGroup, parametersOf, trainedParameters } from "./parameters.ts";
@@ -95,8 +97,8 @@ export interface TrainingStep {
 /**
  * Makes the training step of a network for one batch size and one size of examples.
  *
- * @param network - with one image input; lifted, or plain 2D or 3D. The loss reads its first output; a softmax or
- *   sigmoid that ends the network is skipped, because losses of classes read logits
+ * @param network - with one image input; lifted, or plain 2D or 3D. The loss reads its first output; losses of
+ *   classes read the logits behind its last softmax or sigmoid. What is trained, and comes back, is float32
  * @throws {@link AcsconvError} ("train") naming what stands in the way: an operator without a gradient, no
  *   parameters, a group that matches none; ("input") if the sizes do not fit the network
  */
@@ -104,7 +106,8 @@ export function trainingStep(network: Graph, options: StepOptions): TrainingStep
   requireSensible(options);
   const { accumulate = 1 } = options;
   const device = targetOf(options.device);
-  const { network: given, sized } = sizedForTraining(network, options, device);
+  const layout = channelsFirst(inSinglePrecision(network, ["float16", "float64"]));
+  const { network: given, sized } = sizedForTraining(layout.network, options, device);
   const trained = trainedParameters(
     sized,
     parametersOf(sized, options.batchNorm !== "frozen"),
@@ -113,7 +116,7 @@ export function trainingStep(network: Graph, options: StepOptions): TrainingStep
   const { plain, image, statistics, masks } = forTraining(sized, trained, options, device);
   const step = new StepBuilder(plain, device);
   const g = step.algebra;
-  const output = outputOf(plain, options.loss);
+  const output = lossInput(g, layout.network, plain, options.loss);
   const target = labelsOf(options, g.shape(output));
   step.input(target.name, target.dtype, target.dims);
   const loss = step.define(LOSS, "Identity", [options.loss.write(g, output, target.name)]);
@@ -142,7 +145,7 @@ export function trainingStep(network: Graph, options: StepOptions): TrainingStep
     gradients,
     masks,
     state: initialState(given, statistics, parameters, options.optimiser),
-    network: given,
+    network: layout.back(given),
   } as const;
   if (accumulate === 1) {
     const { norm, changes } = writeUpdate(step, parameters, gradients, options);
@@ -183,13 +186,6 @@ function requireSensible({ batch, accumulate = 1, clipNorm = 1 }: StepOptions): 
   if (!(Number.isInteger(accumulate) && accumulate > 0))
     refuse("one or more micro-batches to accumulate", accumulate);
   if (!(clipNorm > 0)) refuse("clipNorm above 0", clipNorm);
-}
-
-/** The network's output, or for a loss of classes the logits behind it. */
-function outputOf(graph: Graph, loss: Loss): string {
-  const { name } = graph.outputs[0]!;
-  const last = graph.nodes.find(({ outputs }) => outputs.includes(name));
-  return loss.target === "classes" && last && traitsOf(last).activation ? last.inputs[0]! : name;
 }
 
 function labelsOf({ loss, target = loss.target }: StepOptions, output: readonly number[]): Feed {

@@ -14,6 +14,7 @@ import { seedFor } from "../base/random.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import type { Metric } from "../metrics/metric.ts";
 import { Model } from "../model/model.ts";
+import { inSinglePrecision } from "../passes/single-precision.ts";
 import {
   type Checkpoint,
   type Progress,
@@ -24,7 +25,7 @@ import {
   removeUnfinished,
   writeCheckpoints,
 } from "./checkpoint.ts";
-import { evaluate } from "./evaluate.ts";
+import { evaluate } from "../model/evaluate.ts";
 import type { Best, Metrics, TrainEvent } from "./events.ts";
 import { withinMemory } from "../compile/recompute.ts";
 import { learningRateFactor } from "./schedules.ts";
@@ -259,7 +260,8 @@ export class Trainer {
     const chosen = weights === "last" ? this.#weightsOf(this.#source.state) : this.#best;
     if (!chosen) throw new AcsconvError("input", "There are no best weights yet: an epoch has to end first.");
     const { lifted, report } = this.#model;
-    return new Model(this.step.network, lifted, report).withWeights(chosen);
+    const source = lifted && inSinglePrecision(lifted.source, ["float16", "float64"]);
+    return new Model(this.step.network, lifted && { ...lifted, source: source! }, report).withWeights(chosen);
   }
 
   /** What of a state is part of the network. */

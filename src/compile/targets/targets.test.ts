@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { graphOf, node, value } from "../../../test/helpers/graphs.ts";
 import { createProgram } from "../../cli/program.ts";
 import { int } from "../../graph/graph.ts";
-import { checkConfig } from "../../train/config.ts";
+import { checkConfig } from "../../train/runs/config-fields.ts";
 import { leftToCpu, NODE_DEVICES, targetOf, TARGETS } from "./index.ts";
 
 test("WebGPU leaves grouped and transposed convolutions and pools with indices to the CPU; others leave nothing", () => {

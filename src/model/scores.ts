@@ -1,0 +1,249 @@
+/**
+ * @file What the numbers of a network mean, found by following them from where they come: through whatever moves,
+ * averages, casts or bounds them, to the sigmoid, softmax or arg max they come out of, by name or written out.
+ *
+ * Which axis counts the channels is found in the same way: with every size of the input a symbol of its own, an
+ * output's classes are the axis whose size depends on none, and the image's channels the axis that no output's size
+ * depends on.
+ */
+
+import { AcsconvError } from "../base/errors.ts";
+import { type Dim, symbol, symbolsOf } from "../graph/dim.ts";
+import { indexOf } from "../graph/graph-index.ts";
+import type { Graph, ValueInfo } from "../graph/graph.ts";
+import { elementCount, numbersOf } from "../graph/tensor.ts";
+import { upgradeGraph } from "../onnx/upgrade.ts";
+import { inferTypes } from "../ops/infer.ts";
+import { ANYTHING, type Meaning, meaningOf } from "../ops/meaning.ts";
+import type { Known } from "../ops/rule.ts";
+import type { Scores } from "../run/sinks.ts";
+
+/** What one output of a network holds. */
+export interface Reading {
+  /** Undefined where it cannot be told; {@link why} says what stands in the way. */
+  readonly scores: Scores | undefined;
+  /** Whether it follows from the network, and is not only likely. */
+  readonly sure: boolean;
+  /** What it rests on, as the end of a sentence such as "the output …". */
+  readonly why: string;
+  /** Which axis counts the classes; null where none does, as with labels. Undefined where it cannot be told. */
+  readonly axis: number | null | undefined;
+  /** How many classes that axis has, 1 without any; undefined where the network does not say. */
+  readonly classes: number | undefined;
+  readonly meaning: Meaning;
+}
+
+/** What is known of a network's numbers. */
+export interface NetworkReading {
+  /** Which axis of the image counts its channels; undefined where it cannot be told. */
+  readonly channelAxis: number | undefined;
+  /** By name of the output. */
+  readonly outputs: ReadonlyMap<string, Reading>;
+}
+
+const readings = new WeakMap<Graph, NetworkReading>();
+
+/** Reads a network of one image, 2D or 3D, lifted or plain. */
+export function readNetwork(graph: Graph): NetworkReading {
+  const known = readings.get(graph);
+  if (known) return known;
+  const made = read(graph);
+  readings.set(graph, made);
+  return made;
+}
+
+/** What the first output, or the named one, holds. */
+export function readScores(graph: Graph, output = graph.outputs[0]?.name): Reading {
+  const reading = output === undefined ? undefined : readNetwork(graph).outputs.get(output);
+  if (!reading) throw new AcsconvError("input", `The network has no output${output ? ` "${output}"` : ""}.`);
+  return reading;
+}
+
+function read(given: Graph): NetworkReading {
+  const graph = upgradeGraph(given);
+  const [image] = graph.inputs;
+  const free = typesAt(
+    graph,
+    image?.shape?.map((_, axis) => symbol(`axis ${axis}`)),
+  );
+  const declared = typesAt(graph, image?.shape);
+  const shapes = { free, declared, prefix: "axis " };
+  const channelAxis = image && channelAxisOf(image, graph, shapes);
+  const meanings = new Meanings(graph, shapes, channelAxis, image?.shape?.length);
+  const outputs = graph.outputs.map(({ name }) => [name, meanings.reading(name)] as const);
+  return { channelAxis, outputs: new Map(outputs) };
+}
+
+type Types = ReadonlyMap<string, Known>;
+
+interface Shapes {
+  /** With every size of the image a symbol of its own. Empty where that contradicts the network. */
+  readonly free: Types;
+  readonly declared: Types;
+}
+
+function typesAt(graph: Graph, shape: readonly Dim[] | undefined): Types {
+  const [image, ...others] = graph.inputs;
+  if (!image) return new Map();
+  const inputs: ValueInfo[] = [{ ...image, ...(shape && { shape }) }, ...others];
+  try {
+    return inferTypes({ ...graph, inputs, valueInfos: new Map() });
+  } catch (error) {
+    // What follows from the file alone is that it contradicts itself, or is baked to one size.
+    if (error instanceof AcsconvError) return new Map();
+    throw error;
+  }
+}
+
+const dependsOn = (dim: Dim, axis: number): boolean => symbolsOf(dim).has(`axis ${axis}`);
+
+/** Most channels of an image whose sizes are all fixed. */
+const FEW = 4;
+
+/** The axis of the image that no size of an output depends on; else the one that convention names. */
+function channelAxisOf({ shape }: ValueInfo, graph: Graph, { free }: Shapes): number | undefined {
+  if (!shape || shape.length < 3) return undefined;
+  const axes = [...shape.keys()].slice(1);
+  for (const { name } of graph.outputs) {
+    const sizes = free.get(name)?.shape;
+    if (!sizes || sizes.length < shape.length - 1) continue;
+    const unused = axes.filter((axis) => !sizes.some((dim) => dependsOn(dim, axis)));
+    if (unused.length === 1) return unused[0];
+  }
+  return channelAxisOfSizes(shape);
+}
+
+/** The axis that convention takes for the channels: the second, unless only the last has a size of its own. */
+export function channelAxisOfSizes(shape: readonly unknown[]): number | undefined {
+  const [first, ...middle] = shape.slice(1, -1).map((size) => typeof size === "number");
+  const [second, last] = [shape[1], shape.at(-1)];
+  if (typeof last !== "number" || last > FEW) return 1;
+  if (!first && !middle.some((isFixed) => isFixed)) return shape.length - 1;
+  return typeof second === "number" && second > FEW && middle.every((isFixed) => isFixed) ? undefined : 1;
+}
+
+/** Meanings of values, each found once. */
+class Meanings {
+  readonly #graph: Graph;
+  readonly #shapes: Shapes;
+  readonly #channelAxis: number | undefined;
+  readonly #rank: number | undefined;
+  readonly #known = new Map<string, Meaning>();
+
+  constructor(graph: Graph, shapes: Shapes, channelAxis: number | undefined, rank: number | undefined) {
+    this.#graph = graph;
+    this.#shapes = shapes;
+    this.#channelAxis = channelAxis;
+    this.#rank = rank;
+  }
+
+  reading(name: string): Reading {
+    const meaning = this.of(name);
+    const axis = this.#classAxis(name);
+    const classes = axis === null ? 1 : this.#size(name, axis);
+    return { ...verdict(meaning, classes), axis, classes, meaning };
+  }
+
+  /** From the image on, as deep as the graph is; nodes stand in the order in which they compute. */
+  of(name: string): Meaning {
+    if (this.#known.size === 0) this.#follow();
+    return this.#known.get(name) ?? ANYTHING;
+  }
+
+  #follow(): void {
+    const index = indexOf(this.#graph);
+    const context = {
+      constant: (value: string) => this.#numbers(value),
+      producer: (value: string) => index.producer(value),
+      isClassAxis: (value: string, axis: number) => this.#isClassAxis(value, axis),
+      classes: (value: string) => this.#classes(value),
+    };
+    for (const node of this.#graph.nodes) {
+      const inputs = node.inputs.map((name) => this.#known.get(name) ?? this.#ofConstant(name));
+      const meaning = meaningOf({ node, inputs, ...context });
+      for (const output of node.outputs) if (output) this.#known.set(output, meaning);
+    }
+  }
+
+  #ofConstant(name: string): Meaning {
+    const numbers = this.#numbers(name);
+    if (!numbers || numbers.length === 0) return ANYTHING;
+    const [low, high] = [Math.min(...numbers), Math.max(...numbers)];
+    return { low, high, whole: numbers.every(Number.isInteger) };
+  }
+
+  #numbers(name: string): readonly number[] | undefined {
+    const tensor = this.#graph.initializers.get(name);
+    if (tensor) {
+      const isSmall = elementCount(tensor.dims) <= SMALL && tensor.dtype !== "string";
+      return isSmall ? Array.from(numbersOf(tensor)) : undefined;
+    }
+    const value = this.#shapes.declared.get(name)?.value ?? this.#shapes.free.get(name)?.value;
+    const elements = value && Array.from(value.data);
+    return elements?.every((x): x is number => typeof x === "number") ? elements : undefined;
+  }
+
+  #shape(name: string): readonly Dim[] | undefined {
+    return this.#shapes.free.get(name)?.shape ?? this.#shapes.declared.get(name)?.shape;
+  }
+
+  #size(name: string, axis: number | undefined): number | undefined {
+    const size = axis === undefined ? undefined : this.#shape(name)?.[axis];
+    return typeof size === "number" ? size : undefined;
+  }
+
+  #classes(name: string): number | undefined {
+    const axis = this.#classAxis(name);
+    return axis === null ? 1 : this.#size(name, axis);
+  }
+
+  /** The axis beside the batch whose size does not depend on the image's; null if every axis does. */
+  #classAxis(name: string): number | null | undefined {
+    const shape = this.#shape(name);
+    if (!shape) return this.#channelAxis;
+    const ofSize = (dim: Dim): boolean => [...symbolsOf(dim)].length > 0;
+    const free = [...shape.keys()].slice(1).filter((axis) => !ofSize(shape[axis]!));
+    if (free.length === 1) return free[0]!;
+    if (free.length === 0 && shape.length === (this.#rank ?? 0) - 1) return null;
+    // Of an image whose sizes are baked in, or of a classifier.
+    if (shape.length === this.#rank) return this.#channelAxis;
+    return shape.length === 2 ? 1 : shape.length === (this.#rank ?? 0) - 1 ? null : undefined;
+  }
+
+  #isClassAxis(name: string, axis: number): boolean {
+    const rank = this.#shape(name)?.length;
+    if (axis < 0 && rank === undefined) return false;
+    return (axis < 0 ? axis + rank! : axis) === this.#classAxis(name);
+  }
+}
+
+/** Constants that say something of the meaning of numbers have few elements. */
+const SMALL = 4096;
+
+type Verdict = Pick<Reading, "scores" | "sure" | "why">;
+
+/** What numbers of this meaning are, where there are so many of them for each voxel. */
+function verdict(meaning: Meaning, classes: number | undefined): Verdict {
+  const { low, high, whole, total, labels, lostIn } = meaning;
+  const sure = (scores: Scores, why: string): Verdict => ({ scores, sure: true, why });
+  const unknown = (why: string): Verdict => ({ scores: undefined, sure: false, why });
+  const isSingle = classes === 1;
+  if (lostIn !== undefined) return unknown(`goes through ${lostIn} on its way from an activation`);
+  if (labels) return sure("labels", "are positions of the largest score");
+  if (total !== undefined && isSingle) return unknown("is a softmax over a single class, which is always 1");
+  if (total === "log") return sure("logits", "are logarithms of probabilities");
+  if (low >= 0 && high <= 1 && low < high) {
+    if (total !== undefined) {
+      return Math.abs(total - 1) < 1e-3
+        ? sure("probabilities", "add up to 1 over the classes")
+        : unknown(`adds up to ${total} over the classes`);
+    }
+    if (isSingle) return whole ? sure("labels", "is 0 or 1") : sure("probabilities", "lies between 0 and 1");
+    return sure("regions", "lie between 0 and 1, each by itself");
+  }
+  const limits = `lies between ${low} and ${high}`;
+  if (whole || (low >= 0 && (isSingle || high < Infinity)) || (high <= 0 && isSingle)) return unknown(limits);
+  return low === -Infinity && high === Infinity
+    ? sure("logits", "come out of no activation")
+    : { scores: "logits", sure: false, why: limits };
+}
