@@ -14,6 +14,7 @@ const PIPELINE = [
   "passes",
   "lift",
   "grad",
+  "compile",
   "run",
   "volume",
   "metrics",
@@ -21,9 +22,8 @@ const PIPELINE = [
   "weights",
   "models",
   "data",
-  "train",
   "report",
-  "experiments",
+  "train",
   "index",
   "cli",
 ];
@@ -55,11 +55,30 @@ const importDirection = PIPELINE.slice(0, PIPELINE.indexOf("index")).flatMap((st
   })),
 );
 
+/** The experiments are users like any other. */
+const publicOnly = {
+  files: ["experiments/src/**/*.ts"],
+  rules: {
+    "no-restricted-imports": [
+      "error",
+      {
+        patterns: [
+          {
+            regex: "^(\\.\\./)+(src|dist|test|demo)/|^#|^acsconv/(lift|model|ops)$",
+            message:
+              "Experiments import from acsconv's public entry points only; what these lack becomes public, or goes.",
+          },
+        ],
+      },
+    ],
+  },
+};
+
 export default defineConfig({
   options: { typeAware: true },
   plugins: ["typescript", "unicorn", "oxc", "import", "promise", "vitest"],
   categories: { correctness: "error", suspicious: "error" },
-  ignorePatterns: ["dist", "src/onnx/onnx_pb.ts"],
+  ignorePatterns: ["dist", "build", "src/onnx/onnx_pb.ts"],
   rules: {
     "typescript/no-explicit-any": "error",
     "typescript/no-floating-promises": "error",
@@ -92,5 +111,9 @@ export default defineConfig({
     "vitest/valid-expect": ["error", { maxArgs: 2 }],
     "vitest/expect-expect": ["error", { assertFunctionNames: ["expect", "expect*", "fc.assert"] }],
   },
-  overrides: [...importDirection, { files: ["**/*.test.ts"], rules: { "no-restricted-imports": "off" } }],
+  overrides: [
+    ...importDirection,
+    publicOnly,
+    { files: ["**/*.test.ts"], rules: { "no-restricted-imports": "off" } },
+  ],
 });

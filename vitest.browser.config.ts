@@ -4,7 +4,8 @@ import { defaultServerConditions } from "vite";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
-  // package.json's "imports" then lead to src/ instead of dist/.
+  // package.json's "imports" then lead to src/ instead of dist/, and so do the paths in tsconfig.json.
+  resolve: { tsconfigPaths: true },
   ssr: { resolve: { conditions: ["acsconv-source", ...defaultServerConditions] } },
   test: {
     include: ["test/browser/*.browser.test.ts"],

@@ -4,10 +4,11 @@ import { defaultServerConditions } from "vite";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
-  // package.json's "imports" then lead to src/ instead of dist/.
+  // package.json's "imports" then lead to src/ instead of dist/, and so do the paths in tsconfig.json.
+  resolve: { tsconfigPaths: true },
   ssr: { resolve: { conditions: ["acsconv-source", ...defaultServerConditions] } },
   test: {
-    include: ["src/**/*.slow.test.ts", "test/**/*.slow.test.ts"],
+    include: ["src/**/*.slow.test.ts", "experiments/**/*.slow.test.ts", "test/**/*.slow.test.ts"],
     setupFiles: ["test/setup.ts"],
     testTimeout: 600_000,
     hookTimeout: 600_000,

@@ -3,7 +3,7 @@
  * has learnt 2D shapes is lifted to 3D, finds shapes in volumes it has never seen, and learns
  * to tell them apart from a handful of examples, beside the same network from random weights.
  *
- * The data are the paper's synthetic ones; the whole experiment is `acsconv experiment poc`.
+ * The data are the paper's synthetic ones; the whole experiment is `npm run experiment -- poc`.
  *
  * @see Yang et al., arXiv:1911.10477, section 4.1
  */
@@ -12,15 +12,9 @@ import { writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { lift } from "acsconv";
-import {
-  CANVAS,
-  CLASSES_2D,
-  CLASSES_3D,
-  datasetOf,
-  meanAuc,
-  samples2d,
-  samples3d,
-} from "acsconv/experiments";
+import { datasetOf, samples2d, samples3d } from "#experiments/poc/data";
+import { meanAuc } from "#experiments/poc/features";
+import { CANVAS, CLASSES_2D, CLASSES_3D } from "#experiments/poc/shapes";
 import { dice } from "acsconv/metrics";
 import { initialise, pretrained } from "acsconv/models";
 import { sizesFor, summarise } from "acsconv/report";
@@ -151,7 +145,7 @@ say("To try next:");
 say(`$ npx acsconv inspect ${NETWORK} --size ${size3d.join(",")}`);
 say("$ npx acsconv lift yours.onnx -o yours.acs.onnx");
 say("The paper's whole experiment, which takes hours:");
-say("$ npx acsconv experiment poc -o poc");
+say("$ npm run experiment -- poc -o poc");
 
 /**
  * The network up to the last map of its decoder.

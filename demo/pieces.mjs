@@ -1,6 +1,6 @@
 /** @file Pieces of the volumes to train on: the octants with a shape in them, so that no step is spent on noise alone. */
 
-/** @import { Samples } from "acsconv/experiments" */
+/** @import { Samples } from "#experiments/poc/data" */
 /** @import { Dataset, Example } from "acsconv/data" */
 
 /**

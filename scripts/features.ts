@@ -1,14 +1,14 @@
 /** @file Writes FEATURES.md: what the rule table and the registries say, and notes that only a person can add. */
 
+import { TARGETS } from "../src/compile/targets/index.ts";
 import { elementCount } from "../src/graph/tensor.ts";
-import { LIFT_KINDS } from "../src/lift/options.ts";
 import { lift, type Model } from "../src/model/model.ts";
 import { ARCHITECTURES, architecture } from "../src/models/registry.ts";
 import { onnxOps } from "../src/ops/index.ts";
-import type { LiftKind, OpRule } from "../src/ops/rule.ts";
+import { KINDS } from "../src/ops/kinds/index.ts";
+import type { OpRule } from "../src/ops/rule.ts";
 import { METRIC_NAMES } from "../src/metrics/registry.ts";
 import { costsByKind } from "../src/report/lift-report.ts";
-import type { Device } from "../src/run/engine.ts";
 import { AUGMENTATION_NAMES, LOSS_NAMES, OPTIMISER_NAMES, SCHEDULE_NAMES } from "../src/train/choices.ts";
 import { parametersOf } from "../src/train/parameters.ts";
 import { NAME_MAPS } from "../src/weights/name-maps.ts";
@@ -59,56 +59,6 @@ const GRADIENT_NOTES: Partial<Record<Op, string>> = {
   Dropout: "by a mask that the training step feeds",
 };
 
-const KINDS: Record<LiftKind, { kernel: string; parameters: string; run: string }> = {
-  acs: {
-    kernel: "thirds of the output channels read H×W, D×W and D×H",
-    parameters: "as in 2D",
-    run: "a convolution per plane, joined",
-  },
-  "mean-acs": {
-    kernel: "every channel: the mean of the three planes",
-    parameters: "as in 2D",
-    run: "one dense convolution with the summed kernel",
-  },
-  "soft-acs": {
-    kernel: "every channel: its own softmax mixture of the three planes",
-    parameters: "as in 2D, and 3 logits per output channel",
-    run: "one dense convolution with the summed kernel",
-  },
-  "2.5d": { kernel: "one plane (`view`)", parameters: "as in 2D", run: "one planar convolution" },
-  i3d: {
-    kernel: "repeated K times along depth, divided by K",
-    parameters: "as in 2D",
-    run: "one dense convolution",
-  },
-  "3d": {
-    kernel: "K³, drawn anew (He), for training from scratch",
-    parameters: "K times those of 2D",
-    run: "one dense convolution",
-  },
-  psc: {
-    kernel:
-      "PmSCn, P₃SC₁ by default (`psc`): m streams, one per plane, each of n planar convolutions and one along the axis that the plane omits; drawn anew, for training from scratch",
-    parameters: "P₃SC₁, 3×3: 2.5 times those of 2D, where channels stay as many",
-    run: "planar and linear convolutions, joined",
-  },
-};
-
-const DEVICES: Record<Device, { where: string; tested: string }> = {
-  cpu: { where: "Node; in a browser the same as `wasm`", tested: "all tests, Linux x64" },
-  wasm: { where: "browsers", tested: "`npm run test:browser`, Chromium with 1 and 2 threads" },
-  webgpu: {
-    where: "browsers; Node, on Linux with a Vulkan driver",
-    tested: "`npm run test:browser`, Chromium on a software adapter; no real GPU yet",
-  },
-  cuda: {
-    where: "Node on Linux x64 with CUDA 12 and cuDNN 9",
-    tested: "not yet, beyond the message where it is missing",
-  },
-  coreml: { where: "Node on macOS", tested: "not yet" },
-  dml: { where: "Node on Windows", tested: "not yet" },
-};
-
 /** What FEATURES.md holds. */
 export function features(): string {
   const rules = Object.entries(onnxOps) as [Op, OpRule][];
@@ -142,7 +92,12 @@ A 2D kernel K×K in a volume. 1×1 convolutions become 1×1×1 in every kind.
 
 ${table(
   ["kind", "the kernel", "parameters", "runs as"],
-  LIFT_KINDS.map((kind) => [`\`${kind}\``, KINDS[kind].kernel, KINDS[kind].parameters, KINDS[kind].run]),
+  Object.entries(KINDS).map(([kind, { describes }]) => [
+    `\`${kind}\``,
+    describes.kernel,
+    describes.parameters,
+    describes.run,
+  ]),
 )}
 
 Transposed convolutions lie in the same planes; along the axis that a plane omits, values are repeated by the
@@ -267,11 +222,7 @@ Through ONNX Runtime 1.30.
 
 ${table(
   ["device", "where", "tested"],
-  (Object.keys(DEVICES) as Device[]).map((device) => [
-    `\`${device}\``,
-    DEVICES[device].where,
-    DEVICES[device].tested,
-  ]),
+  Object.entries(TARGETS).map(([device, { where, tested }]) => [`\`${device}\``, where, tested]),
 )}
 `;
 }

@@ -8,14 +8,7 @@ import { build, createLogger } from "vite";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { installInto, manifest, tsc } from "./helpers/installed.ts";
 
-const ENTRIES = [
-  "acsconv",
-  "acsconv/experiments",
-  "acsconv/graph",
-  "acsconv/models",
-  "acsconv/report",
-  "acsconv/volume",
-];
+const ENTRIES = ["acsconv", "acsconv/graph", "acsconv/models", "acsconv/report", "acsconv/volume"];
 
 const NETWORK = "assets/poc-unet-2d.onnx";
 const SCAN = ["dataset.json", "imagesTr/t1.nii.gz", "labelsTr/t1.nii.gz"].map(

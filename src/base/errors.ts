@@ -3,6 +3,8 @@
  * expected, what was found, where, and what to do about it.
  */
 
+import type { ErrorCode } from "./error-codes.ts";
+
 /**
  * What went wrong, coarsely, so that callers can react without parsing text:
  * - `format`: bytes that are not the file they claim to be
@@ -15,16 +17,45 @@
  */
 export type ErrorKind = "format" | "graph" | "lift" | "train" | "input" | "io" | "runtime";
 
+/** The code of errors of a kind that name none of their own. */
+const CODE_OF_KIND: Readonly<Record<ErrorKind, ErrorCode>> = {
+  format: "E_FORMAT",
+  graph: "E_GRAPH",
+  lift: "E_LIFT",
+  train: "E_TRAIN",
+  input: "E_ARGUMENT",
+  io: "E_IO",
+  runtime: "E_RUNTIME",
+};
+
 /** Every error that acsconv raises on purpose. Anything else is a bug of ours. */
 export class AcsconvError extends Error {
   readonly kind: ErrorKind;
+  /** What went wrong, precisely: see {@link ERROR_CODES}. */
+  readonly code: ErrorCode;
 
-  constructor(kind: ErrorKind, message: string, options?: { cause?: unknown }) {
+  constructor(
+    kind: ErrorKind,
+    message: string,
+    options: { cause?: unknown; code?: ErrorCode | undefined } = {},
+  ) {
     super(message, options);
     this.name = "AcsconvError";
     this.kind = kind;
+    this.code = options.code ?? CODE_OF_KIND[kind];
   }
 }
+
+/** An error of one kind. */
+const ofKind =
+  (kind: ErrorKind) =>
+  (message: string, options?: ConstructorParameters<typeof AcsconvError>[2]): AcsconvError =>
+    new AcsconvError(kind, message, options);
+
+export const formatError = ofKind("format");
+export const inputError = ofKind("input");
+export const ioError = ofKind("io");
+export const liftError = ofKind("lift");
 
 /** The message of anything that was thrown (itk-wasm, for one, throws bare numbers). */
 export function messageOf(thrown: unknown): string {

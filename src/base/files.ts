@@ -7,6 +7,7 @@
  */
 
 import type { Stats } from "node:fs";
+import type { ErrorCode } from "./error-codes.ts";
 import { AcsconvError, messageOf } from "./errors.ts";
 
 /**
@@ -129,11 +130,20 @@ export async function checkApart(paths: readonly string[]): Promise<void> {
       throw new AcsconvError(
         "input",
         `"${other}" would be replaced by what is written to "${path}": choose another name.`,
+        { code: "E_OVERWRITE" },
       );
     }
     seen.set(file, path);
   }
 }
+
+/**
+ * Whether a path leads to a folder.
+ *
+ * @throws {@link AcsconvError} `io` if there is nothing
+ */
+export const isFolder = (path: string): Promise<boolean> =>
+  ioErrors("read", path, async () => (await builtin("node:fs/promises").stat(path)).isDirectory());
 
 const asideOf = (path: string): string => `${path}.${builtin("node:crypto").randomUUID()}.tmp`;
 
@@ -155,28 +165,29 @@ export async function ioErrors<T>(verb: "read" | "write", path: string, work: ()
 
 export function notAFile(verb: "read" | "write", path: string, found: Stats): AcsconvError {
   const what = found.isDirectory() ? "a folder" : "no regular file";
-  return new AcsconvError("io", `Cannot ${verb} "${path}": it is ${what}; name a file.`);
+  return new AcsconvError("io", `Cannot ${verb} "${path}": it is ${what}; name a file.`, {
+    code: "E_NOT_A_FILE",
+  });
 }
 
-const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: "there is no such file or folder",
-  EACCES: "permission is denied",
-  EPERM: "permission is denied",
-  EROFS: "the disk is read-only",
-  EISDIR: "it is a folder",
-  EEXIST: "it is there already, as a file",
-  ENOTDIR: "a part of the path is not a folder",
-  ENOSPC: "the disk is full",
-  EDQUOT: "the disk quota is used up",
-  EFBIG: "the disk does not take files that large",
-  ENAMETOOLONG: "the name is too long",
+/** What the file system calls it, in words and as a code of ours. */
+const REASONS: Readonly<Record<string, readonly [string, ErrorCode]>> = {
+  ENOENT: ["there is no such file or folder", "E_NOT_FOUND"],
+  EACCES: ["permission is denied", "E_PERMISSION"],
+  EPERM: ["permission is denied", "E_PERMISSION"],
+  EROFS: ["the disk is read-only", "E_PERMISSION"],
+  EISDIR: ["it is a folder", "E_NOT_A_FILE"],
+  EEXIST: ["it is there already, as a file", "E_NOT_A_FILE"],
+  ENOTDIR: ["a part of the path is not a folder", "E_NOT_FOUND"],
+  ENOSPC: ["the disk is full", "E_DISK_FULL"],
+  EDQUOT: ["the disk quota is used up", "E_DISK_FULL"],
+  EFBIG: ["the disk does not take files that large", "E_DISK_FULL"],
+  ENAMETOOLONG: ["the name is too long", "E_IO"],
 };
 
 /** What the file system threw, as a sentence; our own errors stay as they are. */
 export function ioError(verb: "read" | "write", path: string, error: unknown): AcsconvError {
   if (error instanceof AcsconvError) return error;
-  const code = (error as { code?: string } | undefined)?.code ?? "";
-  return new AcsconvError("io", `Cannot ${verb} "${path}": ${REASONS[code] ?? messageOf(error)}.`, {
-    cause: error,
-  });
+  const [reason, code] = REASONS[(error as { code?: string } | undefined)?.code ?? ""] ?? [messageOf(error)];
+  return new AcsconvError("io", `Cannot ${verb} "${path}": ${reason}.`, { cause: error, code });
 }

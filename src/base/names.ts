@@ -1,4 +1,4 @@
-/** @file A name that there is not, and the one that was probably meant. */
+/** @file Errors about unknown names, with the name that was probably meant. */
 
 import { AcsconvError } from "./errors.ts";
 
@@ -9,7 +9,9 @@ import { AcsconvError } from "./errors.ts";
 export function unknownName(what: string, name: string, names: readonly string[]): AcsconvError {
   const nearest = nearestName(name, names);
   const meant = nearest === undefined ? "there are" : `the nearest is "${nearest}", of`;
-  return new AcsconvError("input", `There is no ${what} "${name}": ${meant} ${names.join(", ")}.`);
+  return new AcsconvError("input", `There is no ${what} "${name}": ${meant} ${names.join(", ")}.`, {
+    code: "E_UNKNOWN_NAME",
+  });
 }
 
 /** The name with the fewest letters changed, if they are fewer than half of them. */

@@ -4,14 +4,15 @@
  */
 
 import type { Worker } from "node:worker_threads";
+import type { ErrorCode } from "./error-codes.ts";
 import { AcsconvError, type ErrorKind, readable } from "./errors.ts";
 import { builtin } from "./files.ts";
 
 /** What the thread sends back for each message, in the order in which they came. */
 export type Reply =
   | { readonly value: unknown }
-  /** A sentence; the kind of the {@link AcsconvError} where it was one. */
-  | { readonly error: string; readonly kind?: ErrorKind };
+  /** A sentence; the kind and code of the {@link AcsconvError} where it was one. */
+  | { readonly error: string; readonly kind?: ErrorKind; readonly code?: ErrorCode };
 
 interface Waiting {
   resolve(value: unknown): void;
@@ -34,7 +35,8 @@ export class Thread {
     this.#worker.unref();
     this.#worker.on("message", (reply: Reply) => {
       const waiting = this.#next()!;
-      if ("error" in reply) waiting.reject(new AcsconvError(reply.kind ?? "runtime", reply.error));
+      if ("error" in reply)
+        waiting.reject(new AcsconvError(reply.kind ?? "runtime", reply.error, { code: reply.code }));
       else waiting.resolve(reply.value);
     });
     this.#worker.on("error", (error) => this.#fail(`cannot go on: ${readable(error.message)}`));

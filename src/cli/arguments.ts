@@ -2,42 +2,45 @@
 
 import { InvalidArgumentError, Option } from "commander";
 
+import {
+  type Named,
+  anyNumber,
+  count,
+  fraction,
+  listOf,
+  namedList,
+  positive,
+  whole,
+} from "../base/fields.ts";
 import type { LiftOptions } from "../index.ts";
+import { PREPARATION, SIZE } from "../model/settings.ts";
+import type { RegionConfig } from "../train/runs/config.ts";
+import { CONFIG_FIELDS } from "../train/runs/config-fields.ts";
 import { SCORES } from "../run/sinks.ts";
+import { parserOf } from "./flags.ts";
 
 type Triple = readonly [number, number, number];
 
 /** `96,128,128` or `96x128x128`, in the order depth, height, width; a single number stands for a cube. */
-export function parseSizes(text: string): Triple {
-  const sizes = triple(text);
-  if (!sizes?.every((size) => Number.isInteger(size) && size > 0)) {
-    throw new InvalidArgumentError("Expected depth,height,width in voxels, such as 64,128,128.");
-  }
-  return sizes;
-}
-
+export const parseSizes = parserOf<Triple>(SIZE);
 /** `3,1,1`: millimetres along depth, height and width; a single number stands for all three. */
-export function parseSpacing(text: string): Triple {
-  const spacing = triple(text);
-  if (!spacing?.every((mm) => Number.isFinite(mm) && mm > 0)) {
-    throw new InvalidArgumentError("Expected depth,height,width in millimetres, such as 3,1,1.");
-  }
-  return spacing;
-}
-
+export const parseSpacing = parserOf<Triple>(PREPARATION.spacing);
 /** `-160,240`: a lower and a higher intensity. */
-export function parseRange(text: string): readonly [low: number, high: number] {
-  const [low, high, ...rest] = numbers(text);
-  if (low === undefined || high === undefined || rest.length > 0 || !(low < high)) {
-    throw new InvalidArgumentError("Expected a lower and a higher intensity, such as -160,240.");
-  }
-  return [low, high];
-}
+export const parseRange = parserOf<readonly [low: number, high: number]>(PREPARATION.window);
+/** From 0 to below 1. */
+export const parseFraction = parserOf<number>(fraction);
+export const parsePositive = parserOf<number>(positive);
+export const parseCount = parserOf<number>(count);
+export const parseWhole = parserOf<number>(whole);
+/** Names with commas between, or JSON of a list of such. */
+export const parseNamedList = parserOf<readonly Named[]>(namedList);
+/** `left`, or `0,0.5,0,1,0,1`: from and to along each of the patient's axes. */
+export const parseRegion = parserOf<RegionConfig>(CONFIG_FIELDS.region);
 
 /** `3,1`: streams of parallel separable convolutions, and planar convolutions in each. Bounds are for `lift` to say. */
 function parsePsc(text: string): NonNullable<LiftOptions["psc"]> {
-  const [streams, separability, ...rest] = numbers(text);
-  if (streams === undefined || separability === undefined || rest.length > 0 || text.includes("x")) {
+  const [streams, separability, ...rest] = listOf(anyNumber).read!(text) as number[];
+  if (streams === undefined || separability === undefined || rest.length > 0) {
     throw new InvalidArgumentError("Expected streams and planes in each, such as 3,1.");
   }
   return { streams, separability };
@@ -50,34 +53,6 @@ export const PSC = [
   parsePsc,
 ] as const;
 
-/** A number for which `isRight` holds; the error says what it `expects`. */
-const parser =
-  (expects: string, isRight: (value: number) => boolean) =>
-  (text: string): number => {
-    const [value, ...rest] = numbers(text);
-    if (value === undefined || rest.length > 0 || !isRight(value)) {
-      throw new InvalidArgumentError(`Expected ${expects}.`);
-    }
-    return value;
-  };
-
-/** From 0 to below 1. */
-export const parseFraction = parser(
-  "a number from 0 to below 1, such as 0.5",
-  (value) => value >= 0 && value < 1,
-);
-/** From 0 to 1. */
-export const parsePart = parser("a number from 0 to 1, such as 0.2", (value) => value >= 0 && value <= 1);
-export const parsePositive = parser("a number above 0", (value) => value > 0 && Number.isFinite(value));
-export const parseCount = parser(
-  "a whole number from 1 on",
-  (value) => Number.isSafeInteger(value) && value >= 1,
-);
-export const parseWhole = parser(
-  "a whole number from 0 on",
-  (value) => Number.isSafeInteger(value) && value >= 0,
-);
-
 /** A regular expression, for names. */
 export function parsePattern(text: string): RegExp {
   try {
@@ -86,18 +61,6 @@ export function parsePattern(text: string): RegExp {
     throw new InvalidArgumentError("Expected a regular expression, such as layer1.*weight.");
   }
 }
-
-function triple(text: string): Triple | undefined {
-  const [a, b = a, c = a, ...rest] = numbers(text);
-  const isCube = b === a && !text.includes(",") && !text.includes("x");
-  if (a === undefined || b === undefined || c === undefined || rest.length > 0) return undefined;
-  return isCube || numbers(text).length === 3 ? [a, b, c] : undefined;
-}
-
-/** NaN where a part is no number; empty parts are none either. */
-const numbers = (text: string): number[] =>
-  text.split(/[,x]/).map((part) => (part.trim() === "" ? NaN : Number(part)));
-
 /** What a network's numbers are, where it does not show. */
 export const scoresOption = (): Option =>
   new Option("--scores <what>", "what the network's numbers are (default: what it shows)").choices(SCORES);

@@ -9,7 +9,6 @@ import { concat, graphOf, node, value } from "../../test/helpers/graphs.ts";
 import type { Graph, Node } from "../graph/graph.ts";
 import { symbol } from "../graph/dim.ts";
 import { floatTensor } from "../graph/tensor.ts";
-import { PAPER } from "../experiments/poc/config.ts";
 import { load } from "../index.ts";
 import { encodeModel } from "../onnx/encode.ts";
 import { plainGrid, withData, writeVolume } from "../volume/index.ts";
@@ -69,10 +68,6 @@ beforeAll(async () => {
   await writeFile(at("page.onnx"), "<!DOCTYPE html><title>Not found</title>");
   await mkdir(at("folder.onnx"));
   await symlink("conv.onnx", at("link.onnx"));
-  for (const [name, config] of Object.entries({ begun: JSON.stringify(PAPER), cut: "{", other: "{}" })) {
-    await mkdir(at(name));
-    await writeFile(at(`${name}/config.json`), config);
-  }
   for (const name of ["mixer", "lstm", "head_flat"]) {
     const source = new URL(`../../test/fixtures/wild/${name}_static.onnx`, import.meta.url);
     await copyFile(source, at(`${name}.onnx`));
@@ -180,25 +175,6 @@ const BAD: Readonly<Record<string, readonly BadCase[]>> = {
     ["no network", "predict @garbage.onnx @scan.nii -o @o.nii", /Expected an ONNX model/],
     ["a model for a scan", "predict @lifted.onnx @conv.onnx -o @o.nii", /holds no DICOM images/],
     ["a folder without scans", "predict @lifted.onnx @folder.onnx -o @o.nii", /holds no DICOM images/],
-  ],
-  experiments: [
-    ["nowhere", "experiment poc", /Name a folder for the experiment/],
-    ["a row there is not", "experiment poc -o @o --models acs-q", /the nearest is "acs-r"/],
-    ["a seed that is no number", "experiment poc -o @o --seeds 1,a", /expected a whole number from 0 on/],
-    ["fewer images than a step takes", "experiment poc -o @o --images 63", /takes 64 images/],
-    ["fewer volumes than a step takes", "experiment poc -o @o --volumes 3", /takes 4 volumes/],
-    ["a network that is not there", "experiment brain -o @o --network @none.onnx", /there is no such file/],
-    ["a file that is none", "experiment brain -o @o --network @empty.onnx", /Expected an ONNX model/],
-    ["a brain's row there is not", "experiment brain -o @o --models acs-q", /the nearest is "acs-p"/],
-    ["a file for a folder", "experiment poc -o @empty.onnx", /it is there already, as a file/],
-    ["a folder of other things", "experiment poc -o @", /is not empty, and holds no experiment/],
-    ["a configuration that is cut off", "experiment poc -o @cut", /is not the configuration/],
-    ["a configuration of something else", "experiment poc -o @other", /it has no "models"/],
-    ["other epochs than before", "experiment poc -o @begun --epochs 5", /begun with "epochs" 50/],
-    ["another first seed", "experiment poc -o @begun --seeds 1,0", /The first seed .* is 0/],
-    ["a stage there is not", "experiment poc -o @begun --stage nope", /There is no stage "nope"/],
-    ["a stage of nothing", "experiment poc -o @o --stage unet-2d", /There is no experiment in/],
-    ["data into a file", "experiment poc --save @empty.onnx", /as a file/],
   ],
 };
 

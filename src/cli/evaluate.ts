@@ -6,6 +6,7 @@ import { type Command, Option } from "commander";
 import { readCase } from "../data/cases.ts";
 import { type DataFolder, cropToRegion, openFolder } from "../data/index.ts";
 import { checkWritable } from "../base/files.ts";
+import { NODE_DEVICES } from "../compile/targets/index.ts";
 import { type Device, type Normalization, load } from "../index.ts";
 import { METRIC_NAMES } from "../metrics/registry.ts";
 import type { CaseResult, LabelledCase, Metrics } from "../model/evaluate.ts";
@@ -13,14 +14,16 @@ import type { Layout } from "../model/network.ts";
 import type { Preparation } from "../model/prepare.ts";
 import { formatTable } from "../report/text-table.ts";
 import type { Scores } from "../run/sinks.ts";
-import { type RegionConfig, regionOf } from "../train/config.ts";
-import { type Named, nameOf } from "../train/fields.ts";
+import { type RegionConfig, regionOf } from "../train/runs/config.ts";
+import { type Named, nameOf } from "../base/fields.ts";
 import type { Vec3, Volume } from "../volume/index.ts";
 import {
   layoutOption,
   parseCount,
   parseFraction,
+  parseNamedList,
   parseRange,
+  parseRegion,
   parseSizes,
   parseSpacing,
   scoresOption,
@@ -29,10 +32,10 @@ import { warn } from "./errors.ts";
 import { formatValue, metricTables } from "./metric-tables.ts";
 import type { GlobalOptions } from "./global-options.ts";
 import { startProgress } from "./progress.ts";
-import { readConfig } from "./train/config.ts";
-import { parseNamedList, parseRegion } from "./train/flags.ts";
-import { writeText } from "./train/folder.ts";
-import { checkClasses, createMetrics } from "./train/plan.ts";
+import { readConfig } from "../train/runs/config-file.ts";
+import { writeText } from "../train/runs/folder.ts";
+import { createMetrics } from "../train/choices.ts";
+import { checkClasses } from "../train/runs/trained-network.ts";
 
 interface EvaluateFlags extends GlobalOptions {
   readonly model: string;
@@ -97,11 +100,7 @@ export function addEvaluate(program: Command): void {
     )
     .addOption(scoresOption())
     .addOption(layoutOption())
-    .addOption(
-      new Option("--device <name>", "where to compute")
-        .choices(["cpu", "cuda", "webgpu", "coreml", "dml"])
-        .default("cpu"),
-    )
+    .addOption(new Option("--device <name>", "where to compute").choices(NODE_DEVICES).default("cpu"))
     .option("--threads <n>", "CPU threads (default: the physical cores)", parseCount)
     .addHelpText("after", EXAMPLES)
     .action(async (_: unknown, command: Command) => {

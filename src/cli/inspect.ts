@@ -2,9 +2,8 @@
 
 import type { Command } from "commander";
 import { type Model, load } from "../index.ts";
-import { upgradeGraph } from "../onnx/upgrade.ts";
-import { foldConstants } from "../passes/fold-constants.ts";
-import { dropIdentities, dropUnused } from "../passes/tidy.ts";
+import { simplify } from "../passes/simplify.ts";
+import { costTable } from "../report/cost-table.ts";
 import { bytes, compact, shapeText } from "../report/figures.ts";
 import { costsByKind, sizesFor, usualSize } from "../report/lift-report.ts";
 import { type NetworkSummary, summarise } from "../report/summary.ts";
@@ -45,7 +44,7 @@ export function addInspect(program: Command): void {
 async function run(path: string, flags: InspectFlags): Promise<void> {
   const model = await load(path);
   const size = flags.size ?? usualSize(model);
-  const graph = dropUnused(dropIdentities(foldConstants(upgradeGraph(model.graph))));
+  const graph = simplify(model.graph);
   const summary = summarise(graph, sizesFor(graph, size));
   const kinds = model.lifted ? costsByKind(model, size) : [];
   const text = flags.json
@@ -56,7 +55,7 @@ async function run(path: string, flags: InspectFlags): Promise<void> {
         layers(summary, flags.all ?? false),
         "",
         total(summary),
-        ...tableTwo(kinds),
+        ...costsOfKinds(kinds),
       ].join("\n");
   process.stdout.write(`${text}\n`);
 }
@@ -96,17 +95,11 @@ function layers({ layers: all }: NetworkSummary, everything: boolean): string {
 const total = ({ parameters, parameterBytes, multiplyAdds, activationBytes }: NetworkSummary): string =>
   `total: ${compact(parameters)} parameters (${bytes(parameterBytes)}), ${compact(multiplyAdds)} multiply-adds, ${bytes(activationBytes)} of activations`;
 
-function tableTwo(kinds: ReturnType<typeof costsByKind>): string[] {
+function costsOfKinds(kinds: ReturnType<typeof costsByKind>): string[] {
   if (kinds.length === 0) return [];
-  const table = formatTable(
-    ["kind", "parameters", "size", "multiply-adds", "activations"],
-    kinds.map(({ kind, summary }) => [
-      kind,
-      compact(summary.parameters),
-      bytes(summary.parameterBytes),
-      compact(summary.multiplyAdds),
-      bytes(summary.activationBytes),
-    ]),
+  const table = costTable(
+    "kind",
+    kinds.map(({ kind, summary }) => [kind, summary]),
   );
   return ["", "The same network in every kind (the paper's Table 2; 2d: one slice):", table];
 }

@@ -21,14 +21,19 @@ export class Interrupted extends Error {
   }
 }
 
+/** From now on the first Ctrl-C aborts `controller` instead of ending the process; undefined ends that. */
+export function interrupts(controller: AbortController | undefined): void {
+  current = controller;
+}
+
 /** Runs `work` so that the first Ctrl-C aborts its signal instead of ending the process. */
 export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
-  current = controller;
+  interrupts(controller);
   try {
     return await work(controller.signal);
   } finally {
-    current = undefined;
+    interrupts(undefined);
   }
 }
 

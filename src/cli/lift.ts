@@ -1,29 +1,22 @@
 /** @file `acsconv lift`: a 2D network in, a 3D network out, and a report of what became of it. */
 
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import { checkApart, checkWritable, writeFiles } from "../base/files.ts";
 import { LIFT_KINDS, type LiftOptions, type Model, lift, load } from "../index.ts";
 import { bytes, compact, shapeText } from "../report/figures.ts";
 import { liftReport } from "../report/lift-report.ts";
 import { formatTable } from "../report/text-table.ts";
 import { PSC, parseCount, parseSizes } from "./arguments.ts";
+import { choice } from "./choice.ts";
 import { warn } from "./errors.ts";
 import type { GlobalOptions } from "./global-options.ts";
 
-interface LiftFlags extends GlobalOptions {
+type PerStage = "height" | 1 | readonly ("height" | 1)[];
+
+interface LiftFlags extends GlobalOptions, Omit<LiftOptions, "depth"> {
   readonly out: string;
-  readonly kind: LiftOptions["kind"];
-  readonly view: LiftOptions["view"];
-  readonly split?: LiftOptions["split"];
-  readonly psc?: LiftOptions["psc"];
-  readonly channels?: number;
-  readonly size?: LiftOptions["size"];
-  readonly depthStride?: "height" | 1 | readonly ("height" | 1)[];
-  readonly depthPool?: "height" | 1 | readonly ("height" | 1)[];
-  readonly fc: LiftOptions["fc"];
-  readonly outputs?: string[];
-  readonly layout?: LiftOptions["layout"];
-  readonly compat?: LiftOptions["compat"];
+  readonly depthStride?: PerStage;
+  readonly depthPool?: PerStage;
   readonly report?: string;
 }
 
@@ -58,13 +51,9 @@ export function addLift(program: Command): void {
     )
     .argument("<model.onnx>", "a 2D network: one image input [N, C, H, W] (or [N, H, W, C])")
     .requiredOption("-o, --out <path>", "where the 3D network goes, as plain ONNX")
+    .addOption(choice("--kind <kind>", "how a 2D kernel reads a volume", LIFT_KINDS, "acs"))
     .addOption(
-      new Option("--kind <kind>", "how a 2D kernel reads a volume").choices(LIFT_KINDS).default("acs"),
-    )
-    .addOption(
-      new Option("--view <plane>", "the plane of 2.5d kernels")
-        .choices(["axial", "coronal", "sagittal"])
-        .default("axial"),
+      choice("--view <plane>", "the plane of 2.5d kernels", ["axial", "coronal", "sagittal"], "axial"),
     )
     .option("--split <a,c,s>", "shares of the output channels per view (default: thirds)", parseSplit)
     .option(...PSC)
@@ -77,18 +66,19 @@ export function addLift(program: Command): void {
     )
     .option("--depth-pool <1|height,…>", "the same for pooling", parsePerStage)
     .addOption(
-      new Option("--fc <how>", "fully connected layers on a flattened map")
-        .choices(["mean", "acs", "cut", "error"])
-        .default("mean"),
+      choice(
+        "--fc <how>",
+        "fully connected layers on a flattened map",
+        ["mean", "acs", "cut", "error"],
+        "mean",
+      ),
     )
     .option("--outputs <names>", "values that become the outputs, separated by commas", (text) =>
       text.split(","),
     )
-    .addOption(new Option("--layout <layout>", "layout of the 2D input").choices(["NCHW", "NHWC"]))
+    .addOption(choice("--layout <layout>", "layout of the 2D input", ["NCHW", "NHWC"]))
     .addOption(
-      new Option("--compat <package>", "even kernels as the authors' package reads them").choices([
-        "acsconv-py",
-      ]),
+      choice("--compat <package>", "even kernels as the authors' package reads them", ["acsconv-py"]),
     )
     .option("--report <path>", "also write the report as JSON, node by node")
     .addHelpText("after", EXAMPLES)
@@ -98,41 +88,22 @@ export function addLift(program: Command): void {
 }
 
 async function run(path: string, flags: LiftFlags): Promise<void> {
-  await checkApart([path, flags.out, ...(flags.report === undefined ? [] : [flags.report])]);
-  await checkWritable(flags.out);
-  if (flags.report !== undefined) await checkWritable(flags.report);
-  const model2d = await load(path);
-  const model = lift(model2d, optionsOf(flags));
-  await model.save(flags.out);
-  for (const warning of model.report!.warnings) warn(warning);
-  if (flags.report !== undefined) {
-    const json = JSON.stringify(liftReport(model), undefined, 2);
-    await writeFiles([{ path: flags.report, chunks: [new TextEncoder().encode(`${json}\n`)] }]);
-  }
-  if (!flags.quiet) process.stdout.write(`${describe(model, path, flags.out)}\n`);
-}
-
-function optionsOf(flags: LiftFlags): LiftOptions {
-  const { kind, view, split, psc, channels, size, depthStride, depthPool, fc, outputs, layout, compat } =
-    flags;
-  return {
-    kind: kind!,
-    view: view!,
-    fc: fc!,
-    ...(split && { split }),
-    ...(psc && { psc }),
-    ...(channels !== undefined && { channels }),
-    ...(size && { size }),
-    ...((depthStride !== undefined || depthPool !== undefined) && {
-      depth: {
-        ...(depthStride !== undefined && { stride: depthStride }),
-        ...(depthPool !== undefined && { pool: depthPool }),
-      },
-    }),
-    ...(outputs && { outputs }),
-    ...(layout && { layout }),
-    ...(compat && { compat }),
+  const { out, report, quiet, depthStride, depthPool, ...options } = flags;
+  await checkApart([path, out, ...(report === undefined ? [] : [report])]);
+  await checkWritable(out);
+  if (report !== undefined) await checkWritable(report);
+  const depth = {
+    ...(depthStride !== undefined && { stride: depthStride }),
+    ...(depthPool !== undefined && { pool: depthPool }),
   };
+  const model = lift(await load(path), { ...options, ...(Object.keys(depth).length > 0 && { depth }) });
+  await model.save(out);
+  for (const warning of model.report!.warnings) warn(warning);
+  if (report !== undefined) {
+    const json = JSON.stringify(liftReport(model), undefined, 2);
+    await writeFiles([{ path: report, chunks: [new TextEncoder().encode(`${json}\n`)] }]);
+  }
+  if (!quiet) process.stdout.write(`${describe(model, path, out)}\n`);
 }
 
 function describe(model: Model, from: string, to: string): string {

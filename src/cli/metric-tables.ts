@@ -1,15 +1,7 @@
 /** @file Measured values as tables: a line for each class, a column for each metric. */
 
 import { formatTable } from "../report/text-table.ts";
-import type { Metrics } from "../train/events.ts";
-
-/** The metric's name before the dot, and the class (or pair of classes) after it. */
-const splitName = (name: string): { metric: string; part: string | undefined } => {
-  const dot = name.indexOf(".");
-  return dot < 0
-    ? { metric: name, part: undefined }
-    : { metric: name.slice(0, dot), part: name.slice(dot + 1) };
-};
+import { type Metrics, partsOf } from "../train/events.ts";
 
 /** 0.8132; `–` for what nothing says anything about. */
 export const formatValue = (value: number | undefined): string =>
@@ -20,7 +12,7 @@ export const formatValue = (value: number | undefined): string =>
  * @param classes - in the order of their lines
  */
 export function metricTables(metrics: Metrics, classes: readonly string[]): string {
-  const names = Object.keys(metrics).map(splitName);
+  const names = Object.keys(metrics).map(partsOf);
   const columns = [...new Set(names.map(({ metric }) => metric))].filter((metric) => metric !== CONFUSION);
   const hasPart = (part: string): boolean => columns.some((metric) => `${metric}.${part}` in metrics);
   const lines = [

@@ -1,14 +1,16 @@
 /** @file `acsconv models`: the networks that can be built by name, and what each costs in every kind. */
 
-import { type Command, Option } from "commander";
-import { AcsconvError } from "../base/errors.ts";
+import type { Command } from "commander";
+import { inputError } from "../base/errors.ts";
 import { LIFT_KINDS, type LiftOptions, lift } from "../index.ts";
 import { ARCHITECTURES, type Architecture, architecture } from "../models/index.ts";
+import { costTable } from "../report/cost-table.ts";
 import { bytes, compact } from "../report/figures.ts";
 import { costsByKind, type KindCost, sizesFor } from "../report/lift-report.ts";
 import { type NetworkSummary, summarise } from "../report/summary.ts";
 import { formatTable } from "../report/text-table.ts";
 import { PSC, parsePattern, parseSizes } from "./arguments.ts";
+import { choice } from "./choice.ts";
 import type { GlobalOptions } from "./global-options.ts";
 import { startProgress } from "./progress.ts";
 
@@ -39,10 +41,7 @@ export function addModels(program: Command): void {
     )
     .option("--size <d,h,w>", "input size to reckon with", parseSizes, [64, 64, 64])
     .addOption(
-      new Option("--kind <kind>", "only one kind, with the memory of its activations").choices([
-        "2d",
-        ...LIFT_KINDS,
-      ]),
+      choice("--kind <kind>", "only one kind, with the memory of its activations", ["2d", ...LIFT_KINDS]),
     )
     .option(...PSC)
     .option("--grep <pattern>", "list only names that match (a regular expression)", parsePattern)
@@ -68,14 +67,12 @@ interface Row extends Pick<Architecture, "name" | "dimensions" | "task" | "chann
 
 function run({ size, kind, psc, grep, json, quiet }: ModelsFlags): void {
   if (psc && kind !== "psc" && !json)
-    throw new AcsconvError("input", "--psc is for --kind psc or --json, where that kind is shown.");
+    throw inputError("--psc is for --kind psc or --json, where that kind is shown.");
   const wanted = ARCHITECTURES.filter(({ name }) => !grep || grep.test(name));
-  if (wanted.length === 0) {
-    throw new AcsconvError(
-      "input",
+  if (wanted.length === 0)
+    throw inputError(
       `No network matches ${String(grep)}; the names are ${ARCHITECTURES.map(({ name }) => name).join(", ")}.`,
     );
-  }
   // A log has no use for the progress of some seconds.
   const progress = startProgress("costs", "networks", (quiet ?? false) || !process.stderr.isTTY);
   const rows = wanted.map((entry, i) => {
@@ -99,6 +96,10 @@ function costsOf(
     dimensions === 2
       ? costsByKind(lift(model), size, psc)
       : [{ kind: "3d", summary: summarise(model.graph, sizesFor(model.graph, size)) }];
+  const totals = costs.map(({ kind, summary }) => {
+    const { layers: _, ...totals } = summary;
+    return [kind, totals] as const;
+  });
   return {
     name,
     dimensions,
@@ -106,13 +107,8 @@ function costsOf(
     channels,
     classes,
     fixed: sides.length > 0 ? sides : undefined,
-    costs: new Map(costs.map(({ kind, summary }) => [kind, totalsOf(summary)])),
+    costs: new Map(totals),
   };
-}
-
-function totalsOf(summary: NetworkSummary): Totals {
-  const { layers: _, ...totals } = summary;
-  return totals;
 }
 
 const facts = (rows: readonly Row[], size: Size): object => ({
@@ -175,16 +171,7 @@ const overview: Table = (title, rows) =>
 const oneKind =
   (kind: Kind): Table =>
   (title, rows) =>
-    formatTable(
-      [title, "parameters", "size", "multiply-adds", "activations"],
-      rows.map(({ name, costs }) => {
-        const { parameters, parameterBytes, multiplyAdds, activationBytes } = costs.get(kind)!;
-        return [
-          name,
-          compact(parameters),
-          bytes(parameterBytes),
-          compact(multiplyAdds),
-          bytes(activationBytes),
-        ];
-      }),
+    costTable(
+      title,
+      rows.map(({ name, costs }) => [name, costs.get(kind)!]),
     );

@@ -1,7 +1,7 @@
 /** @file `acsconv new`: a network by name, with pretrained weights and a head of its own, as a 3D model. */
 
-import { type Command, Option } from "commander";
-import { AcsconvError } from "../base/errors.ts";
+import type { Command } from "commander";
+import { inputError } from "../base/errors.ts";
 import { checkApart, checkWritable } from "../base/files.ts";
 import { LIFT_KINDS, type LiftKind, type LiftOptions, lift, type Model, unlift } from "../index.ts";
 import {
@@ -14,7 +14,7 @@ import {
   segmentationHead,
 } from "../models/index.ts";
 import { unknownName } from "../base/names.ts";
-import { isFresh } from "../ops/kinds.ts";
+import { isFresh } from "../ops/kinds/index.ts";
 import { bytes, shapeText } from "../report/figures.ts";
 import {
   type LoadReport,
@@ -25,6 +25,7 @@ import {
 } from "../weights/index.ts";
 import { NAME_MAPS } from "../weights/name-maps.ts";
 import { PSC, parseCount, parseWhole } from "./arguments.ts";
+import { choice } from "./choice.ts";
 import { warn } from "./errors.ts";
 import type { GlobalOptions } from "./global-options.ts";
 
@@ -43,9 +44,11 @@ interface NewFlags extends GlobalOptions {
   readonly head?: "fcn" | "cls";
   readonly stemStride?: "1" | "2";
   readonly stemPool: boolean;
-  readonly outputStride?: "1" | "2" | "4" | "8" | "16" | "32";
+  readonly outputStride?: (typeof OUTPUT_STRIDES)[number];
   readonly seed: number;
 }
+
+const OUTPUT_STRIDES = ["1", "2", "4", "8", "16", "32"] as const;
 
 const EXAMPLES = `
 Examples:
@@ -78,15 +81,11 @@ export function addNew(program: Command): void {
       "--weights <file>",
       "pretrained weights: PyTorch, safetensors, npz, Keras or ONNX (default: fresh ones)",
     )
-    .addOption(
-      new Option("--map <names>", "whose names the weights have")
-        .choices(Object.keys(NAME_MAPS))
-        .default("torchvision"),
-    )
+    .addOption(choice("--map <names>", "whose names the weights have", Object.keys(NAME_MAPS), "torchvision"))
     .option("--only <names>", 'weights to load, such as "layer*,conv1.*", or encoder; others are fresh')
     .option("--no-strict", "load what fits; what is missing or has other sizes is fresh")
     .addOption(
-      new Option("--kind <kind>", "how a 2D kernel reads a volume, or 2d to stay 2D (default: acs)").choices([
+      choice("--kind <kind>", "how a 2D kernel reads a volume, or 2d to stay 2D (default: acs)", [
         ...LIFT_KINDS,
         "2d",
       ]),
@@ -99,22 +98,12 @@ export function addNew(program: Command): void {
     )
     .option("--classes <n>", "classes to tell apart (default: the network's)", parseCount)
     .addOption(
-      new Option("--head <head>", "instead of the network's: fcn segments, cls classifies").choices([
-        "fcn",
-        "cls",
-      ]),
+      choice("--head <head>", "instead of the network's: fcn segments, cls classifies", ["fcn", "cls"]),
     )
-    .addOption(new Option("--stem-stride <n>", "of the first convolution").choices(["1", "2"]))
+    .addOption(choice("--stem-stride <n>", "of the first convolution", ["1", "2"]))
     .option("--no-stem-pool", "leave out the pool after it")
     .addOption(
-      new Option("--output-stride <n>", "the coarsest map; strides beyond it become dilation").choices([
-        "1",
-        "2",
-        "4",
-        "8",
-        "16",
-        "32",
-      ]),
+      choice("--output-stride <n>", "the coarsest map; strides beyond it become dilation", OUTPUT_STRIDES),
     )
     .option("--seed <n>", "of fresh weights", parseWhole, 0)
     .addHelpText("after", EXAMPLES)
@@ -156,7 +145,7 @@ function entryOf(name: string, { head, classes, kind, psc }: NewFlags): Architec
   const entry = ARCHITECTURES[names.indexOf(name)];
   if (!entry) throw unknownName("network", name, names);
   const refuse = (sentence: string): never => {
-    throw new AcsconvError("input", sentence);
+    throw inputError(sentence);
   };
   if (entry.dimensions === 3 && kind) refuse(`${name} is 3D by birth and is not lifted; leave --kind out.`);
   if (psc && kind !== "psc") refuse(`--psc is for --kind psc, got ${kind ?? "acs"}; leave it out.`);
@@ -235,25 +224,21 @@ async function load(entry: Architecture, path: string, flags: NewFlags): Promise
       : transferred(flags.only === "encoder" ? "encoder" : { include: flags.only.split(",") });
   const options = { map, only, strict: false };
   const isFolded = entry.dimensions === 2 && !ownKernels(flags) && channels !== entry.channels;
+  const isStem = ({ expected, found }: Mismatch): boolean =>
+    expected[1] === entry.channels && found[1] === channels;
   let empty = build(entry, flags, isFolded ? entry.channels : channels);
   let { model, report } = await loadWeights(empty, path, options);
-  if (isFolded && report.mismatched.some(isOf(channels, entry.channels))) {
+  if (isFolded && report.mismatched.some(isStem)) {
     empty = build(entry, flags, channels);
     ({ model, report } = await loadWeights(empty, path, options));
   }
   const unfit = [...report.missing, ...report.mismatched.map(({ name }) => name)];
   if (strict && unfit.some((name) => !isHead(name))) {
-    // Says what does not fit.
+    // Throws the error that lists what does not fit.
     await loadWeights(empty, path, { map, only: (name) => only(name) && !isHead(name) });
   }
   return { network: model, report };
 }
-
-/** Whether a weight is one of so many input channels where others were expected. */
-const isOf =
-  (channels: number, instead: number) =>
-  ({ expected, found }: Mismatch): boolean =>
-    expected[1] === instead && found[1] === channels;
 
 /** Lifted, or the 2D network that lifting would have read. */
 function ofKind(model: Model, flags: NewFlags): Model {
@@ -264,7 +249,7 @@ function ofKind(model: Model, flags: NewFlags): Model {
   return channels === undefined ? model : unlift(lift(model, { channels }));
 }
 
-/** Names that a line repeats. */
+/** How many names a line lists. */
 const EXAMPLE_NAMES = 4;
 
 /** What became of the weights, for people. */

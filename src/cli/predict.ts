@@ -3,6 +3,7 @@
 import { type Command, Option } from "commander";
 import { AcsconvError } from "../base/errors.ts";
 import { checkApart, checkWritable, writeFiles } from "../base/files.ts";
+import { NODE_DEVICES } from "../compile/targets/index.ts";
 import { type Device, type Model, load } from "../index.ts";
 import { type Normalization, type PredictionKind, predictVolume } from "../model/index.ts";
 import type { Layout } from "../model/network.ts";
@@ -116,11 +117,7 @@ export function addPredict(program: Command): void {
       ).choices(["softmax", "sigmoid", "none"]),
     )
     .addOption(layoutOption())
-    .addOption(
-      new Option("--device <name>", "where to compute")
-        .choices(["cpu", "cuda", "webgpu", "coreml", "dml"])
-        .default("cpu"),
-    )
+    .addOption(new Option("--device <name>", "where to compute").choices(NODE_DEVICES).default("cpu"))
     .option("--threads <n>", "CPU threads (default: the physical cores)", parseCount)
     .option("--series <uid>", "which DICOM series, where a folder has several: its UID or number in the list")
     .option("--preview <file.png>", "where the picture goes (default: beside the result)")

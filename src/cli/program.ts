@@ -3,7 +3,6 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { addEvaluate } from "./evaluate.ts";
-import { addExperiment } from "./experiment.ts";
 import { addInspect } from "./inspect.ts";
 import { addLift } from "./lift.ts";
 import { addModels } from "./models.ts";
@@ -44,7 +43,6 @@ export function createProgram(): Command {
   addPredict(program);
   addTrain(program);
   addEvaluate(program);
-  addExperiment(program);
   addWeights(program);
   addPull(program);
   for (const command of program.commands) {

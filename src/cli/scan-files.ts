@@ -2,7 +2,7 @@
 
 import { readdir, stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import { checkWritable, ioErrors, makeFolder } from "../base/files.ts";
 import { canReadVolume, canWriteVolume } from "../volume/index.ts";
 
@@ -46,19 +46,13 @@ export async function planScans(
   const existing = await stat(target).catch(() => undefined);
   const isFolder = scans.length > 1 || existing?.isDirectory() || /[/\\]$/.test(target);
   if (isFolder) {
-    if (canWriteVolume(target) && !existing?.isDirectory()) {
-      throw new AcsconvError(
-        "input",
-        `There are ${scans.length} scans: name a folder for them, not the file "${target}".`,
-      );
-    }
+    if (canWriteVolume(target) && !existing?.isDirectory())
+      throw inputError(`There are ${scans.length} scans: name a folder for them, not the file "${target}".`);
     await makeFolder(target);
-  } else if (!canWriteVolume(target)) {
-    throw new AcsconvError(
-      "input",
+  } else if (!canWriteVolume(target))
+    throw inputError(
       `Cannot write a volume to "${target}": its name should end in .nii.gz, .nii, .nrrd, .npz or .npy.`,
     );
-  }
   const jobs = scans.map((input) => ({
     input,
     output: isFolder ? join(target, `${stemOf(input)}_${what}.nii.gz`) : target,
@@ -67,18 +61,10 @@ export async function planScans(
   const outputs = new Map<string, string>();
   for (const { input, output } of jobs) {
     const other = outputs.get(output);
-    if (other !== undefined) {
-      throw new AcsconvError(
-        "input",
-        `"${other}" and "${input}" would both be written to "${output}": run them apart.`,
-      );
-    }
-    if (inputs.has(resolve(output))) {
-      throw new AcsconvError(
-        "input",
-        `"${output}" is one of the scans, and would be replaced: choose another output.`,
-      );
-    }
+    if (other !== undefined)
+      throw inputError(`"${other}" and "${input}" would both be written to "${output}": run them apart.`);
+    if (inputs.has(resolve(output)))
+      throw inputError(`"${output}" is one of the scans, and would be replaced: choose another output.`);
     outputs.set(output, input);
     await checkWritable(output);
   }

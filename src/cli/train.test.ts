@@ -148,6 +148,7 @@ describe("acsconv train", () => {
     expect(config).toMatchObject({ kind: "acs", size: [8, 8, 8], epochs: 3, loss: "diceCrossEntropy" });
     const model = await load(at("run/model.onnx"));
     expect(model.lifted?.options.kind).toBe("acs");
+    expect(model.task).toMatchObject({ classes: { names: ["background", "cube"] }, patch: [8, 8, 8] });
     expect(unlift(model).graph.initializers.get("first.weight")!.dims).toEqual([8, 1, 3, 3]);
     expect(await readFile(at("run/report.html"), "utf8")).toMatch(
       /^<!doctype html>[^]*<svg[^]*data:image\/png/i,

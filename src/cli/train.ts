@@ -1,7 +1,8 @@
 /** @file `acsconv train`: a network and labelled scans in, a folder with the trained network out. */
 
 import type { Command } from "commander";
-import { addConfigFlags } from "./train/flags.ts";
+import { CONFIG_GROUPS } from "../train/runs/config-fields.ts";
+import { addFlags } from "./flags.ts";
 import type { TrainFlags } from "./train/run.ts";
 
 const EXAMPLES = `
@@ -35,7 +36,7 @@ export function addTrain(program: Command): void {
     .option("--resume", "go on with the run in the folder")
     .option("--overwrite", "replace the run in the folder")
     .option("--dry-run", "show what would be done, and time two steps; writes nothing");
-  addConfigFlags(command);
+  addFlags(command, CONFIG_GROUPS);
   command.addHelpText("after", EXAMPLES).action(async (_: unknown, self: Command) => {
     // What only training needs, such as charts, would slow every other command down.
     const { runTraining } = await import("./train/run.ts");

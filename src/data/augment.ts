@@ -6,7 +6,7 @@
  * (Yang et al., https://arxiv.org/abs/1911.10477); the others are common practice.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import { between, integer, normal } from "../base/random.ts";
 import { boxOf } from "../volume/crop.ts";
 import { pointOf } from "../volume/geometry.ts";
@@ -35,8 +35,7 @@ export const randomCentreCrop =
     const shape = shapeOf(example);
     const axes = axesOf(example);
     if (size.length !== axes.length)
-      throw new AcsconvError(
-        "input",
+      throw inputError(
         `A crop of [${size.join(", ")}] voxels does not fit example "${example.name}", [${example.image.dims.join(", ")}].`,
       );
     const cropped: [number, number, number] = [1, ...size].slice(-3) as [number, number, number];

@@ -61,18 +61,6 @@ test("what a batch holds depends on its position, not on where reading began", a
   }
 });
 
-test("where the examples come from makes no difference: only index and seed do", async () => {
-  const data = counting(5);
-  const options = { batch: 2, seed: 1 };
-  const here = await take(batches(data, options, { epoch: 0, batch: 0 }), 4);
-  const { uniform } = await import("../base/random.ts");
-  const elsewhere = {
-    length: 5,
-    at: async (index: number, seed: number) => example(index, uniform(seed)(), label(index)),
-  };
-  expect(await take(batches(elsewhere, options, { epoch: 0, batch: 0 }), 4)).toEqual(here);
-});
-
 test("two batches are made ahead while the first is worked on, and no more after the end", async () => {
   const data = counting(100);
   const stream = batches(data, { batch: 2, seed: 0 }, { epoch: 0, batch: 0 });

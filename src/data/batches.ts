@@ -8,16 +8,10 @@
  * in the middle of an epoch sees what it would have seen.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import { seedFor, shuffled, uniform } from "../base/random.ts";
 import type { RunTensor } from "../run/tensor.ts";
 import type { Dataset, Example } from "./dataset.ts";
-
-/** Examples by index and the seed of their random stream: a {@link Dataset} that may live elsewhere. */
-export interface SeededDataset {
-  readonly length: number;
-  at(index: number, seed: number): Promise<Example>;
-}
 
 /** Examples, one beside the other. */
 export interface Batch {
@@ -49,8 +43,7 @@ const AHEAD = 2;
  */
 export function batchesPerEpoch(length: number, batch: number): number {
   if (length >= batch) return Math.floor(length / batch);
-  throw new AcsconvError(
-    "input",
+  throw inputError(
     length === 0
       ? "The data set is empty: there is nothing to train with."
       : `A step takes ${batch} examples, but the data set has ${length}: choose a smaller batch, accumulate fewer, or take more patches of each case.`,
@@ -65,12 +58,11 @@ export function batchesPerEpoch(length: number, batch: number): number {
  *   data set throws
  */
 export async function* batches(
-  data: Dataset | SeededDataset,
+  data: Dataset,
   { batch, seed }: BatchOptions,
   from: BatchPosition,
 ): AsyncGenerator<Batch, never> {
   const perEpoch = batchesPerEpoch(data.length, batch);
-  const source = seeded(data);
   const indices = Array.from({ length: data.length }, (_, index) => index);
   let order: readonly number[] | undefined;
   let isWanted = true;
@@ -78,9 +70,9 @@ export async function* batches(
     if (number === 0 || !order) order = shuffled(uniform(seedFor(seed, `order:${epoch}`)), indices);
     const examples: Example[] = [];
     for (const index of order.slice(number * batch, (number + 1) * batch)) {
-      // Whoever waits for the batch before, or for ONNX Runtime, comes first.
+      // Lets what waits for the batch before, or for ONNX Runtime, go on first.
       await nextTask();
-      if (isWanted) examples.push(await source.at(index, seedFor(seed, `${epoch}:${index}`)));
+      if (isWanted) examples.push(await data.get(index, uniform(seedFor(seed, `${epoch}:${index}`))));
     }
     return stack(examples);
   };
@@ -107,9 +99,6 @@ export async function* batches(
 
 const nextTask = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
 
-const seeded = (data: Dataset | SeededDataset): SeededDataset =>
-  "at" in data ? data : { length: data.length, at: async (index, seed) => data.get(index, uniform(seed)) };
-
 /**
  * Examples as one batch.
  *
@@ -121,8 +110,7 @@ function stack(examples: readonly Example[]): Batch {
     for (const part of ["image", "target"] as const) {
       const [found, expected] = [describe(example[part]), describe(first[part])];
       if (found === expected) continue;
-      throw new AcsconvError(
-        "input",
+      throw inputError(
         `Examples of one batch have the same sizes, but the ${part} of "${example.name}" is ${found} and that of "${first.name}" ${expected}: crop or pad them to one size.`,
       );
     }

@@ -6,7 +6,7 @@
  * network's intensities when a patch is read, unless the scan is resampled.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { formatError, inputError } from "../base/errors.ts";
 import type { Line } from "../model/intensity.ts";
 import { type Preparation, prepareScan } from "../model/prepare.ts";
 import { sameGrid } from "../volume/geometry.ts";
@@ -67,15 +67,13 @@ export async function readCase(
   });
   const image = stack(volumes);
   if (channels && image.channels !== channels.length)
-    throw new AcsconvError(
-      "format",
+    throw formatError(
       `Case "${name}": dataset.json names ${channels.length} channels (${channels.join(", ")}), but the image has ${image.channels}.`,
     );
   const label = await readVolume(labelPath, { onWarning });
   checkGrid(name, [`the image "${images[0]}"`, first], [`its label "${labelPath}"`, label]);
   if (label.channels !== 1)
-    throw new AcsconvError(
-      "format",
+    throw formatError(
       `Case "${name}": the label "${labelPath}" should hold one number per voxel, and has ${label.channels}.`,
     );
   return { image, label: classesOf(label, classes, `Case "${name}": "${labelPath}"`) };
@@ -145,8 +143,7 @@ export class CaseStore {
     const warn = (sentence: string): void => onWarning?.(`Case "${files.name}": ${sentence}`);
     const read = await readCase(files, this.#description, warn);
     if (read.image.channels !== 1 && read.image.channels !== channels)
-      throw new AcsconvError(
-        "input",
+      throw inputError(
         `Case "${files.name}" has ${read.image.channels} channels, but the network takes ${channels}.`,
       );
     const { scan, grid, lines } = prepareScan(read.image, channels, preparation, warn);
@@ -204,8 +201,7 @@ function checkGrid(name: string, [what, a]: [string, Grid], [other, b]: [string,
     const numbers = difference ? grid[difference] : grid.direction.flat();
     return `${difference ?? "direction"} [${numbers.map((x) => Number(x.toFixed(3))).join(", ")}]`;
   };
-  throw new AcsconvError(
-    "format",
+  throw formatError(
     `Case "${name}": ${what} has ${of(a)}, but ${other} has ${of(b)}: both must lie on one grid, so resample one to the other's.`,
   );
 }

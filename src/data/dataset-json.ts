@@ -12,7 +12,7 @@
  * @see https://github.com/MIC-DKFZ/nnUNet/blob/master/documentation/dataset_format.md
  */
 
-import { AcsconvError, messageOf } from "../base/errors.ts";
+import { formatError, messageOf } from "../base/errors.ts";
 import { type LabelTable, labelTable } from "./labels.ts";
 
 /** An image and its label, as paths in the file; an image may be a list of files, one for each channel. */
@@ -55,13 +55,13 @@ function parse(text: string, where: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new AcsconvError("format", `${where} is not JSON: ${messageOf(cause)}.`, { cause });
+    throw formatError(`${where} is not JSON: ${messageOf(cause)}.`, { cause });
   }
 }
 
 function objectOf(value: unknown, what: string): Json {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Json;
-  throw new AcsconvError("format", `${what} should be a JSON object, {"…": …}, and is ${kindOf(value)}.`);
+  throw formatError(`${what} should be a JSON object, {"…": …}, and is ${kindOf(value)}.`);
 }
 
 const kindOf = (value: unknown): string =>
@@ -78,8 +78,7 @@ function channelsOf(value: unknown, where: string): readonly string[] {
   const names = Array.isArray(value) ? value : Object.values(objectOf(value, `The channels in ${where}`));
   const keys = Object.keys(value as object);
   if (names.length > 0 && keys.every((key, i) => key === String(i))) return names.map(String);
-  throw new AcsconvError(
-    "format",
+  throw formatError(
     `${where}: channels are numbered from "0" on, and these are ${keys.map((key) => `"${key}"`).join(", ") || "none"}.`,
   );
 }
@@ -95,8 +94,7 @@ function classesOf(value: unknown, where: string): LabelTable {
     const numbers = labels.map((one) => (typeof one === "string" && one !== "" ? Number(one) : one));
     const wrong = numbers.findIndex((one) => typeof one !== "number");
     if (wrong >= 0 || numbers.length === 0)
-      throw new AcsconvError(
-        "format",
+      throw formatError(
         `${where}: the label of "${name}" should be a number, and is ${kindOf(numbers.length === 0 ? [] : numbers[wrong])}.`,
       );
     return [name, numbers as readonly number[]] as const;
@@ -110,8 +108,7 @@ function classesOf(value: unknown, where: string): LabelTable {
 
 function pairsOf(value: unknown, where: string): readonly Pair[] {
   if (!Array.isArray(value))
-    throw new AcsconvError(
-      "format",
+    throw formatError(
       `${where} should list "training" pairs of "image" and "label" (Medical Segmentation Decathlon) or have a "file_ending" (nnU-Net v2).`,
     );
   return (value as readonly unknown[]).map((entry, i) => {
@@ -119,8 +116,7 @@ function pairsOf(value: unknown, where: string): readonly Pair[] {
     const images: readonly unknown[] = Array.isArray(image) ? image : [image];
     if (images.length > 0 && [...images, label].every((path) => typeof path === "string" && path !== ""))
       return { images: images as readonly string[], label: label as string };
-    throw new AcsconvError(
-      "format",
+    throw formatError(
       `Entry ${i} of "training" in ${where} should be {"image": "…", "label": "…"} with paths of files, and is ${JSON.stringify(entry).slice(0, 200)}.`,
     );
   });

@@ -10,7 +10,7 @@
  * Only names are looked at here; scans are read when they are needed.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { formatError, ioError } from "../base/errors.ts";
 import { builtin, ioErrors } from "../base/files.ts";
 import { canReadVolume } from "../volume/read.ts";
 import { type Description, type Pair, parseDescription } from "./dataset-json.ts";
@@ -50,15 +50,11 @@ export async function openFolder(path: string): Promise<DataFolder> {
   const file = isFolder ? paths.join(path, "dataset.json") : path;
   const found = await stat(file).catch(() => undefined);
   if (!found?.isFile())
-    throw new AcsconvError(
-      "io",
+    throw ioError(
       `There is no dataset.json in "${path}": expected a data set in the layout of the Medical Segmentation Decathlon or nnU-Net v2.`,
     );
   if (found.size > MAX_DESCRIPTION_BYTES)
-    throw new AcsconvError(
-      "format",
-      `"${file}" has ${found.size} bytes, too many for the description of a data set.`,
-    );
+    throw formatError(`"${file}" has ${found.size} bytes, too many for the description of a data set.`);
   const description = parseDescription(await ioErrors("read", file, () => readFile(file, "utf8")), file);
   const root = paths.dirname(file);
   const cases =
@@ -66,10 +62,7 @@ export async function openFolder(path: string): Promise<DataFolder> {
       ? namedCases(description.cases.pairs, root)
       : await nnunetCases(root, description, description.cases.fileEnding);
   if (cases.length === 0)
-    throw new AcsconvError(
-      "io",
-      `The data set "${path}" is empty: dataset.json and its folders hold no labelled case.`,
-    );
+    throw ioError(`The data set "${path}" is empty: dataset.json and its folders hold no labelled case.`);
   await checkFiles(cases, path);
   return {
     name: description.name ?? paths.basename(paths.resolve(root)),
@@ -97,18 +90,16 @@ function namedCases(pairs: readonly Pair[], root: string): CaseFiles[] {
 
 const withoutEnding = (path: string): string => path.replace(/(\.nii)?\.[a-z]+$/i, "");
 
-/** Cases by their labels and by their first channel: where one of both is missing, it will be told. */
+/** Cases by their labels and by their first channel, so that a case that lacks either is found and reported. */
 async function nnunetCases(root: string, description: Description, ending: string): Promise<CaseFiles[]> {
   const paths = builtin("node:path");
   if (!canReadVolume(`x${ending}`))
-    throw new AcsconvError(
-      "format",
+    throw formatError(
       `The data set's files end in "${ending}", which is no format that we read: expected .nii.gz, .nii, .nrrd, .mha or .npy.`,
     );
   const channels = description.channels;
   if (!channels)
-    throw new AcsconvError(
-      "format",
+    throw formatError(
       `"${paths.join(root, "dataset.json")}" should name the images' channels in "channel_names".`,
     );
   const first = `_0000${ending}`;
@@ -144,13 +135,12 @@ async function checkFiles(cases: readonly CaseFiles[], path: string): Promise<vo
       if (!found) missing.push(`"${file}" of case "${name}"`);
       // A folder may hold DICOM slices.
       else if (!found.isDirectory() && !canReadVolume(file))
-        throw new AcsconvError(
-          "format",
+        throw formatError(
           `Case "${name}": "${file}" is no volume that we read: expected .nii.gz, .nii, .nrrd, .mha or .npy.`,
         );
     }
   }
   if (missing.length === 0) return;
   const more = missing.length > 1 ? ` and ${missing.length - 1} more` : "";
-  throw new AcsconvError("io", `Files of the data set "${path}" are missing: ${missing[0]}${more}.`);
+  throw ioError(`Files of the data set "${path}" are missing: ${missing[0]}${more}.`);
 }

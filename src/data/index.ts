@@ -14,6 +14,8 @@ export {
   randomRot90,
   randomScale,
 } from "./augment.ts";
+export { integer, normal, seedFor, shuffled } from "../base/random.ts";
+export { uniform } from "../base/uniform.js";
 export { CACHE_BYTES, type CaseOptions, CaseStore, type LabelledScan, readCase } from "./cases.ts";
 export type { Dataset, Example, Random } from "./dataset.ts";
 export { type CaseFiles, type DataFolder, openFolder } from "./folders.ts";

@@ -3,7 +3,7 @@
  * are counted from 0. Files may leave gaps: 0, 4, 5, 6 become 0, 1, 2, 3.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { AcsconvError, formatError } from "../base/errors.ts";
 import { type Volume, allocate, withData } from "../volume/volume.ts";
 
 /** The class of voxels that nobody has labelled; losses and metrics leave them out. */
@@ -36,8 +36,7 @@ export function labelTable(
   ignore: readonly number[] = [],
 ): LabelTable {
   if (entries.length < 2 || entries.length > MAX_CLASSES)
-    throw new AcsconvError(
-      "format",
+    throw formatError(
       `${where}: expected 2 to ${MAX_CLASSES} classes in "labels", background included, and found ${entries.length}.`,
     );
   const sorted = [...entries].sort(([, a], [, b]) => Math.min(...a) - Math.min(...b));
@@ -45,14 +44,10 @@ export function labelTable(
   const all = [...values.flat(), ...ignore];
   const wrong = all.find((value) => !Number.isInteger(value) || value < 0 || value > MAX_VALUE);
   if (wrong !== undefined)
-    throw new AcsconvError(
-      "format",
-      `${where}: labels are whole numbers from 0 to ${MAX_VALUE}, not ${wrong}.`,
-    );
+    throw formatError(`${where}: labels are whole numbers from 0 to ${MAX_VALUE}, not ${wrong}.`);
   const double = all.find((value, i) => all.indexOf(value) !== i);
   if (double !== undefined)
-    throw new AcsconvError(
-      "format",
+    throw formatError(
       `${where}: two classes have the label ${double}; give each its own (overlapping regions are not supported).`,
     );
   return { names: sorted.map(([name]) => name), values, ...(ignore.length > 0 && { ignore }) };
@@ -83,8 +78,7 @@ function unknownLabel(data: Volume["data"], at: number, table: LabelTable, where
   let count = 0;
   for (const other of data) if (Object.is(other, value)) count++;
   const classes = table.values.map((own, k) => `${own.join(", ")} (${table.names[k]})`).join(", ");
-  return new AcsconvError(
-    "format",
+  return formatError(
     `${where} has the label ${value} in ${count === 1 ? "one voxel" : `${count} voxels`}, but the classes are ${classes}: add it to "labels" in dataset.json or correct the file.`,
   );
 }

@@ -1,6 +1,6 @@
 /** @file Examples from prepared cases: patches at random places for training, whole scans for evaluation. */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import { integer } from "../base/random.ts";
 import { boxReader } from "../model/prepare.ts";
 import { boxOf } from "../volume/crop.ts";
@@ -33,15 +33,11 @@ const FOREGROUND = 1 / 3;
 export function patches(cases: CaseStore, options: PatchOptions): Dataset {
   const { size, perCase = 1, foreground = FOREGROUND } = options;
   if (![...size, perCase].every((n) => Number.isInteger(n) && n > 0))
-    throw new AcsconvError(
-      "input",
+    throw inputError(
       `Patches need whole sizes and a whole number per case, not [${size.join(", ")}] and ${perCase}.`,
     );
   if (!(foreground >= 0 && foreground <= 1))
-    throw new AcsconvError(
-      "input",
-      `The share of foreground patches lies between 0 and 1, not at ${foreground}.`,
-    );
+    throw inputError(`The share of foreground patches lies between 0 and 1, not at ${foreground}.`);
   const countsOf = new WeakMap<ClassMap, readonly ClassCount[]>();
   return {
     length: cases.length * perCase,

@@ -4,7 +4,7 @@
  * other.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import { cropTo } from "../volume/crop.ts";
 import { orientationOf } from "../volume/reorient.ts";
 import { type Vec3, map3 } from "../volume/vec3.ts";
@@ -30,15 +30,8 @@ export const HALVES = {
   upper: [ALL, ALL, SECOND],
 } as const satisfies Readonly<Record<string, Region>>;
 
-/** The patient's axis that a letter of an orientation names, and whether it points the way of {@link Region}. */
-const LETTERS: Readonly<Record<string, { readonly axis: 0 | 1 | 2; readonly forward: boolean }>> = {
-  L: { axis: 0, forward: true },
-  R: { axis: 0, forward: false },
-  P: { axis: 1, forward: true },
-  A: { axis: 1, forward: false },
-  S: { axis: 2, forward: true },
-  I: { axis: 2, forward: false },
-};
+/** For each of the patient's axes, the letters of its ends in the order of {@link Region}. */
+const LETTERS = ["RL", "AP", "IS"] as const;
 
 /**
  * The box of a region in a grid. Regions that meet at a fraction share no voxel and leave none out.
@@ -48,21 +41,19 @@ const LETTERS: Readonly<Record<string, { readonly axis: 0 | 1 | 2; readonly forw
 export function regionBox(grid: Grid, region: Region): { start: Vec3; shape: Vec3 } {
   const letters = [...orientationOf(grid)].reverse() as [string, string, string];
   const ranges = map3(letters, (letter, i): [start: number, end: number] => {
-    const { axis, forward } = LETTERS[letter]!;
+    const axis = LETTERS.findIndex((ends) => ends.includes(letter)) as 0 | 1 | 2;
     const size = grid.shape[i];
     const [from, to] = region[axis];
     if (!(from >= 0 && from < to && to <= 1))
-      throw new AcsconvError(
-        "input",
+      throw inputError(
         `A region goes from a part to a larger one, within 0 and 1, not from ${from} to ${to}.`,
       );
     const [start, end] = [Math.round(from * size), Math.round(to * size)];
     if (start === end)
-      throw new AcsconvError(
-        "input",
+      throw inputError(
         `The region from ${from} to ${to} has no voxel in an axis of ${size}: choose a larger one.`,
       );
-    return forward ? [start, end] : [size - end, size - start];
+    return LETTERS[axis][1] === letter ? [start, end] : [size - end, size - start];
   });
   return { start: map3(ranges, ([start]) => start), shape: map3(ranges, ([start, end]) => end - start) };
 }

@@ -1,6 +1,6 @@
 /** @file Setting cases aside for validation. */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import { shuffled, uniform } from "../base/random.ts";
 
 /** Cases to train on, and cases set aside. */
@@ -22,10 +22,9 @@ export function splitCases<T extends { readonly name: string }>(
   seed: number,
 ): Split<T> {
   if (!(fraction > 0 && fraction < 1))
-    throw new AcsconvError("input", `The share of validation lies between 0 and 1, not at ${fraction}.`);
+    throw inputError(`The share of validation lies between 0 and 1, not at ${fraction}.`);
   if (cases.length < 2)
-    throw new AcsconvError(
-      "input",
+    throw inputError(
       `To set cases aside for validation takes two at least, and there is ${cases.length}: give a folder for validation or do without.`,
     );
   const byName = [...cases].sort((a, b) => (a.name < b.name ? -1 : 1));

@@ -1,6 +1,6 @@
 /** @file Changing examples as they are read: transforms, put together, over a data set. */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import { type Vec3 } from "../volume/vec3.ts";
 import { type Volume, plainGrid, withData } from "../volume/volume.ts";
 import type { Dataset, Example, Random } from "./dataset.ts";
@@ -35,10 +35,7 @@ export function shapeOf({ name, image }: Example): Vec3 {
   const [, ...spatial] = image.dims;
   if (spatial.length === 3) return spatial as unknown as Vec3;
   if (spatial.length === 2) return [1, ...spatial] as unknown as Vec3;
-  throw new AcsconvError(
-    "input",
-    `Example "${name}" should be [C, D, H, W] or [C, H, W], not [${image.dims.join(", ")}].`,
-  );
+  throw inputError(`Example "${name}" should be [C, D, H, W] or [C, H, W], not [${image.dims.join(", ")}].`);
 }
 
 /**
@@ -61,8 +58,7 @@ export function moveVoxels(example: Example, move: (volume: Volume, isLabel: boo
   if (target.dims.length < rank) return { name, image: changed, target };
   const voxels = target.dims.slice(-rank);
   if (voxels.some((n, i) => n !== image.dims[i + 1]))
-    throw new AcsconvError(
-      "input",
+    throw inputError(
       `Example "${name}" has an image of [${image.dims.slice(1).join(", ")}] voxels and a target of [${voxels.join(", ")}]: both must be moved alike.`,
     );
   return { name, image: changed, target: moved(target, target.dtype === "uint8") };

@@ -31,19 +31,9 @@ const FILTERS = [1, 2, 3];
 
 const [INTEGER, FLOAT, STRING, ENUM] = [0, 1, 3, 8];
 /** Names of HDF5's classes of types by number, where elements are no numbers. */
-const CLASSES = [
-  "",
-  "",
-  "times",
-  "texts",
-  "bits",
-  "opaque",
-  "records",
-  "references",
-  "enumerated",
-  "lists",
-  "arrays",
-];
+const CLASSES = "integers floats times texts bits opaque records references enumerated lists arrays".split(
+  " ",
+);
 
 /** Ends reading: `what` follows the file's name in a sentence. */
 class Refusal extends Error {

@@ -64,7 +64,10 @@ export async function readHdf5(
   readonly metadata: ReadonlyMap<string, string>;
 }> {
   if (!globalThis.process?.getBuiltinModule)
-    fail("is an HDF5 file, which is read in Node only: load it into a network there, and save that as ONNX");
+    fail(
+      "is an HDF5 file, which is read in Node only: load it into a network there, and save that as ONNX",
+      "E_UNSUPPORTED",
+    );
   const answer = await ask({ bytes, mostBytes: budget.left }, fail);
   if ("refused" in answer) return fail(answer.refused);
   if ("exceeded" in answer) {

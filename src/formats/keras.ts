@@ -15,7 +15,8 @@
  * @see https://github.com/keras-team/keras/blob/2.0.8/keras/engine/topology.py
  */
 
-import { elementCount, numbersOf, type Tensor, tensorOf } from "../graph/tensor.ts";
+import { gatherBytes } from "../base/bytes.ts";
+import { DTYPES, elementCount, type Tensor } from "../graph/tensor.ts";
 
 const ROOT = "/model_weights/";
 
@@ -123,18 +124,8 @@ function orderOf(rank: number, axes: string | undefined): readonly number[] {
 }
 
 /** The tensor whose axis `i` is axis `order[i]` of the given one. */
-function permuted(tensor: Tensor, order: readonly number[]): Tensor {
-  const { dtype, dims } = tensor;
-  const from = numbersOf(tensor);
-  const to = from.slice();
-  const steps = order.map((axis) => elementCount(dims.slice(axis + 1)));
+function permuted({ dtype, dims, bytes }: Tensor, order: readonly number[]): Tensor {
   const sizes = order.map((axis) => dims[axis]!);
-  let at = 0;
-  const fill = (axis: number, offset: number): void => {
-    const [size, step] = [sizes[axis]!, steps[axis]!];
-    if (axis < sizes.length - 1) for (let i = 0; i < size; i++) fill(axis + 1, offset + i * step);
-    else for (let i = 0; i < size; i++) to[at++] = from[offset + i * step]!;
-  };
-  if (sizes.length > 0) fill(0, 0);
-  return tensorOf(dtype, sizes, to);
+  const strides = order.map((axis) => elementCount(dims.slice(axis + 1)));
+  return { dtype, dims: sizes, bytes: gatherBytes(bytes, { dims: sizes, strides }, DTYPES[dtype].bits / 8) };
 }

@@ -5,26 +5,10 @@
  */
 
 import { AcsconvError } from "../base/errors.ts";
-import { type DType, DTYPES, type Tensor, byteLength as bytesIn } from "../graph/tensor.ts";
-import { swapBytes } from "../base/bytes.ts";
-
-/** NumPy's kind and size, and ours. */
-export const NUMPY_TYPES: Readonly<Record<string, DType>> = {
-  b1: "bool",
-  u1: "uint8",
-  u2: "uint16",
-  u4: "uint32",
-  u8: "uint64",
-  i1: "int8",
-  i2: "int16",
-  i4: "int32",
-  i8: "int64",
-  f2: "float16",
-  f4: "float32",
-  f8: "float64",
-  c8: "complex64",
-  c16: "complex128",
-};
+import { dtypeBy, DTYPES, elementType } from "../base/dtypes.ts";
+import { type Tensor, byteLength as bytesIn, elementCount } from "../graph/tensor.ts";
+import { type Fail, failOf } from "./foreign.ts";
+import { gatherBytes, swapBytes } from "../base/bytes.ts";
 
 /** NumPy itself refuses longer headers: parsing them costs, and structured types alone need them. */
 const MAX_HEADER_BYTES = 10_000;
@@ -39,11 +23,9 @@ const MAX_RANK = 64;
  * @throws {@link AcsconvError} `format`; Python objects are never unpickled
  */
 export function readNpy({ buffer, byteOffset, byteLength }: Uint8Array, name: string): Tensor {
-  // Whoever passes a Buffer of Node's: its slice() would not copy.
+  // As a plain array, because slice() of Node's Buffer would not copy.
   const bytes = new Uint8Array(buffer, byteOffset, byteLength);
-  const fail = (what: string): never => {
-    throw new AcsconvError("format", `"${name}" ${what}.`);
-  };
+  const fail: Fail = failOf(name);
   if (bytes.length < 12 || String.fromCharCode(...bytes.subarray(1, 6)) !== "NUMPY" || bytes[0] !== 0x93)
     fail("is not a NumPy file");
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -55,7 +37,7 @@ export function readNpy({ buffer, byteOffset, byteLength }: Uint8Array, name: st
   const header = new TextDecoder().decode(bytes.subarray(start, start + headerLength));
 
   const descr = /'descr':\s*'([<>|=]?)([a-zA-Z])(\d*)'/.exec(header);
-  const dtype = descr ? NUMPY_TYPES[`${descr[2]}${descr[3]}`] : undefined;
+  const dtype = descr ? dtypeBy("numpy", `${descr[2]}${descr[3]}`) : undefined;
   if (!dtype)
     fail(`holds elements that are not plain numbers (${/'descr':\s*([^,]*)/.exec(header)?.[1] ?? "?"})`);
   const shape =
@@ -65,37 +47,21 @@ export function readNpy({ buffer, byteOffset, byteLength }: Uint8Array, name: st
     .map((size) => size.trim())
     .filter((size) => size !== "")
     .map((size) => Number.parseInt(size, 10));
-  const size = bytesIn(dtype!, dims);
+  const size = bytesIn(dtype, dims);
   if (dims.length > MAX_RANK || !Number.isSafeInteger(size) || start + headerLength + size > bytes.length)
     fail(`is truncated: ${dims.join(" × ")} elements of ${dtype} do not fit into its ${bytes.length} bytes`);
 
   let elements = bytes.subarray(start + headerLength, start + headerLength + size);
-  const width = DTYPES[dtype!].bits / 8;
-  if (descr![1] === ">" && width > 1) {
+  const width = DTYPES[dtype].bits / 8;
+  if (descr?.[1] === ">" && width > 1) {
     elements = elements.slice();
-    swapBytes(elements, dtype!.startsWith("complex") ? width / 2 : width);
+    swapBytes(elements, dtype.startsWith("complex") ? width / 2 : width);
   }
-  if (/'fortran_order':\s*True/.test(header)) elements = rowMajor(elements, dims, width);
-  return { dtype: dtype!, dims, bytes: elements };
-}
-
-/** Column-major elements, row-major. */
-function rowMajor(bytes: Uint8Array, dims: readonly number[], width: number): Uint8Array {
-  const result = new Uint8Array(bytes.length);
-  const index = dims.map(() => 0);
-  const strides = dims.map((_, axis) => dims.slice(0, axis).reduce((a, b) => a * b, width));
-  let from = 0;
-  for (let to = 0; to < bytes.length; to += width) {
-    for (let b = 0; b < width; b++) result[to + b] = bytes[from + b]!;
-    // The next index, last axis fastest.
-    for (let axis = dims.length - 1; axis >= 0; axis--) {
-      from += strides[axis]!;
-      if (++index[axis]! < dims[axis]!) break;
-      from -= strides[axis]! * dims[axis]!;
-      index[axis] = 0;
-    }
+  if (/'fortran_order':\s*True/.test(header)) {
+    const strides = dims.map((_, axis) => elementCount(dims.slice(0, axis)));
+    elements = gatherBytes(elements, { dims, strides }, width);
   }
-  return result;
+  return { dtype: dtype, dims, bytes: elements };
 }
 
 /**
@@ -104,8 +70,11 @@ function rowMajor(bytes: Uint8Array, dims: readonly number[], width: number): Ui
  * @throws {@link AcsconvError} `input` for element types that NumPy does not have
  */
 export function encodeNpy(tensor: Tensor): [Uint8Array<ArrayBuffer>, Uint8Array] {
-  const code = Object.keys(NUMPY_TYPES).find((key) => NUMPY_TYPES[key] === tensor.dtype);
-  if (!code) throw new AcsconvError("input", `NumPy has no element type for ${tensor.dtype}.`);
+  const { numpy: code } = elementType(tensor.dtype);
+  if (!code)
+    throw new AcsconvError("input", `NumPy has no element type for ${tensor.dtype}.`, {
+      code: "E_UNSUPPORTED",
+    });
   const order = code.endsWith("1") && code.length === 2 ? "|" : "<";
   const shape = tensor.dims.length === 1 ? `${tensor.dims[0]},` : tensor.dims.join(", ");
   const text = `{'descr': '${order}${code}', 'fortran_order': False, 'shape': (${shape}), }`;

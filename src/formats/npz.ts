@@ -1,47 +1,37 @@
 /** @file NumPy's archives (.npz): named tensors in a zip file. */
 
-import { Zip, ZipPassThrough, unzipSync } from "fflate";
-import { AcsconvError, messageOf } from "../base/errors.ts";
+import { Zip, ZipPassThrough } from "fflate";
+import { AcsconvError } from "../base/errors.ts";
 import type { Tensor } from "../graph/tensor.ts";
+import { Budget, DEFLATE_MAX_RATIO, failOf } from "./foreign.ts";
 import { encodeNpy, readNpy } from "./npy.ts";
+import { ZipArchive } from "./zip.ts";
 
-/** More arrays than any state dict has. */
-const MAX_ARRAYS = 100_000;
 /** The most an archive may expand to: a small file of zeros would otherwise fill the memory. */
 const MAX_EXPANDED_BYTES = 16 * 2 ** 30;
 /** Beyond this, zip archives need extensions that fflate does not write. */
 const MAX_WRITTEN_BYTES = 2 ** 32 - 2 ** 20;
 
 /**
- * The arrays of a .npz file by name.
+ * The arrays of a .npz file by name. Those that are not compressed share the memory of `bytes`.
  *
  * @throws {@link AcsconvError} `format`
  */
 export function readNpz(bytes: Uint8Array, name = "the archive"): Map<string, Tensor> {
-  let arrays = 0;
-  let expanded = 0;
-  const entries = (() => {
-    try {
-      return unzipSync(bytes, {
-        filter: (file) => {
-          arrays++;
-          expanded += file.originalSize;
-          if (arrays > MAX_ARRAYS || expanded > MAX_EXPANDED_BYTES)
-            throw new Error(`it claims ${arrays} arrays and ${expanded} bytes or more`);
-          return file.name.endsWith(".npy");
-        },
-      });
-    } catch (cause) {
-      throw new AcsconvError("format", `"${name}" is not a readable .npz archive: ${messageOf(cause)}.`, {
-        cause,
-      });
-    }
-  })();
-  const tensors = new Map<string, Tensor>();
-  for (const [file, content] of Object.entries(entries))
-    tensors.set(file.slice(0, -".npy".length), readNpy(content, `${name}:${file}`));
-  return tensors;
+  const fail = failOf(name);
+  const most = Math.min(MAX_EXPANDED_BYTES, DEFLATE_MAX_RATIO * bytes.length);
+  return arraysOf(new ZipArchive(bytes, new Budget(most, fail), fail), name);
 }
+
+/** The arrays of an archive by name; its other entries are left alone. */
+export function arraysOf(archive: ZipArchive, name: string): Map<string, Tensor> {
+  const entries = archive.names.filter((entry) => entry.endsWith(NPY));
+  return new Map(
+    entries.map((entry) => [entry.slice(0, -NPY.length), readNpy(archive.read(entry)!, `${name}:${entry}`)]),
+  );
+}
+
+const NPY = ".npy";
 
 /**
  * The parts of a .npz file, stored without compression as `numpy.savez` does; tensors are not copied.
@@ -54,6 +44,7 @@ export function encodeNpz(tensors: ReadonlyMap<string, Tensor>): Uint8Array[] {
     throw new AcsconvError(
       "input",
       `A .npz archive holds less than 4 GiB, not ${size} bytes: write NIfTI or NRRD.`,
+      { code: "E_LIMIT" },
     );
   const parts: Uint8Array[] = [];
   const zip = new Zip((error, chunk) => {

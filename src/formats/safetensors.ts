@@ -14,33 +14,16 @@
  */
 
 import { AcsconvError } from "../base/errors.ts";
-import { byteLength, DTYPES, type DType, type Tensor } from "../graph/tensor.ts";
-import { readBytes } from "../base/source.ts";
+import { type DType, dtypeBy, DTYPES, elementType } from "../base/dtypes.ts";
+import { byteLength, type Tensor } from "../graph/tensor.ts";
+import { type Fail, failOf } from "./foreign.ts";
+import { openSource } from "../base/byte-source.ts";
 
 /** Tensors by name, and texts by key. */
 export interface Safetensors {
   readonly tensors: ReadonlyMap<string, Tensor>;
   readonly metadata: ReadonlyMap<string, string>;
 }
-
-const NAMES: { readonly [D in DType]?: string } = {
-  bool: "BOOL",
-  uint8: "U8",
-  int8: "I8",
-  float8e5m2: "F8_E5M2",
-  float8e4m3fn: "F8_E4M3",
-  int16: "I16",
-  uint16: "U16",
-  float16: "F16",
-  bfloat16: "BF16",
-  int32: "I32",
-  uint32: "U32",
-  float32: "F32",
-  float64: "F64",
-  int64: "I64",
-  uint64: "U64",
-};
-const DTYPE_OF = new Map(Object.entries(NAMES).map(([dtype, name]) => [name, dtype as DType]));
 
 const METADATA = "__metadata__";
 /** The reference implementation's limit. */
@@ -58,13 +41,15 @@ export function encodeSafetensors({ tensors, metadata }: Safetensors): Uint8Arra
   const sorted = [...tensors].sort(byWidthAndName);
   let offset = 0;
   const entries = sorted.map(([name, { dtype, dims, bytes }]) => {
-    if (!(dtype in NAMES) || name === METADATA) {
+    const type = elementType(dtype).safetensors;
+    if (type === undefined || name === METADATA) {
       throw new AcsconvError(
         "input",
         `A safetensors file cannot hold "${name}", a tensor of ${dtype} elements.`,
+        { code: "E_UNSUPPORTED" },
       );
     }
-    return [name, { dtype: NAMES[dtype], shape: dims, data_offsets: [offset, (offset += bytes.length)] }];
+    return [name, { dtype: type, shape: dims, data_offsets: [offset, (offset += bytes.length)] }];
   });
   const texts = metadata.size > 0 ? [[METADATA, Object.fromEntries(metadata)]] : [];
   const header = Object.fromEntries([...texts, ...entries]) as unknown;
@@ -87,9 +72,7 @@ function byWidthAndName([a, x]: [string, Tensor], [b, y]: [string, Tensor]): num
  * @throws {@link AcsconvError} `format` if it is truncated, damaged or something else
  */
 export function decodeSafetensors(bytes: Uint8Array, name: string): Safetensors {
-  const fail = (what: string): never => {
-    throw new AcsconvError("format", `"${name}" ${what}.`);
-  };
+  const fail: Fail = failOf(name);
   if (bytes.length < 8) fail(`is no safetensors file: it has ${bytes.length} bytes`);
   const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
   // A header is an object; what begins otherwise is some other file.
@@ -131,7 +114,6 @@ export function decodeSafetensors(bytes: Uint8Array, name: string): Safetensors 
   return { tensors: new Map(tensors), metadata };
 }
 
-type Fail = (what: string) => never;
 type Entries = Readonly<Record<string, unknown>>;
 
 const isRecord = (value: unknown): value is Entries =>
@@ -153,7 +135,8 @@ function spanOf(
   fail: Fail,
 ): { dtype: DType; dims: readonly number[]; begin: number; end: number } {
   const { dtype: type, shape, data_offsets: offsets } = isRecord(entry) ? entry : fail("is no object");
-  const dtype = DTYPE_OF.get(String(type)) ?? fail(`is of an unknown type, ${JSON.stringify(type)}`);
+  const dtype =
+    dtypeBy("safetensors", String(type)) ?? fail(`is of an unknown type, ${JSON.stringify(type)}`);
   const dims =
     isSizes(shape) && shape.length <= MAX_RANK ? shape : fail(`has the shape ${JSON.stringify(shape)}`);
   const [begin, end] =
@@ -173,5 +156,5 @@ const isSizes = (value: unknown): value is readonly number[] =>
  * @throws {@link AcsconvError} `io` if it cannot be read, or as {@link decodeSafetensors}
  */
 export async function readSafetensors(path: string): Promise<Safetensors> {
-  return decodeSafetensors(await readBytes(path), path);
+  return decodeSafetensors(await (await openSource(path)).bytes(), path);
 }

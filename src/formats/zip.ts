@@ -35,7 +35,7 @@ interface Entry {
   readonly encrypted: boolean;
   readonly packed: number;
   readonly size: number;
-  /** Of its local header. */
+  /** Where its local header begins. */
   readonly at: number;
 }
 
@@ -64,7 +64,7 @@ export class ZipArchive {
     const entry = this.#entries.get(name);
     if (!entry) return undefined;
     const { method, encrypted, packed, size, at } = entry;
-    if (encrypted) this.#fail(`has an encrypted entry, ${JSON.stringify(name)}`);
+    if (encrypted) this.#fail(`has an encrypted entry, ${JSON.stringify(name)}`, "E_UNSUPPORTED");
     this.#require(at, LOCAL_BYTES);
     if (this.#view.getUint32(at, true) !== LOCAL)
       this.#fail("is damaged: an entry is not where it should be");
@@ -75,7 +75,10 @@ export class ZipArchive {
     if (method === STORED && packed === size) return content;
     return method === DEFLATED
       ? this.#inflate(name, content, size)
-      : this.#fail(`has an entry ${JSON.stringify(name)} in a compression that is not known (${method})`);
+      : this.#fail(
+          `has an entry ${JSON.stringify(name)} in a compression that is not known (${method})`,
+          "E_UNSUPPORTED",
+        );
   }
 
   #inflate(name: string, packed: Uint8Array, size: number): Uint8Array {

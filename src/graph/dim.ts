@@ -260,19 +260,16 @@ export function substituteDim(dim: Dim, sizes: ReadonlyMap<string, Dim>): Dim {
 function substituteAtom(atom: Atom, sizes: ReadonlyMap<string, Dim>): Dim {
   if (atom.kind === "symbol") return sizes.get(atom.name) ?? atomDim(atom);
   const [a, b] = atom.args.map((arg) => substituteDim(arg, sizes)) as [Dim, Dim];
-  switch (atom.op) {
-    case "floor":
-      return b === 1 ? floorDim(a) : floorDivDims(a, b);
-    case "div":
-      return truncDivDims(a, b);
-    case "mod":
-      return modDims(a, b);
-    case "min":
-      return minDims(a, b);
-    case "max":
-      return maxDims(a, b);
-  }
+  return OPERATIONS[atom.op](a, b);
 }
+
+const OPERATIONS: Readonly<Record<AtomOp, (a: Dim, b: Dim) => Dim>> = {
+  floor: (a, b) => (b === 1 ? floorDim(a) : floorDivDims(a, b)),
+  div: truncDivDims,
+  mod: modDims,
+  min: minDims,
+  max: maxDims,
+};
 
 /** The number a size comes to, or undefined while a symbol is left. */
 export function evaluateDim(dim: Dim, sizes: ReadonlyMap<string, Dim>): number | undefined {

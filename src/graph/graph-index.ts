@@ -56,6 +56,15 @@ function makeIndex(graph: Graph): GraphIndex {
   };
 }
 
+/** These values, and every one that is computed from one of them. */
+export function dependentsOf(graph: Graph, names: readonly string[]): ReadonlySet<string> {
+  const found = new Set(names);
+  for (const node of graph.nodes) {
+    if (readsOf(node).some((read) => found.has(read))) for (const output of node.outputs) found.add(output);
+  }
+  return found;
+}
+
 /** Names a node reads, those its subgraphs capture included. */
 export function readsOf(node: Node): string[] {
   const names = node.inputs.filter((name) => name !== "");

@@ -5,7 +5,7 @@
  * @module
  */
 
-export { type Dim, evaluateDim, SymbolicDim, symbol } from "./dim.ts";
+export { type Dim, evaluateDim, SymbolicDim, symbol, symbolsOf } from "./dim.ts";
 export {
   type Attr,
   type Attrs,
@@ -26,8 +26,9 @@ export {
   type ValueInfo,
   type ValueType,
 } from "./graph.ts";
+export type { DType } from "../base/dtypes.ts";
 export {
-  type DType,
+  elementCount,
   floatTensor,
   int64Tensor,
   type Numbers,

@@ -5,44 +5,10 @@
  */
 
 import { Float16Array } from "@petamoriken/float16";
+import { type ArrayType, type DType, DTYPES, elementType } from "../base/dtypes.ts";
 import { AcsconvError } from "../base/errors.ts";
 
-/** Element types, with ONNX's number (TensorProto.DataType) and size in bits. */
-export const DTYPES = {
-  float32: { onnx: 1, bits: 32 },
-  uint8: { onnx: 2, bits: 8 },
-  int8: { onnx: 3, bits: 8 },
-  uint16: { onnx: 4, bits: 16 },
-  int16: { onnx: 5, bits: 16 },
-  int32: { onnx: 6, bits: 32 },
-  int64: { onnx: 7, bits: 64 },
-  string: { onnx: 8, bits: 0 },
-  bool: { onnx: 9, bits: 8 },
-  float16: { onnx: 10, bits: 16 },
-  float64: { onnx: 11, bits: 64 },
-  uint32: { onnx: 12, bits: 32 },
-  uint64: { onnx: 13, bits: 64 },
-  complex64: { onnx: 14, bits: 64 },
-  complex128: { onnx: 15, bits: 128 },
-  bfloat16: { onnx: 16, bits: 16 },
-  float8e4m3fn: { onnx: 17, bits: 8 },
-  float8e4m3fnuz: { onnx: 18, bits: 8 },
-  float8e5m2: { onnx: 19, bits: 8 },
-  float8e5m2fnuz: { onnx: 20, bits: 8 },
-  uint4: { onnx: 21, bits: 4 },
-  int4: { onnx: 22, bits: 4 },
-  float4e2m1: { onnx: 23, bits: 4 },
-  float8e8m0: { onnx: 24, bits: 8 },
-  uint2: { onnx: 25, bits: 2 },
-  int2: { onnx: 26, bits: 2 },
-} as const satisfies Record<string, { onnx: number; bits: number }>;
-
-/** The name of an element type. */
-export type DType = keyof typeof DTYPES;
-
-export function dtypeFromOnnx(code: number): DType | undefined {
-  return (Object.keys(DTYPES) as DType[]).find((name) => DTYPES[name].onnx === code);
-}
+export { type DType, DTYPES, dtypeFromOnnx } from "../base/dtypes.ts";
 
 /** A constant tensor: a weight, or a setting. */
 export interface Tensor {
@@ -58,26 +24,28 @@ export interface Tensor {
 export type Numbers =
   Float32Array | Float64Array | Int8Array | Uint8Array | Int16Array | Uint16Array | Int32Array | Uint32Array;
 
+/** How many elements a tensor of these sizes has. */
 export const elementCount = (dims: readonly number[]): number => dims.reduce((a, b) => a * b, 1);
 
 /** Bytes that `dims` elements of `dtype` take. */
 export const byteLength = (dtype: DType, dims: readonly number[]): number =>
   Math.ceil((elementCount(dims) * DTYPES[dtype].bits) / 8);
 
-const bytesOf = (view: ArrayBufferView): Uint8Array =>
-  new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+/** The bytes of an array, in place. */
+export const bytesOf = <B extends ArrayBufferLike>({
+  buffer,
+  byteOffset,
+  byteLength,
+}: ArrayBufferView<B>): Uint8Array<B> => new Uint8Array(buffer, byteOffset, byteLength);
 
 /** Typed-array view of a tensor's bytes, copied only if they are not aligned. */
 function view<T>(
   type: { new (buffer: ArrayBufferLike, offset: number, length: number): T; BYTES_PER_ELEMENT: number },
   bytes: Uint8Array,
 ): T {
-  const aligned = bytes.byteOffset % type.BYTES_PER_ELEMENT === 0 ? bytes : bytes.slice();
-  return new type(
-    aligned.buffer,
-    aligned.byteOffset,
-    Math.floor(aligned.byteLength / type.BYTES_PER_ELEMENT),
-  );
+  const { buffer, byteOffset, byteLength } =
+    bytes.byteOffset % type.BYTES_PER_ELEMENT === 0 ? bytes : bytes.slice();
+  return new type(buffer, byteOffset, Math.floor(byteLength / type.BYTES_PER_ELEMENT));
 }
 
 /** Every float16 by its bits: looking one up takes a hundredth of the time of converting it. */
@@ -92,23 +60,6 @@ let widened: Float32Array | undefined;
 export function numbersOf(tensor: Tensor): Numbers {
   const { dtype, bytes } = tensor;
   switch (dtype) {
-    case "float32":
-      return view(Float32Array, bytes);
-    case "float64":
-      return view(Float64Array, bytes);
-    case "int8":
-      return view(Int8Array, bytes);
-    case "uint8":
-    case "bool":
-      return bytes;
-    case "int16":
-      return view(Int16Array, bytes);
-    case "uint16":
-      return view(Uint16Array, bytes);
-    case "int32":
-      return view(Int32Array, bytes);
-    case "uint32":
-      return view(Uint32Array, bytes);
     case "int64":
       return Float64Array.from(view(BigInt64Array, bytes), Number);
     case "uint64":
@@ -129,7 +80,7 @@ export function numbersOf(tensor: Tensor): Numbers {
       return new Float32Array(wide.buffer);
     }
     default:
-      throw new AcsconvError("graph", `Cannot compute with a tensor of ${dtype} elements.`);
+      return view(plainArray(dtype, `Cannot compute with a tensor of ${dtype} elements.`), bytes);
   }
 }
 
@@ -142,22 +93,8 @@ function encode(dtype: DType, values: ArrayLike<number>): ArrayBufferView {
   switch (dtype) {
     case "float32":
       return values instanceof Float32Array ? values : Float32Array.from(values);
-    case "float64":
-      return Float64Array.from(values);
-    case "int8":
-      return Int8Array.from(values);
-    case "uint8":
-      return Uint8Array.from(values);
     case "bool":
       return Uint8Array.from(values, (value) => (value ? 1 : 0));
-    case "int16":
-      return Int16Array.from(values);
-    case "uint16":
-      return Uint16Array.from(values);
-    case "int32":
-      return Int32Array.from(values);
-    case "uint32":
-      return Uint32Array.from(values);
     case "int64":
       return BigInt64Array.from(Array.from(values, toInt64));
     case "uint64":
@@ -167,9 +104,27 @@ function encode(dtype: DType, values: ArrayLike<number>): ArrayBufferView {
     case "bfloat16":
       return Uint16Array.from(new Uint32Array(Float32Array.from(values).buffer), roundToBfloat16);
     default:
-      throw new AcsconvError("graph", `Cannot make a tensor of ${dtype} elements from numbers.`);
+      return plainArray(dtype, `Cannot make a tensor of ${dtype} elements from numbers.`).from(values);
   }
 }
+
+interface PlainArray {
+  new (buffer: ArrayBufferLike, offset: number, length: number): Numbers;
+  from(values: ArrayLike<number>): Numbers;
+  readonly BYTES_PER_ELEMENT: number;
+}
+
+/** The array of a type whose elements are numbers as they stand there. */
+function plainArray(dtype: DType, refusal: string): PlainArray {
+  const { array } = elementType(dtype);
+  if (array && isPlain(array)) return array;
+  throw new AcsconvError("graph", refusal, { code: "E_UNSUPPORTED" });
+}
+
+const isPlain = (
+  array: ArrayType,
+): array is Exclude<ArrayType, typeof BigInt64Array | typeof BigUint64Array> =>
+  array !== BigInt64Array && array !== BigUint64Array;
 
 /** Round to nearest, ties to even, on the bits of a float32. */
 const roundToBfloat16 = (bits: number): number => (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16;

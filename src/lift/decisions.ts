@@ -1,6 +1,5 @@
 /** @file What lifting finds out on the way and must know from the start: the walk is taken again with it. */
 
-/** What the walk found out on the way and must know from the start. */
 export interface Decisions {
   /** Why the network works at its exported height and width only. */
   readonly pinned?: string;
@@ -8,7 +7,7 @@ export interface Decisions {
   readonly strideOnlyPools?: string;
 }
 
-/** A decision that only holds from the start: the walk is taken again with it. */
+/** Ends a walk that found one out. */
 export class Restart extends Error {
   readonly change: Decisions & { readonly outputs?: readonly string[] };
   constructor(change: Restart["change"]) {

@@ -3,7 +3,7 @@
  * under its name.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { liftError } from "../base/errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import { requireRoom } from "../ops/infer.ts";
 import { dropUnused } from "../passes/tidy.ts";
@@ -11,7 +11,7 @@ import { type Decisions, Restart } from "./decisions.ts";
 import type { LiftOptions } from "./options.ts";
 import { checkOptions } from "./options.ts";
 import { prepare, withOutputs } from "./prepare.ts";
-import type { NodeReport, Walked } from "./walk.ts";
+import type { NodeReport } from "./walk.ts";
 import { Walk } from "./walk.ts";
 
 export interface LiftedGraph {
@@ -49,7 +49,7 @@ export function liftGraph(
     try {
       const walked = new Walk(source, options, decisions, draws).run();
       if (options.size) requireRoom(walked.graph);
-      return finish(walked, source);
+      return { ...walked, graph: dropUnused(walked.graph), source };
     } catch (error) {
       if (!(error instanceof Restart)) throw error;
       const { outputs, ...found } = error.change;
@@ -57,9 +57,5 @@ export function liftGraph(
       decisions = { ...decisions, ...found };
     }
   }
-  throw new AcsconvError("lift", "The network has too many flattened heads to cut; name `outputs` instead.");
-}
-
-function finish({ graph, nodes, warnings }: Walked, source: Graph): LiftedGraph {
-  return { graph: dropUnused(graph), source, nodes, warnings };
+  throw liftError("The network has too many flattened heads to cut; name `outputs` instead.");
 }

@@ -1,29 +1,23 @@
-/** @file What stands around a node in the 2D graph: which images its result meets, and where to cut before it. */
+/** @file What stands around a node in the 2D graph: whose size a number in it is, and where to cut before it. */
 
+import type { Dim } from "../graph/dim.ts";
 import type { Graph, Node } from "../graph/graph.ts";
+import { dependentsOf, type GraphIndex, indexOf } from "../graph/graph-index.ts";
+import { traitsOf } from "../ops/index.ts";
 import { hasHeight } from "../ops/roles.ts";
 import type { Lifted } from "../ops/rule.ts";
 
 /** How far to look for an operator that combines a value with another one. */
 const LARGEST_DISTANCE = 16;
 
-/**
- * Other operands of the first operator that combines this value with another image.
- *
- * @param readers - the first node that reads each value
- */
-export function siblingsOf(
-  name: string,
-  readers: ReadonlyMap<string, Node>,
-  values: ReadonlyMap<string, Lifted>,
-): Lifted[] {
+/** Other operands of the first operator that combines this value with another image. */
+function siblingsOf(name: string, index: GraphIndex, values: ReadonlyMap<string, Lifted>): Lifted[] {
   let current = name;
   for (let hops = 0; hops < LARGEST_DISTANCE; hops++) {
-    const reader = readers.get(current);
+    const [reader] = index.readers(current);
     if (!reader) return [];
-    const others = reader.inputs.filter((other) => other !== current && other !== "");
-    const images = others.flatMap((other) => {
-      const value = values.get(other);
+    const images = reader.inputs.flatMap((other) => {
+      const value = other === current ? undefined : values.get(other);
       return value && !value.constant && hasHeight(value.axes) ? [value] : [];
     });
     if (images.length > 0) return images;
@@ -32,21 +26,40 @@ export function siblingsOf(
   return [];
 }
 
-/** Operators between a map and a head that say nothing of their own. */
-const PASSING = new Set(["Flatten", "Reshape", "Dropout", "Identity", "Squeeze"]);
+/**
+ * What a baked-in size stands for: (i) the size of what the node's result is combined with next, (ii) the input's,
+ * (iii) that of any tensor so far.
+ *
+ * @param values - all so far, the input first
+ * @param isSize - whether a size is that number in the exported network
+ */
+export function sizeBehind(
+  graph: Graph,
+  node: Node,
+  role: "H" | "W",
+  values: ReadonlyMap<string, Lifted>,
+  isSize: (dim: Dim) => boolean,
+): { size: Dim; depth?: Dim } | undefined {
+  const candidates = [...siblingsOf(node.outputs[0]!, indexOf(graph), values), ...values.values()];
+  for (const { constant, axes } of candidates) {
+    if (constant) continue;
+    const found = axes.find((axis) => axis.length === 1 && axis[0]!.role === role && isSize(axis[0]!.size));
+    if (found) return found[0];
+  }
+  return undefined;
+}
 
 /** The graph's outputs that do not need `node`, and the map that it would have read through `input`. */
 export function outputsCutAt(graph: Graph, node: Node, input: string): string[] {
+  const index = indexOf(graph);
   let map = input;
   for (;;) {
-    const producer = graph.nodes.find(({ outputs }) => outputs.includes(map));
-    if (!producer || !PASSING.has(producer.op)) break;
+    // Operators between a map and a head that only arrange its elements anew.
+    const producer = index.producer(map);
+    const { alias, trainingOnly } = traitsOf(producer);
+    if (!producer || !(alias || trainingOnly)) break;
     map = producer.inputs[0]!;
   }
-  const downstream = new Set(node.outputs);
-  for (const other of graph.nodes) {
-    if (other.inputs.some((name) => downstream.has(name)))
-      other.outputs.forEach((name) => downstream.add(name));
-  }
+  const downstream = dependentsOf(graph, node.outputs);
   return [...graph.outputs.map(({ name }) => name).filter((name) => !downstream.has(name)), map];
 }

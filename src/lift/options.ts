@@ -1,9 +1,9 @@
 /** @file What a user may ask of lifting, and its defaults. */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import type { Dim } from "../graph/dim.ts";
-import { KINDS } from "../ops/kinds.ts";
-import type { LiftKind, View } from "../ops/rule.ts";
+import { KINDS, type LiftKind } from "../ops/kinds/index.ts";
+import type { View } from "../ops/rule.ts";
 import { VIEWS } from "../ops/views.ts";
 
 /** Every kind of lifting. */
@@ -56,9 +56,8 @@ export function withKind({ psc, ...options }: LiftOptions, kind: LiftKind): Lift
 }
 
 function oneOf<T>(name: string, value: T, allowed: readonly T[]): void {
-  if (!allowed.includes(value)) {
-    throw new AcsconvError("input", `${name} must be one of ${allowed.join(", ")}, got "${String(value)}".`);
-  }
+  if (!allowed.includes(value))
+    throw inputError(`${name} must be one of ${allowed.join(", ")}, got "${String(value)}".`);
 }
 
 /** Refuses options that make no sense, before anything is done with them. */
@@ -69,33 +68,24 @@ export function checkOptions(options: LiftOptions): void {
   oneOf("layout", options.layout ?? "NCHW", ["NCHW", "NHWC"]);
   checkPsc(options);
   const { size, channels } = options;
-  if (size && (size.length !== 3 || !size.every((n) => Number.isInteger(n) && n > 0))) {
-    throw new AcsconvError(
-      "input",
+  if (size && (size.length !== 3 || !size.every((n) => Number.isInteger(n) && n > 0)))
+    throw inputError(
       `size must be three positive whole numbers [depth, height, width], got [${size.join(", ")}].`,
     );
-  }
-  if (channels !== undefined && !(Number.isInteger(channels) && channels > 0)) {
-    throw new AcsconvError("input", `channels must be a positive whole number, got ${channels}.`);
-  }
+  if (channels !== undefined && !(Number.isInteger(channels) && channels > 0))
+    throw inputError(`channels must be a positive whole number, got ${channels}.`);
 }
 
 function checkPsc({ kind = "acs", psc }: LiftOptions): void {
   if (!psc) return;
-  if (kind !== "psc") {
-    throw new AcsconvError(
-      "input",
-      `psc is for kind "psc", got kind "${kind}"; leave psc out or change kind.`,
-    );
-  }
+  if (kind !== "psc")
+    throw inputError(`psc is for kind "psc", got kind "${kind}"; leave psc out or change kind.`);
   const { streams, separability } = { ...P3SC1, ...psc };
   oneOf("psc.streams", streams, [1, 2, 3]);
-  if (!(Number.isInteger(separability) && separability >= 1 && separability <= MOST_PLANES)) {
-    throw new AcsconvError(
-      "input",
+  if (!(Number.isInteger(separability) && separability >= 1 && separability <= MOST_PLANES))
+    throw inputError(
       `psc.separability must be a whole number from 1 to ${MOST_PLANES}, got ${separability}.`,
     );
-  }
 }
 
 /** Channels last where the last axis could only be channels (1 to 4) and the second could not. */

@@ -4,25 +4,25 @@
  * only what the wanted outputs need.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError, liftError } from "../base/errors.ts";
 import type { Graph, Node, ValueInfo } from "../graph/graph.ts";
 import { int, intAttr } from "../graph/graph.ts";
+import { indexOf } from "../graph/graph-index.ts";
 import { elementCount, numbersOf, tensorOf } from "../graph/tensor.ts";
-import { upgradeGraph } from "../onnx/upgrade.ts";
+import { traitsOf } from "../ops/index.ts";
 import { inferTypes } from "../ops/infer.ts";
 import { blocksToConvolutions } from "../passes/blocks-to-convolutions.ts";
-import { foldConstants } from "../passes/fold-constants.ts";
-import { dropIdentities, dropUnused } from "../passes/tidy.ts";
-import { untie } from "../passes/untie.ts";
+import { separateVectors } from "../passes/separate-vectors.ts";
+import { simplify } from "../passes/simplify.ts";
+import { dropUnused } from "../passes/tidy.ts";
 import type { LiftOptions } from "./options.ts";
 
 export function prepare(graph: Graph, options: LiftOptions): Graph {
   const wanted = options.outputs ? withOutputs(graph, options.outputs) : graph;
-  const current = dropUnused(foldConstants(dropIdentities(upgradeGraph(dropUnused(wanted)))));
-  const tidy = dropUnused(dropIdentities(foldConstants(current)));
+  const tidy = simplify(wanted);
   const image = imageInput(tidy);
   const folded = options.channels === undefined ? tidy : withChannels(tidy, image, options.channels);
-  return blocksToConvolutions(untie(folded));
+  return blocksToConvolutions(separateVectors(folded));
 }
 
 /** The graph that computes these values instead of its own outputs. */
@@ -31,8 +31,7 @@ export function withOutputs(graph: Graph, names: readonly string[]): Graph {
   const missing = names.find((name) => !values.has(name));
   if (missing !== undefined || names.length === 0) {
     const some = graph.nodes.flatMap(({ outputs }) => outputs).slice(-5);
-    throw new AcsconvError(
-      "input",
+    throw inputError(
       `No value "${missing ?? ""}" in the model to use as an output; the last ones are ${some.map((s) => `"${s}"`).join(", ")}.`,
     );
   }
@@ -45,16 +44,14 @@ export function imageInput(graph: Graph): ValueInfo {
   const [input, ...others] = graph.inputs;
   if (!input || others.length > 0) {
     const found = graph.inputs.map(({ name }) => `"${name}"`).join(", ") || "none";
-    throw new AcsconvError(
-      "lift",
+    throw liftError(
       `Expected a network with one image input, found ${graph.inputs.length} (${found}); cut the model to the part that reads one image.`,
     );
   }
   if (input.shape?.length !== 4) {
     const shape = input.shape ? `[${input.shape.join(", ")}]` : "of unknown rank";
     const hint = input.shape?.length === 5 ? " It looks 3D already." : "";
-    throw new AcsconvError(
-      "lift",
+    throw liftError(
       `Expected the input "${input.name}" to be a 4-D image [N, C, H, W], found ${shape}.${hint}`,
     );
   }
@@ -74,16 +71,16 @@ function withChannels(graph: Graph, image: ValueInfo, channels: number): Graph {
   const types = inferTypes(graph);
   const now = image.shape![1];
   if (now === channels) return graph;
-  if (channels !== 1) {
-    throw new AcsconvError(
-      "input",
+  if (channels !== 1)
+    throw inputError(
       `channels: ${channels} is not possible for a network of ${String(now)} input channels; use 1 or ${String(now)}.`,
     );
-  }
-  const readers = graph.nodes.filter((node) => node.inputs.includes(image.name));
+  const readers = indexOf(graph).readers(image.name);
   const stems = readers.every(
     (node) =>
-      node.op === "Conv" && intAttr(node, "group", 1) === 1 && graph.initializers.has(node.inputs[1]!),
+      traitsOf(node).convolution === "forward" &&
+      intAttr(node, "group", 1) === 1 &&
+      graph.initializers.has(node.inputs[1]!),
   );
   const input = { ...image, shape: image.shape!.with(1, 1) };
   if (!stems || readers.length === 0)
@@ -106,9 +103,8 @@ function withChannels(graph: Graph, image: ValueInfo, channels: number): Graph {
 }
 
 function copyChannels(graph: Graph, image: ValueInfo, channels: unknown): Graph {
-  if (typeof channels !== "number") {
-    throw new AcsconvError("input", `channels: 1 needs a network whose number of input channels is known.`);
-  }
+  if (typeof channels !== "number")
+    throw inputError(`channels: 1 needs a network whose number of input channels is known.`);
   const copies = `${image.name}/copies`;
   const concat: Node = {
     op: "Concat",

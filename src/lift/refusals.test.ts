@@ -8,6 +8,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { graphOf } from "../../test/helpers/graphs.ts";
 import { random } from "../../test/helpers/networks.ts";
+import { ERROR_CODES } from "../base/error-codes.ts";
 import { AcsconvError } from "../base/errors.ts";
 import { symbol } from "../graph/dim.ts";
 import type { Attrs, Graph, Node } from "../graph/graph.ts";
@@ -408,6 +409,7 @@ describe("refusals", () => {
     const error = refusal(c) as AcsconvError;
     expect(error).toBeInstanceOf(AcsconvError);
     expect(error.kind).toBe("lift");
+    expect(error.code).toBe(Object.hasOwn(ERROR_CODES, code) ? code : "E_OPERATOR");
     const { op, domain } = c.graph.nodes.at(-1)!;
     expect(error.message).toMatch(
       new RegExp(`^${code}: ${domain ? `${domain}\\.` : ""}${op} "the ${op}" .*\\.$`),
@@ -428,6 +430,7 @@ describe("refusals", () => {
       graph: graph(ops, { two: int64Tensor([2], []) }, "dynamic"),
     });
     expect(error).toBeInstanceOf(AcsconvError);
+    expect((error as AcsconvError).code).toBe("E_SHAPE_VALUE");
     expect((error as AcsconvError).message).toMatch(/^E_SHAPE_VALUE: "hf" .*\.$/);
   });
 
@@ -499,7 +502,7 @@ describe("refusals", () => {
     const codes = new Set(
       sources.flatMap((text) => text.match(/"E_[A-Z_]+"/g) ?? []).map((code) => code.slice(1, -1)),
     );
-    const tested = new Set([...CASES.map(({ code }) => code), ...UNREACHABLE]);
+    const tested = new Set([...CASES.map(({ code }) => code), "E_OPERATOR", "E_SHAPE_VALUE", ...UNREACHABLE]);
     expect(codes.size).toBeGreaterThan(25);
     expect([...codes].filter((code) => !tested.has(code))).toEqual([]);
   });

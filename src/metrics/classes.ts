@@ -1,6 +1,6 @@
 /** @file The classes that a metric tells apart, and which of them count. */
 
-import { AcsconvError } from "../base/errors.ts";
+import { AcsconvError, inputError } from "../base/errors.ts";
 import type { Prediction } from "./metric.ts";
 
 /** What all metrics are told. */
@@ -23,12 +23,10 @@ const MAX_CLASSES = 256;
 /** @throws {@link AcsconvError} `input` for no classes, too many, or two of one name */
 export function classNames({ classes, ignoreIndex }: ClassOptions): readonly string[] {
   const names = typeof classes === "number" ? numbered(classes) : classes;
-  if (names.length < 1 || names.length > MAX_CLASSES || new Set(names).size < names.length) {
-    throw new AcsconvError(
-      "input",
+  if (names.length < 1 || names.length > MAX_CLASSES || new Set(names).size < names.length)
+    throw inputError(
       `A metric needs 1 to ${MAX_CLASSES} classes with names of their own, not ${JSON.stringify(classes)}.`,
     );
-  }
   if (ignoreIndex !== undefined) checkLabel("ignoreIndex", ignoreIndex, MAX_CLASSES);
   return names;
 }
@@ -42,8 +40,7 @@ export function foreground({ background = 0 }: ForegroundOptions, names: readonl
 /** @throws {@link AcsconvError} `input` if prediction and truth are not of one length */
 export function checkLengths({ name, classes, truth }: Prediction): void {
   if (classes.length === truth.length) return;
-  throw new AcsconvError(
-    "input",
+  throw inputError(
     `The prediction for "${name}" has ${classes.length} voxels and its truth ${truth.length}: ` +
       `bring both to one grid before they are compared.`,
   );
@@ -52,8 +49,7 @@ export function checkLengths({ name, classes, truth }: Prediction): void {
 /** A voxel whose true or predicted class is none. */
 export function unknownClass({ name, classes, truth }: Prediction, at: number, count: number): AcsconvError {
   const [whose, label] = truth[at]! < count ? ["prediction", classes[at]!] : ["truth", truth[at]!];
-  return new AcsconvError(
-    "input",
+  return inputError(
     `The ${whose} of "${name}" has class ${label} at voxel ${at}, but the classes are 0 to ${count - 1}: ` +
       `correct the labels, the number of classes, or set ignoreIndex.`,
   );
@@ -66,8 +62,7 @@ const numbered = (count: number): string[] =>
 
 function checkLabel(option: string, label: number, limit: number): void {
   if (Number.isInteger(label) && label >= 0 && label < limit) return;
-  throw new AcsconvError(
-    "input",
+  throw inputError(
     `A metric's ${option} needs to be a class from 0 to ${limit - 1}, not ${JSON.stringify(label)}.`,
   );
 }

@@ -10,7 +10,7 @@
  * @see Bilic et al., "The Liver Tumor Segmentation Benchmark (LiTS)", https://arxiv.org/abs/1901.04056
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import { type ForegroundOptions, classNames, foreground } from "./classes.ts";
 import { type ClassCounts, type Confusion, confusionOf, countsOf, pooledMetric } from "./confusion.ts";
 import { type Metric, meanOfKnown } from "./metric.ts";
@@ -44,12 +44,8 @@ export interface DicePerCaseOptions extends ForegroundOptions {
  */
 export function dicePerCase(options: DicePerCaseOptions): Metric {
   const { empty = "one" } = options;
-  if (empty !== "one" && empty !== "skip") {
-    throw new AcsconvError(
-      "input",
-      `The option "empty" of dicePerCase is "one" or "skip", not ${JSON.stringify(empty)}.`,
-    );
-  }
+  if (empty !== "one" && empty !== "skip")
+    throw inputError(`The option "empty" of dicePerCase is "one" or "skip", not ${JSON.stringify(empty)}.`);
   const names = classNames(options);
   const sums = foreground(options, names).map((label) => ({ label, sum: 0, cases: 0 }));
   return {

@@ -12,7 +12,7 @@
  * @see Hanley & McNeil, "The meaning and use of the area under a ROC curve", Radiology 143 (1982)
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import { type ClassOptions, checkLengths, classNames, unknownClass } from "./classes.ts";
 import type { Metric, Prediction, Scores } from "./metric.ts";
 import { withMean } from "./overlap.ts";
@@ -42,54 +42,43 @@ export interface RocAucOptions extends ClassOptions {
 export function rocAuc(options: RocAucOptions): Metric {
   const { scores: kind = "logits", ignoreIndex } = options;
   const names = classNames(options);
-  if ((kind !== "logits" && kind !== "probabilities") || names.length < 2) {
-    throw new AcsconvError(
-      "input",
+  if ((kind !== "logits" && kind !== "probabilities") || names.length < 2)
+    throw inputError(
       `rocAuc ranks "logits" or "probabilities" of two classes or more, ` +
         `not ${JSON.stringify(kind)} of ${names.length}.`,
     );
-  }
   const labels = names.length === 2 ? [1] : names.map((_, label) => label);
-  const kept: { readonly truth: Uint8Array; readonly byLabel: readonly Float32Array[] }[] = [];
+  const kept = labels.map(() => ({ positives: [] as Float32Array[], negatives: [] as Float32Array[] }));
+  const rank = kind === "logits" ? logOdds : scoresOf;
   let count = 0;
 
   return {
     add(prediction) {
       checkLengths(prediction);
-      const voxels = prediction.truth.length;
+      const { truth } = prediction;
+      const voxels = truth.length;
       const scores = checkedScores(prediction, names.length);
       checkTruth(prediction, names.length, ignoreIndex);
-      if (count + voxels * labels.length > MAX_SCORES) {
-        throw new AcsconvError(
-          "input",
+      if (count + voxels * labels.length > MAX_SCORES)
+        throw inputError(
           `rocAuc keeps every score, and "${prediction.name}" would bring them to more than ${MAX_SCORES}: ` +
             `evaluate fewer cases, or leave rocAuc out.`,
         );
-      }
       count += voxels * labels.length;
-      const rank = kind === "logits" ? logOdds : scoresOf;
-      kept.push({
-        truth: prediction.truth.slice(),
-        byLabel: labels.map((label) => rank(scores, label, voxels)),
+      labels.forEach((label, i) => {
+        const ranked = rank(scores, label, voxels);
+        const { positives, negatives } = kept[i]!;
+        positives.push(ranked.filter((_, at) => truth[at] === label));
+        negatives.push(ranked.filter((_, at) => truth[at] !== label && truth[at] !== ignoreIndex));
       });
     },
     value: () =>
       withMean(
         "auc",
-        labels.map((label, i) => {
-          const pick = (wanted: (truth: number) => boolean): Float32Array =>
-            collect(
-              kept.map(({ truth, byLabel }) => ({ truth, scores: byLabel[i]! })),
-              wanted,
-            );
-          return [
-            names[label]!,
-            areaUnderCurve(
-              pick((truth) => truth === label),
-              pick((truth) => truth !== label && truth !== ignoreIndex),
-            ),
-          ];
-        }),
+        kept.map(({ positives, negatives }, i) => [
+          names[labels[i]!]!,
+          areaUnderCurve(joined(positives), joined(negatives)),
+        ]),
       ),
   };
 }
@@ -139,21 +128,17 @@ function logOdds(scores: Scores, label: number, voxels: number): Float32Array {
 }
 
 const scoresOf = ({ data, classes }: Scores, label: number, voxels: number): Float32Array =>
-  classes === 1 ? data.slice() : data.slice(label * voxels, (label + 1) * voxels);
+  classes === 1 ? data : data.subarray(label * voxels, (label + 1) * voxels);
 
-function collect(
-  parts: readonly { readonly truth: Uint8Array; readonly scores: Float32Array }[],
-  wanted: (truth: number) => boolean,
-): Float32Array {
-  const isWanted = Array.from({ length: 256 }, (_, truth) => wanted(truth));
-  let count = 0;
-  for (const { truth } of parts) for (const label of truth) if (isWanted[label]) count++;
-  const collected = new Float32Array(count);
+/** A copy of all parts, one after the other. */
+function joined(parts: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
   let at = 0;
-  for (const { truth, scores } of parts) {
-    for (let i = 0; i < truth.length; i++) if (isWanted[truth[i]!]) collected[at++] = scores[i]!;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
   }
-  return collected;
+  return all;
 }
 
 function checkedScores({ name, truth, scores }: Prediction, classes: number): Scores {
@@ -166,8 +151,7 @@ function checkedScores({ name, truth, scores }: Prediction, classes: number): Sc
     return scores;
   }
   const found = scores ? `${scores.data.length} of ${scores.classes} classes` : "none";
-  throw new AcsconvError(
-    "input",
+  throw inputError(
     `rocAuc needs scores of ${classes} classes for each of the ${truth.length} voxels of "${name}", ` +
       `but there are ${found}.`,
   );

@@ -3,31 +3,22 @@
  */
 
 import { AcsconvError } from "../base/errors.ts";
-import { substituteDim } from "../graph/dim.ts";
+import { forInference, isLifted } from "../compile/inference.ts";
+import { forSaving, restore } from "../compile/saving.ts";
+import { targetOf } from "../compile/targets/index.ts";
 import type { Graph, ValueInfo } from "../graph/graph.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import type { LiftedGraph } from "../lift/index.ts";
 import { liftGraph } from "../lift/index.ts";
-import { lowerForSaving, restore } from "../lift/metadata.ts";
 import type { LiftOptions } from "../lift/options.ts";
 import { encodeBytes } from "../onnx/encode.ts";
-import type { ModelSource } from "../onnx/files.ts";
-import { readModel, writeModel } from "../onnx/files.ts";
-import { upgradeGraph } from "../onnx/upgrade.ts";
+import type { ModelSource } from "../onnx/model-file.ts";
+import { readModel, writeModel } from "../onnx/model-file.ts";
 import { requireRoom } from "../ops/infer.ts";
-import { LIFTED_DOMAIN } from "../ops/lifted.ts";
-import { convolveBeforeResize } from "../passes/convolve-before-resize.ts";
-import { foldBatchNorm } from "../passes/fold-batch-norm.ts";
-import { foldConstants } from "../passes/fold-constants.ts";
-import { foldViews } from "../passes/fold-views.ts";
-import { lower } from "../passes/lower.ts";
-import { mergeAxes } from "../passes/merge-axes.ts";
 import { inSinglePrecision } from "../passes/single-precision.ts";
-import { dropIdentities, dropUnused } from "../passes/tidy.ts";
+import { open } from "../run/open.ts";
 import type { RunOptions, Session, SessionOptions } from "../run/session.ts";
-import { createSession } from "../run/session.ts";
 import type { RunTensor, Size3 } from "../run/tensor.ts";
-import { notOnWebGpu } from "../run/webgpu.ts";
 import type { Vec3 } from "../volume/vec3.ts";
 import type { Volume } from "../volume/volume.ts";
 import { type CasesOptions, type CasesResult, evaluateCases, type LabelledCase } from "./evaluate.ts";
@@ -190,12 +181,8 @@ export class Model {
     }
   }
 
-  async #open(sizes: ReadonlyMap<string, number>, options: SessionOptions): Promise<Session> {
-    const graph = optimise(this.graph, sizes);
-    const cpuNodes =
-      options.device === "webgpu" ? (options.cpuNodes ?? notOnWebGpu(graph)) : options.cpuNodes;
-    const bytes = encodeBytes(graph);
-    return createSession(bytes, { ...options, transfer: true, ...(cpuNodes && { cpuNodes }) });
+  #open(sizes: ReadonlyMap<string, number>, options: SessionOptions): Promise<Session> {
+    return open(forInference(this.graph, sizes, targetOf(options.device)), options);
   }
 
   /**
@@ -257,7 +244,7 @@ export class Model {
   }
 
   #plain(): Graph {
-    return this.lifted ? lowerForSaving({ graph: this.graph, ...this.lifted }) : this.graph;
+    return this.lifted ? forSaving({ graph: this.graph, ...this.lifted }) : this.graph;
   }
 }
 
@@ -314,20 +301,6 @@ export function unlift(model: Model): Model {
     }),
   );
   return new Model({ ...source, initializers, metadata: model.graph.metadata });
-}
-
-const isLifted = (graph: Graph): boolean => graph.nodes.some(({ domain }) => domain === LIFTED_DOMAIN);
-
-/** Plain ONNX for inference, at the given sizes of D, H and W where they are known. */
-function optimise(graph: Graph, sizes: ReadonlyMap<string, number>): Graph {
-  if (!isLifted(graph)) return graph;
-  const inputs = graph.inputs.map((input) => ({
-    ...input,
-    ...(input.shape && { shape: input.shape.map((dim) => substituteDim(dim, sizes)) }),
-  }));
-  const current = dropUnused(dropIdentities(foldConstants(upgradeGraph({ ...graph, inputs }))));
-  const plain = lower(convolveBeforeResize(foldBatchNorm(current))).graph;
-  return foldViews(mergeAxes(plain));
 }
 
 /** Marks a session that takes any size. */

@@ -17,7 +17,7 @@ import { between, uniform } from "../base/random.ts";
 import { elementCount } from "../graph/tensor.ts";
 import { LIFT_KINDS } from "../lift/options.ts";
 import { lift, load, type Model } from "../model/model.ts";
-import { slotsOf } from "../passes/untie.ts";
+import { parameterSlots } from "../ops/parameters.ts";
 import type { RunTensor } from "../run/tensor.ts";
 import { crossEntropy } from "../train/losses.ts";
 import { adam } from "../train/optimisers.ts";
@@ -87,7 +87,7 @@ describe.each(cases)("$name", ({ name, options, isLifted, ...by }) => {
     for (const kind of LIFT_KINDS) expect(() => lift(model, { kind, depth })).not.toThrow();
     const { graph } = lift(model, { depth });
     const step = trainingStep(graph, { loss: crossEntropy(), optimiser: adam(), batch: 2, size });
-    const parameters = [...slotsOf(model.graph).values()].flatMap((slots) => slots.parameters);
+    const parameters = parameterSlots(model.graph);
     const aux = parameters.filter((slot) => slot.name.startsWith("aux_classifier."));
     expect(step.parameters).toHaveLength(parameters.length - aux.length);
   });

@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 import { evaluateDim } from "../graph/dim.ts";
 import { elementCount } from "../graph/tensor.ts";
 import { lift, type Model } from "../model/model.ts";
-import { slotsOf } from "../passes/untie.ts";
+import { slotsOf } from "../ops/parameters.ts";
 import { ARCHITECTURES, architecture, type ArchitectureOptions } from "./registry.ts";
 import { resnet18Fcn } from "./heads.ts";
 import { resnet18 } from "./resnet.ts";
@@ -25,11 +25,8 @@ const build = (name: string, options: ArchitectureOptions = {}): Model =>
 
 /** Weights and statistics by name. */
 function sizesOf({ graph }: Model): Sizes {
-  const slots = [...slotsOf(graph).values()].flatMap(({ parameters, statistics }) => [
-    ...parameters,
-    ...statistics,
-  ]);
-  return Object.fromEntries(slots.map(({ name }) => [name, graph.initializers.get(name)!.dims]));
+  const slots = [...slotsOf(graph).values()].flat();
+  return Object.fromEntries(slots.map(({ name, tensor }) => [name, tensor.dims]));
 }
 
 const countOf = (sizes: Sizes, only = /./): number =>

@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 import { evaluateDim } from "../graph/dim.ts";
 import { elementCount } from "../graph/tensor.ts";
 import type { Model } from "../model/model.ts";
-import { slotsOf } from "../passes/untie.ts";
+import { slotsOf } from "../ops/parameters.ts";
 import { transferred } from "../weights/selection.ts";
 import { ARCHITECTURES, architecture, type ArchitectureOptions } from "./registry.ts";
 
@@ -27,8 +27,8 @@ function built(key: string): Model {
 }
 
 function sizesOf({ graph }: Model): Sizes {
-  const slots = [...slotsOf(graph).values()].flatMap((of) => [...of.parameters, ...of.statistics]);
-  return Object.fromEntries(slots.map(({ name }) => [name, graph.initializers.get(name)!.dims]));
+  const slots = [...slotsOf(graph).values()].flat();
+  return Object.fromEntries(slots.map(({ name, tensor }) => [name, tensor.dims]));
 }
 
 const countOf = (sizes: Sizes): number =>

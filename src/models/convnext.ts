@@ -13,47 +13,40 @@ import type { Model } from "../model/model.ts";
 import type { Layers } from "./layers.ts";
 import { begin, type ClassifierOptions, complete, wholeNumber } from "./options.ts";
 
-/** What tells ConvNeXts apart, stage by stage. */
-interface Design {
-  readonly blocks: readonly number[];
-  readonly channels: readonly number[];
-}
-
 /** What a block's branch is multiplied with at first, channel by channel. */
 const LAYER_SCALE = 1e-6;
 
 /** ConvNeXt tiny: 28,589,128 parameters. Images [N, 3, H, W] of 32 pixels and more, scores [N, 1000]. */
-export const convnextTiny = (options: ClassifierOptions = {}): Model =>
-  convnext("convnext_tiny", { blocks: [3, 3, 9, 3], channels: [96, 192, 384, 768] }, options);
+export const convnextTiny = (options: ClassifierOptions = {}): Model => convnext("tiny", 9, 96, options);
 /** ConvNeXt small: 50,223,688 parameters. */
-export const convnextSmall = (options: ClassifierOptions = {}): Model =>
-  convnext("convnext_small", { blocks: [3, 3, 27, 3], channels: [96, 192, 384, 768] }, options);
+export const convnextSmall = (options: ClassifierOptions = {}): Model => convnext("small", 27, 96, options);
 /** ConvNeXt base: 88,591,464 parameters. */
-export const convnextBase = (options: ClassifierOptions = {}): Model =>
-  convnext("convnext_base", { blocks: [3, 3, 27, 3], channels: [128, 256, 512, 1024] }, options);
+export const convnextBase = (options: ClassifierOptions = {}): Model => convnext("base", 27, 128, options);
 /** ConvNeXt large: 197,767,336 parameters. */
-export const convnextLarge = (options: ClassifierOptions = {}): Model =>
-  convnext("convnext_large", { blocks: [3, 3, 27, 3], channels: [192, 384, 768, 1536] }, options);
+export const convnextLarge = (options: ClassifierOptions = {}): Model => convnext("large", 27, 192, options);
 
-function convnext(name: string, { blocks, channels }: Design, options: ClassifierOptions): Model {
+/**
+ * @param deep - blocks of the third stage; the others have three
+ * @param width - channels of the first stage; each later one has twice those of the one before
+ */
+function convnext(size: string, deep: number, width: number, options: ClassifierOptions): Model {
   const net = begin(options);
   const classes = wholeNumber("classes", options.classes ?? 1000);
-  const patches = net.conv("features.0.0", net.input, { out: channels[0]!, kernel: 4, stride: 4 });
+  const patches = net.conv("features.0.0", net.input, { out: width, kernel: 4, stride: 4 });
   let x = net.layerNorm("features.0.1", patches, "features.0");
-  blocks.forEach((count, i) => {
+  [3, 3, deep, 3].forEach((count, i, stages) => {
     const stage = `features.${2 * i + 1}`;
     for (let j = 0; j < count; j++) {
       x = block(net, `${stage}.${j}`, x, j === count - 1 ? stage : `${stage}.${j}`);
     }
-    const wider = channels[i + 1];
-    if (wider === undefined) return;
+    if (i === stages.length - 1) return;
     const lead = `features.${2 * i + 2}`;
     const normal = net.layerNorm(`${lead}.0`, x);
-    x = net.conv(`${lead}.1`, normal, { out: wider, kernel: 2, stride: 2 }, lead);
+    x = net.conv(`${lead}.1`, normal, { out: 2 * net.channels(x), kernel: 2, stride: 2 }, lead);
   });
   const pooled = net.layerNorm("classifier.0", net.globalAveragePool("avgpool", x));
   const flat = net.flatten("classifier.1", pooled);
-  return complete(net, name, [net.linear("classifier.2", flat, classes)], options);
+  return complete(net, `convnext_${size}`, [net.linear("classifier.2", flat, classes)], options);
 }
 
 /** x + scale · branch(x). */

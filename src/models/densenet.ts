@@ -9,7 +9,7 @@
 
 import type { Model } from "../model/model.ts";
 import type { Layers } from "./layers.ts";
-import { begin, type ClassifierOptions, complete, oneOf, type Stem, wholeNumber } from "./options.ts";
+import { begin, type ClassifierOptions, completeClassifier, oneOf, type Stem } from "./options.ts";
 
 /** Of {@link densenet121} and its kin. */
 export interface DensenetOptions extends ClassifierOptions {
@@ -31,35 +31,32 @@ interface Design {
 const BOTTLENECK = 4;
 
 /** DenseNet-121: 7,978,856 parameters. Images [N, 3, H, W] of any size, scores [N, 1000]. */
-export const densenet121 = (options: DensenetOptions = {}): Model =>
-  densenet("densenet121", { blocks: [6, 12, 24, 16], growth: 32, stem: 64 }, options);
+export const densenet121 = densenet("densenet121", { blocks: [6, 12, 24, 16], growth: 32, stem: 64 });
 /** DenseNet-161, the wide one: 28,681,000 parameters. */
-export const densenet161 = (options: DensenetOptions = {}): Model =>
-  densenet("densenet161", { blocks: [6, 12, 36, 24], growth: 48, stem: 96 }, options);
+export const densenet161 = densenet("densenet161", { blocks: [6, 12, 36, 24], growth: 48, stem: 96 });
 /** DenseNet-169: 14,149,480 parameters. */
-export const densenet169 = (options: DensenetOptions = {}): Model =>
-  densenet("densenet169", { blocks: [6, 12, 32, 32], growth: 32, stem: 64 }, options);
+export const densenet169 = densenet("densenet169", { blocks: [6, 12, 32, 32], growth: 32, stem: 64 });
 /** DenseNet-201: 20,013,928 parameters. */
-export const densenet201 = (options: DensenetOptions = {}): Model =>
-  densenet("densenet201", { blocks: [6, 12, 48, 32], growth: 32, stem: 64 }, options);
+export const densenet201 = densenet("densenet201", { blocks: [6, 12, 48, 32], growth: 32, stem: 64 });
 
-function densenet(name: string, design: Design, options: DensenetOptions): Model {
-  const { stem = {} } = options;
-  const net = begin(options);
-  const classes = wholeNumber("classes", options.classes ?? 1000);
-  const stride = oneOf("stem.stride", stem.stride ?? 2, [1, 2]);
-  const at = (module: string): string => `features.${module}`;
-  const first = { out: design.stem, kernel: 7, stride, padding: 3, bias: false };
-  let x = net.conv(at("conv0"), net.input, first);
-  x = net.relu(at("relu0"), net.batchNorm(at("norm0"), x));
-  if (stem.pool ?? true) x = net.maxPool(at("pool0"), x, { kernel: 3, stride: 2, padding: 1 });
-  design.blocks.forEach((layers, i) => {
-    x = denseBlock(net, at(`denseblock${i + 1}`), x, layers, design.growth);
-    if (i < design.blocks.length - 1) x = transition(net, at(`transition${i + 1}`), x);
-  });
-  x = net.relu("relu", net.batchNorm(at("norm5"), x));
-  const pooled = net.flatten("flatten", net.globalAveragePool("avgpool", x));
-  return complete(net, name, [net.linear("classifier", pooled, classes)], options);
+/** The builder of one of them. */
+function densenet(name: string, design: Design) {
+  return (options: DensenetOptions = {}): Model => {
+    const { stem = {} } = options;
+    const net = begin(options);
+    const stride = oneOf("stem.stride", stem.stride ?? 2, [1, 2]);
+    const at = (module: string): string => `features.${module}`;
+    const first = { out: design.stem, kernel: 7, stride, padding: 3, bias: false };
+    let x = net.conv(at("conv0"), net.input, first);
+    x = net.relu(at("relu0"), net.batchNorm(at("norm0"), x));
+    if (stem.pool ?? true) x = net.maxPool(at("pool0"), x, { kernel: 3, stride: 2, padding: 1 });
+    design.blocks.forEach((layers, i) => {
+      x = denseBlock(net, at(`denseblock${i + 1}`), x, layers, design.growth);
+      if (i < design.blocks.length - 1) x = transition(net, at(`transition${i + 1}`), x);
+    });
+    x = net.relu("relu", net.batchNorm(at("norm5"), x));
+    return completeClassifier(net, name, "classifier", x, options);
+  };
 }
 
 function denseBlock(net: Layers, name: string, first: string, layers: number, growth: number): string {

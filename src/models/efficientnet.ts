@@ -10,7 +10,7 @@
 import type { Model } from "../model/model.ts";
 import { convBlock } from "./blocks.ts";
 import type { Layers } from "./layers.ts";
-import { begin, type ClassifierOptions, complete, wholeNumber } from "./options.ts";
+import { begin, type ClassifierOptions, completeClassifier } from "./options.ts";
 
 /** Of one block. */
 interface Block {
@@ -34,7 +34,6 @@ const STAGES = [
 /** EfficientNet-B0: 5,288,548 parameters. Images [N, 3, H, W] of any size, scores [N, 1000]. */
 export function efficientnetB0(options: ClassifierOptions = {}): Model {
   const net = begin(options);
-  const classes = wholeNumber("classes", options.classes ?? 1000);
   const activation = "silu";
   let x = convBlock(net, "features.0", net.input, { out: 32, kernel: 3, stride: 2, activation });
   STAGES.forEach(([widening, kernel, stride, channels, blocks], i) => {
@@ -45,9 +44,7 @@ export function efficientnetB0(options: ClassifierOptions = {}): Model {
     }
   });
   x = convBlock(net, `features.${STAGES.length + 1}`, x, { out: 1280, kernel: 1, activation });
-  const pooled = net.flatten("flatten", net.globalAveragePool("avgpool", x));
-  const dropped = net.dropout("classifier.0", pooled, 0.2);
-  return complete(net, "efficientnet_b0", [net.linear("classifier.1", dropped, classes)], options);
+  return completeClassifier(net, "efficientnet_b0", "classifier.1", x, { ...options, dropout: 0.2 });
 }
 
 function mbConv(net: Layers, name: string, x: string, block: Block, output: string): string {

@@ -22,7 +22,7 @@
  * @see Li et al., arXiv:1709.07330; https://github.com/xmengli/H-DenseUNet/blob/3226de3/hybridnet.py
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import { Model } from "../model/model.ts";
 import { KERAS_AXES } from "../formats/keras.ts";
 import type { Layers, PerAxis } from "./layers.ts";
@@ -74,11 +74,9 @@ const everywhere: Extent = (size) => size;
 const inPlane: Extent = (size, neutral = 1) => [neutral, size, size];
 
 /** One of the dense U-Nets. */
-interface Part {
+interface Part extends Required<DenseDesign> {
   /** Before the names of layers. */
   readonly prefix: "" | "3d";
-  readonly blocks: readonly number[];
-  readonly growth: number;
   /** Of kernels, and of what halves at the beginning and is undone at the end. */
   readonly extent: Extent;
   /** Of what halves between blocks. */
@@ -140,12 +138,10 @@ function design(
 ): Required<DenseDesign> {
   const { blocks = standard.blocks, growth = standard.growth } = given;
   const option = (of: string): string => (name ? `${name}.${of}` : of);
-  if (blocks.length !== standard.blocks.length) {
-    throw new AcsconvError(
-      "input",
+  if (blocks.length !== standard.blocks.length)
+    throw inputError(
       `${option("blocks")} must be ${standard.blocks.length} numbers of layers, got ${blocks.length}.`,
     );
-  }
   return {
     blocks: blocks.map((count, i) => wholeNumber(`${option("blocks")}[${i}]`, count)),
     growth: wholeNumber(option("growth"), growth),
@@ -154,21 +150,16 @@ function design(
 
 /** All of a part but its classifier: features [N, 64, …] of the input's size. */
 function denseUnet(net: Layers, input: string, part: Part, dropout = 0): string {
-  const { prefix, blocks, growth, extent, between, skips } = part;
+  const { prefix, blocks, extent, between, skips } = part;
   const at = (layer: string): string => prefix + layer;
-  const stem = net.conv(at("conv1"), input, {
-    out: STEM,
-    kernel: extent(7),
-    stride: extent(2),
-    padding: extent(3, 0),
-    bias: false,
-  });
+  const window = { kernel: extent(7), stride: extent(2), padding: extent(3, 0) };
+  const stem = net.conv(at("conv1"), input, { out: STEM, ...window, bias: false });
   let x = normal(net, at("conv1"), at("relu1"), stem);
   const maps = [x];
   x = net.maxPool(at("pool1"), x, { kernel: extent(3), stride: extent(2), padding: extent(1, 0) });
   blocks.forEach((layers, i) => {
     const stage = i + 2;
-    x = denseBlock(net, part, stage, x, layers, growth);
+    x = denseBlock(net, part, stage, x, layers);
     if (i < blocks.length - 1) maps.push(x);
     x = normal(net, at(`conv${stage}_blk`), at(`relu${stage}_blk`), x);
     if (i === blocks.length - 1) return;
@@ -193,14 +184,8 @@ function denseUnet(net: Layers, input: string, part: Part, dropout = 0): string 
   return x;
 }
 
-function denseBlock(
-  net: Layers,
-  { prefix, extent }: Part,
-  stage: number,
-  first: string,
-  layers: number,
-  growth: number,
-): string {
+function denseBlock(net: Layers, part: Part, stage: number, first: string, layers: number): string {
+  const { prefix, extent, growth } = part;
   let x = first;
   for (let i = 1; i <= layers; i++) {
     const [conv, relu] = [`${prefix}conv${stage}_${i}`, `${prefix}relu${stage}_${i}`];

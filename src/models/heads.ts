@@ -15,11 +15,10 @@
 
 import type { Model } from "../model/model.ts";
 import { densenet121 } from "./densenet.ts";
-import type { Initialisation } from "./initialise.ts";
 import { type Interpolation, Layers } from "./layers.ts";
 import { type NetworkOptions, wholeNumber } from "./options.ts";
 import { resnet18 } from "./resnet.ts";
-import { segmentationHead, withFreshHead } from "./segmentation-head.ts";
+import { segmentationHead, type SegmentationHeadOptions, withFreshHead } from "./segmentation-head.ts";
 import { defaultTaps, namedTaps } from "./taps.ts";
 import { vgg16Bn } from "./vgg.ts";
 
@@ -31,40 +30,38 @@ export interface FcnOptions extends Omit<NetworkOptions, "outputs"> {
   readonly interpolation?: Interpolation;
 }
 
+/** A beginning that keeps the image's size. */
 const UNREDUCED = { stride: 1, pool: false } as const;
 
 /** ResNet-18 with the paper's decoder, 12,389,442 parameters for 2 classes: logits [N, classes, H, W]. */
 export function resnet18Fcn(options: FcnOptions): Model {
-  const taps = ["relu", "layer2", "layer4"];
-  const backbone = resnet18({ ...options, stem: UNREDUCED, strides: [1, 2, 1, 2], outputs: taps });
-  return segmentationHead(backbone, { ...options, taps, widths: [512, 512] });
+  const outputs = ["relu", "layer2", "layer4"];
+  const backbone = resnet18({ ...options, stem: UNREDUCED, strides: [1, 2, 1, 2], outputs });
+  return segmentationHead(backbone, { ...options, taps: outputs, widths: [512, 512] });
 }
 
 /** VGG-16 with BatchNorm and the paper's decoder, as {@link resnet18Fcn}. */
 export function vgg16BnFcn(options: FcnOptions): Model {
-  const taps = ["features.5", "features.22", "features.42"];
-  const pools = [false, true, false, true, false];
-  const backbone = vgg16Bn({ ...options, pools, outputs: taps });
-  return segmentationHead(backbone, { ...options, taps });
+  const outputs = ["features.5", "features.22", "features.42"];
+  const backbone = vgg16Bn({ ...options, pools: [false, true, false, true, false], outputs });
+  return segmentationHead(backbone, { ...options, taps: outputs });
 }
 
 /** DenseNet-121 with the paper's decoder, as {@link resnet18Fcn}. */
 export function densenet121Fcn(options: FcnOptions): Model {
-  const taps = ["features.relu0", "features.transition2", "features.denseblock4"];
-  const backbone = densenet121({ ...options, stem: UNREDUCED, outputs: taps });
-  return segmentationHead(backbone, { ...options, taps });
+  const outputs = ["features.relu0", "features.transition2", "features.denseblock4"];
+  return segmentationHead(densenet121({ ...options, stem: UNREDUCED, outputs }), {
+    ...options,
+    taps: outputs,
+  });
 }
 
 /** Of {@link classificationHead}. */
-export interface ClassificationHeadOptions {
+export interface ClassificationHeadOptions extends Pick<SegmentationHeadOptions, "kernels" | "seed"> {
   /** Classes the network tells apart. */
   readonly classes: number;
   /** The map that the head reads, named as a value or as the node whose output it is. Default: the last of the coarsest. */
   readonly tap?: string;
-  /** How the head's kernel is drawn. Default: as PyTorch's layers do. */
-  readonly kernels?: Initialisation;
-  /** Of the head's fresh weights. Default 0. */
-  readonly seed?: number;
 }
 
 /**
@@ -77,7 +74,7 @@ export function classificationHead(backbone: Model, options: ClassificationHeadO
   const net = Layers.after(backbone);
   const taps =
     options.tap === undefined ? defaultTaps(net, net.base) : namedTaps(net, net.base, [options.tap]);
-  const mean = net.flatten("head.flatten", net.globalAveragePool("head.avgpool", taps[0]!.name));
+  const mean = net.channelMeans(taps[0]!.name, "head.");
   const scores = net.linear("head.fc", mean, wholeNumber("classes", options.classes));
   return withFreshHead(net.finish(backbone.graph.name, [scores]), options);
 }

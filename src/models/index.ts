@@ -29,6 +29,7 @@ export { modelsGenesis, type ModelsGenesisOptions } from "./models-genesis.ts";
 export type { ClassifierOptions, NetworkOptions, Stem } from "./options.ts";
 export { pretrained, type PretrainedName } from "./pretrained.ts";
 export { architecture, type Architecture, type ArchitectureOptions, ARCHITECTURES } from "./registry.ts";
+export type { ResnetStrides } from "./residual.ts";
 export {
   resnet101,
   resnet152,
@@ -36,7 +37,6 @@ export {
   resnet34,
   resnet50,
   type ResnetOptions,
-  type ResnetStrides,
   resnext101_32x8d,
   resnext50_32x4d,
   wideResnet101_2,
@@ -68,6 +68,6 @@ export {
   fcnResnet50,
   type SegmenterOptions,
 } from "./segmentation.ts";
-export { segmentationHead, type SegmentationHeadOptions } from "./segmentation-head.ts";
+export { segmentationHead, type SegmentationHeadOptions, tapsOf } from "./segmentation-head.ts";
 export { pocUnet, type PocUnetOptions, unet, type UnetOptions } from "./unet.ts";
 export { vgg11, vgg11Bn, vgg13, vgg13Bn, vgg16, vgg16Bn, vgg19, vgg19Bn, type VggOptions } from "./vgg.ts";

@@ -12,25 +12,15 @@
  * @see He et al., arXiv:1502.01852; https://pytorch.org/docs/stable/nn.init.html
  */
 
-import { intAttr, type Node } from "../graph/graph.ts";
 import { seedFor, uniform } from "../base/random.ts";
 import { type Tensor, elementCount, floatTensor } from "../graph/tensor.ts";
-import type { Model } from "../model/model.ts";
-import { LIFTED_DOMAIN } from "../ops/lifted.ts";
-import { slotsOf } from "../passes/untie.ts";
+import { Model } from "../model/model.ts";
+import { slotsOf } from "../ops/parameters.ts";
+import type { SlotRole } from "../ops/slots.ts";
+import { separateVectors } from "../passes/separate-vectors.ts";
 
-/** The input of a lifted convolution that holds soft-ACS's logits. */
-const LOGITS = 3;
-
-/** Inputs that are 1 at first; the others are 0. */
-const NORMALISATIONS: Readonly<Record<string, readonly number[]>> = {
-  BatchNormalization: [1, 4],
-  GroupNormalization: [1],
-  InstanceNormalization: [1],
-  LayerNormalization: [1],
-};
-
-const DRAWN = new Set(["Conv", "ConvTranspose", "LiftedConv", "LiftedConvTranspose", "Gemm", "MatMul"]);
+/** What tensors begin with that are not drawn. */
+const CONSTANT: Partial<Record<SlotRole, number>> = { scale: 1, shift: 0, mean: 0, variance: 1 };
 
 /**
  * How kernels are drawn: as PyTorch's layers do by themselves, or wider by √6, as He et al. propose for ReLU. `none`
@@ -52,30 +42,25 @@ export interface InitialiseOptions {
 export function initialise(model: Model, options: InitialiseOptions = {}): Model {
   const { kernels = "default", seed = 0, only = () => true } = options;
   if (kernels === "none") return model;
-  const { graph } = model;
+  const network = new Model(separateVectors(model.graph), model.lifted, model.report);
   const fresh = new Map<string, Tensor>();
-  for (const [node, { parameters, statistics }] of slotsOf(graph)) {
-    const kernel = parameters.find(({ input }) => input === 1);
-    for (const { name, input } of [...parameters, ...statistics]) {
-      if (!only(name) || (node.domain === LIFTED_DOMAIN && input === LOGITS)) continue;
-      const { dims } = graph.initializers.get(name)!;
+  for (const [node, slots] of slotsOf(network.graph)) {
+    const kernel = slots.find(({ layout }) => layout);
+    for (const slot of slots) {
+      const { name, role } = slot;
+      if (!only(name)) continue;
+      const { dims } = slot.tensor;
       const count = elementCount(dims);
-      const ones = NORMALISATIONS[node.op];
-      if (ones)
-        fresh.set(name, floatTensor(dims, new Float32Array(count).fill(ones.includes(input) ? 1 : 0)));
-      if (!DRAWN.has(node.op)) continue;
-      const fanIn = kernel ? fanInOf(node, graph.initializers.get(kernel.name)!.dims) : count;
-      const bound = Math.sqrt((input === 1 && kernels === "kaiming" ? 6 : 1) / fanIn);
+      const constant = CONSTANT[role];
+      if (constant !== undefined) fresh.set(name, floatTensor(dims, new Float32Array(count).fill(constant)));
+      if (role !== "kernel" && role !== "bias") continue;
+      const { layout, tensor } = role === "kernel" ? slot : (kernel ?? slot);
+      const fanIn = layout?.(node, tensor.dims).fanIn ?? count;
+      const bound = Math.sqrt((role === "kernel" && kernels === "kaiming" ? 6 : 1) / fanIn);
       fresh.set(name, floatTensor(dims, drawn(count, bound, seedFor(seed, name))));
     }
   }
-  return model.withWeights(fresh);
-}
-
-/** What one output sums over: [outputs, inputs, …] but for products that have them the other way round. */
-function fanInOf(node: Node, dims: readonly number[]): number {
-  const isSwapped = node.op === "MatMul" || (node.op === "Gemm" && intAttr(node, "transB", 0) === 0);
-  return isSwapped ? dims.at(-2)! : elementCount(dims.slice(1));
+  return network.withWeights(fresh);
 }
 
 function drawn(count: number, bound: number, seed: number): Float32Array {

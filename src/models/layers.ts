@@ -8,7 +8,7 @@
  * number for all axes, or one for each.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import { type Dim, sameDims, symbol } from "../graph/dim.ts";
 import { type Attrs, type Graph, type ValueType, float, int, ints, str } from "../graph/graph.ts";
 import { elementCount, floatTensor, int64Tensor } from "../graph/tensor.ts";
@@ -53,6 +53,10 @@ const RESIZE: Readonly<Record<Interpolation, Attrs>> = {
   },
 };
 
+type Unary = (name: string, x: string) => string;
+type Binary = (name: string, a: string, b: string) => string;
+type Pool = (name: string, x: string, options: PoolOptions) => string;
+
 const AXES = { 2: ["H", "W"], 3: ["D", "H", "W"] } as const;
 
 /**
@@ -67,6 +71,17 @@ export class Layers {
   readonly #builder: GraphBuilder;
   readonly #dimensions: 2 | 3;
   #zero = new Float32Array(0);
+
+  readonly relu: Unary = this.#simple("Relu");
+  readonly sigmoid: Unary = this.#simple("Sigmoid");
+  readonly add: Binary = this.#simple("Add");
+  readonly multiply: Binary = this.#simple("Mul");
+  /** The mean of every channel, [N, C, 1, …]. */
+  readonly globalAveragePool: Unary = this.#simple("GlobalAveragePool");
+  /** All features of an example in a row, [N, C]. */
+  readonly flatten: Unary = this.#simple("Flatten", { axis: int(1) });
+  readonly maxPool: Pool = this.#pool("MaxPool");
+  readonly averagePool: Pool = this.#pool("AveragePool");
 
   private constructor(base: Graph, builder: GraphBuilder) {
     const [image] = base.inputs;
@@ -111,8 +126,7 @@ export class Layers {
     const ranks = base.inputs.map(({ shape }) => shape?.length);
     if (ranks.length !== 1 || !(ranks[0] === 4 || ranks[0] === 5)) {
       const found = base.inputs.map(({ name, shape }) => `"${name}" [${shape?.join(", ") ?? "unknown"}]`);
-      throw new AcsconvError(
-        "input",
+      throw inputError(
         `Expected a network with one image [N, C, H, W], found ${found.join(", ") || "no input"}; cut the model to the part that reads one image.`,
       );
     }
@@ -131,29 +145,12 @@ export class Layers {
   }
 
   conv(name: string, x: string, options: ConvOptions, output = name): string {
-    const { out, kernel, padding = 0, stride = 1, dilation = 1, groups = 1, bias = true } = options;
-    const [window, pads] = [this.#perAxis(kernel), this.#perAxis(padding)];
-    const inputs = [x, this.#parameter(`${name}.weight`, [out, this.channels(x) / groups, ...window])];
-    if (bias) inputs.push(this.#parameter(`${name}.bias`, [out]));
-    return this.#node("Conv", output, inputs, {
-      kernel_shape: ints(window),
-      pads: ints([...pads, ...pads]),
-      ...this.#unless(1, "strides", stride),
-      ...this.#unless(1, "dilations", dilation),
-      ...(groups === 1 ? {} : { group: int(groups) }),
-    });
+    const channels = [options.out, this.channels(x) / (options.groups ?? 1)];
+    return this.#convolution("Conv", name, x, channels, options, output);
   }
 
   convTranspose(name: string, x: string, options: ConvTransposeOptions): string {
-    const { out, kernel, stride = 1, padding = 0, bias = true } = options;
-    const [window, pads] = [this.#perAxis(kernel), this.#perAxis(padding)];
-    const inputs = [x, this.#parameter(`${name}.weight`, [this.channels(x), out, ...window])];
-    if (bias) inputs.push(this.#parameter(`${name}.bias`, [out]));
-    return this.#node("ConvTranspose", name, inputs, {
-      kernel_shape: ints(window),
-      strides: ints(this.#perAxis(stride)),
-      pads: ints([...pads, ...pads]),
-    });
+    return this.#convolution("ConvTranspose", name, x, [this.channels(x), options.out], options, name);
   }
 
   /** A fully connected layer on features [N, C]. */
@@ -164,10 +161,7 @@ export class Layers {
   }
 
   batchNorm(name: string, x: string, output = name, epsilon = 1e-5): string {
-    const sizes = [this.channels(x)];
-    const parameters = ["weight", "bias", "running_mean", "running_var"].map((kind) =>
-      this.#parameter(`${name}.${kind}`, sizes),
-    );
+    const parameters = this.#perChannel(name, x, ["weight", "bias", "running_mean", "running_var"]);
     return this.#node("BatchNormalization", output, [x, ...parameters], { epsilon: float(epsilon) });
   }
 
@@ -183,37 +177,30 @@ export class Layers {
    * computes it of [1, C, N, …]: its statistics are those of all axes after the second.
    */
   currentBatchNorm(name: string, x: string, output = name): string {
-    const pixels = Array.from({ length: this.#dimensions }, (_, i) => i + 2);
-    const parameters = ["weight", "bias"].map((kind) =>
-      this.#parameter(`${name}.${kind}`, [this.channels(x)]),
-    );
+    const parameters = this.#perChannel(name, x, ["weight", "bias"]);
     const first = this.#builder.constant(int64Tensor([0]), "axes");
-    const swapped = { perm: ints([1, 0, ...pixels]) };
+    const swapped = { perm: ints([1, 0, ...this.#pixelAxes()]) };
     const channels = this.#node("Transpose", `${name}/channels`, [x], swapped);
     const one = this.#node("Unsqueeze", `${name}/one`, [channels, first]);
-    const normal = this.#node("InstanceNormalization", `${name}/normal`, [one, ...parameters], {
-      epsilon: float(1e-5),
-    });
+    const epsilon = float(1e-5);
+    const normal = this.#node("InstanceNormalization", `${name}/normal`, [one, ...parameters], { epsilon });
     return this.#node("Transpose", output, [this.#node("Squeeze", `${name}/all`, [normal, first])], swapped);
   }
 
   /** Normalises the channels of each pixel. They go to the last axis for it, where ONNX's operator wants them. */
   layerNorm(name: string, x: string, output = name): string {
-    const rank = this.#dimensions + 2;
-    const pixels = Array.from({ length: this.#dimensions }, (_, i) => i);
-    const parameters = ["weight", "bias"].map((kind) =>
-      this.#parameter(`${name}.${kind}`, [this.channels(x)]),
+    const axes = this.#pixelAxes();
+    const toLast = { perm: ints([0, ...axes, 1]) };
+    const back = { perm: ints([0, axes.length + 1, ...axes.map((axis) => axis - 1)]) };
+    const attrs = { axis: int(-1), epsilon: float(1e-6) };
+    const last = this.#node("Transpose", `${name}/last`, [x], toLast);
+    const inputs = [last, ...this.#perChannel(name, x, ["weight", "bias"])];
+    return this.#node(
+      "Transpose",
+      output,
+      [this.#node("LayerNormalization", `${name}/normal`, inputs, attrs)],
+      back,
     );
-    const last = this.#node("Transpose", `${name}/last`, [x], {
-      perm: ints([0, ...pixels.map((axis) => axis + 2), 1]),
-    });
-    const normal = this.#node("LayerNormalization", `${name}/normal`, [last, ...parameters], {
-      axis: int(-1),
-      epsilon: float(1e-6),
-    });
-    return this.#node("Transpose", output, [normal], {
-      perm: ints([0, rank - 1, ...pixels.map((axis) => axis + 1)]),
-    });
   }
 
   /** A factor for each channel, which begins as `initial`; the parameter has no module of its own. */
@@ -222,17 +209,9 @@ export class Layers {
     return this.#node("Mul", `${parameter}/scaled`, [x, this.#parameter(parameter, sizes, initial)]);
   }
 
-  relu(name: string, x: string): string {
-    return this.#node("Relu", name, [x]);
-  }
-
   /** min(max(x, 0), 6). */
   relu6(name: string, x: string): string {
     return this.#node("Clip", name, [x, this.#number(0), this.#number(6)]);
-  }
-
-  sigmoid(name: string, x: string): string {
-    return this.#node("Sigmoid", name, [x]);
   }
 
   /** x · σ(x). */
@@ -249,22 +228,9 @@ export class Layers {
     return this.#node("Mul", name, [twice, this.#number(0.5)]);
   }
 
-  maxPool(name: string, x: string, options: PoolOptions): string {
-    return this.#node("MaxPool", name, [x], this.#window(options));
-  }
-
-  averagePool(name: string, x: string, options: PoolOptions): string {
-    return this.#node("AveragePool", name, [x], this.#window(options));
-  }
-
-  /** The mean of every channel, [N, C, 1, …]. */
-  globalAveragePool(name: string, x: string): string {
-    return this.#node("GlobalAveragePool", name, [x]);
-  }
-
-  /** All features of an example in a row, [N, C]. */
-  flatten(name: string, x: string): string {
-    return this.#node("Flatten", name, [x], { axis: int(1) });
+  /** The mean of every channel, [N, C]. */
+  channelMeans(x: string, prefix = ""): string {
+    return this.flatten(`${prefix}flatten`, this.globalAveragePool(`${prefix}avgpool`, x));
   }
 
   /** Drops features in training only. */
@@ -320,14 +286,6 @@ export class Layers {
     return this.#node("Mul", name, [x, this.#number(factor)]);
   }
 
-  add(name: string, a: string, b: string): string {
-    return this.#node("Add", name, [a, b]);
-  }
-
-  multiply(name: string, a: string, b: string): string {
-    return this.#node("Mul", name, [a, b]);
-  }
-
   /**
    * The finished network: what these values need. Its new parameters are zero: `initialise` draws them.
    *
@@ -355,12 +313,43 @@ export class Layers {
     return numbers.every((number) => number === neutral) ? {} : { [name]: ints(numbers) };
   }
 
-  #window({ kernel, stride, padding = 0 }: PoolOptions): Attrs {
-    const pads = this.#perAxis(padding);
-    return {
-      kernel_shape: ints(this.#perAxis(kernel)),
-      strides: ints(this.#perAxis(stride)),
-      ...(pads.every((pad) => pad === 0) ? {} : { pads: ints([...pads, ...pads]) }),
+  #pixelAxes(): number[] {
+    return Array.from({ length: this.#dimensions }, (_, i) => i + 2);
+  }
+
+  /** @param channels - the kernel's first two sizes */
+  #convolution(
+    op: string,
+    name: string,
+    x: string,
+    channels: readonly number[],
+    { out, kernel, padding = 0, stride = 1, dilation = 1, groups = 1, bias = true }: ConvOptions,
+    output: string,
+  ): string {
+    const [window, pads] = [this.#perAxis(kernel), this.#perAxis(padding)];
+    const inputs = [x, this.#parameter(`${name}.weight`, [...channels, ...window])];
+    if (bias) inputs.push(this.#parameter(`${name}.bias`, [out]));
+    return this.#node(op, output, inputs, {
+      kernel_shape: ints(window),
+      pads: ints([...pads, ...pads]),
+      ...this.#unless(1, "strides", stride),
+      ...this.#unless(1, "dilations", dilation),
+      ...(groups === 1 ? {} : { group: int(groups) }),
+    });
+  }
+
+  #simple(op: string, attrs?: Attrs) {
+    return (name: string, ...inputs: readonly string[]): string => this.#node(op, name, inputs, attrs);
+  }
+
+  #pool(op: string): Pool {
+    return (name, x, { kernel, stride, padding = 0 }) => {
+      const pads = this.#perAxis(padding);
+      return this.#node(op, name, [x], {
+        kernel_shape: ints(this.#perAxis(kernel)),
+        strides: ints(this.#perAxis(stride)),
+        ...this.#unless(0, "pads", [...pads, ...pads]),
+      });
     };
   }
 
@@ -373,6 +362,11 @@ export class Layers {
     this.#refuseTaken(name);
     this.#builder.push({ op, domain: "", name, inputs, outputs: [name], attrs });
     return name;
+  }
+
+  /** Parameters of the layer `name` that have one number for each channel of x. */
+  #perChannel(name: string, x: string, kinds: readonly string[]): string[] {
+    return kinds.map((kind) => this.#parameter(`${name}.${kind}`, [this.channels(x)]));
   }
 
   #parameter(name: string, dims: readonly number[], value = 0): string {
@@ -390,8 +384,7 @@ export class Layers {
 
   #refuseTaken(name: string): void {
     if (!this.#builder.types.has(name)) return;
-    throw new AcsconvError(
-      "input",
+    throw inputError(
       `The network already has a value "${name}", which is to be added to it; does it have such a head already?`,
     );
   }

@@ -9,7 +9,7 @@
 import type { Model } from "../model/model.ts";
 import { convBlock } from "./blocks.ts";
 import type { Layers } from "./layers.ts";
-import { begin, type ClassifierOptions, complete, wholeNumber } from "./options.ts";
+import { begin, type ClassifierOptions, completeClassifier } from "./options.ts";
 
 /** Table 2 of the paper: widening, channels, blocks, stride of the first block. */
 const STAGES = [
@@ -25,7 +25,6 @@ const STAGES = [
 /** MobileNetV2: 3,504,872 parameters. Images [N, 3, H, W] of any size, scores [N, 1000]. */
 export function mobilenetV2(options: ClassifierOptions = {}): Model {
   const net = begin(options);
-  const classes = wholeNumber("classes", options.classes ?? 1000);
   const activation = "relu6";
   let x = convBlock(net, "features.0", net.input, { out: 32, kernel: 3, stride: 2, activation });
   let module = 1;
@@ -35,9 +34,7 @@ export function mobilenetV2(options: ClassifierOptions = {}): Model {
     }
   }
   x = convBlock(net, `features.${module}`, x, { out: 1280, kernel: 1, activation });
-  const pooled = net.flatten("flatten", net.globalAveragePool("avgpool", x));
-  const dropped = net.dropout("classifier.0", pooled, 0.2);
-  return complete(net, "mobilenet_v2", [net.linear("classifier.1", dropped, classes)], options);
+  return completeClassifier(net, "mobilenet_v2", "classifier.1", x, { ...options, dropout: 0.2 });
 }
 
 function invertedResidual(

@@ -72,8 +72,8 @@ function decoder(net: Layers, levels: readonly string[], classes: number): strin
 const HIDDEN = 1024;
 
 function classifier(net: Layers, features: string, classes: number): string {
-  const mean = net.flatten("flatten", net.globalAveragePool("avgpool", features));
-  return net.linear("dense_2", net.relu("relu", net.linear("dense_1", mean, HIDDEN)), classes);
+  const hidden = net.linear("dense_1", net.channelMeans(features), HIDDEN);
+  return net.linear("dense_2", net.relu("relu", hidden), classes);
 }
 
 /** Two convolutions, each with BatchNorm and ReLU. */

@@ -1,12 +1,12 @@
 /** @file What every builder of a network is told, and how it begins and ends. */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import type { Model } from "../model/model.ts";
-import { initialise, type Initialisation } from "./initialise.ts";
+import { initialise, type InitialiseOptions } from "./initialise.ts";
 import { Layers } from "./layers.ts";
 
 /** Of every network. */
-export interface NetworkOptions {
+export interface NetworkOptions extends Pick<InitialiseOptions, "kernels" | "seed"> {
   /** Channels of the image. Default 3. */
   readonly channels?: number;
   /**
@@ -14,10 +14,6 @@ export interface NetworkOptions {
    * modules whose output they are; what they do not need is left out.
    */
   readonly outputs?: readonly string[];
-  /** How fresh kernels are drawn. Default: as PyTorch's layers do. `none` where weights are loaded anyway. */
-  readonly kernels?: Initialisation;
-  /** Of the fresh weights. Default 0. */
-  readonly seed?: number;
 }
 
 /** Of a network that gives one score per class for an image. */
@@ -52,27 +48,35 @@ export function complete(
   options: NetworkOptions,
 ): Model {
   const wanted = options.outputs ?? outputs;
-  if (wanted.length === 0) {
-    throw new AcsconvError(
-      "input",
-      `outputs must name one value of ${name} at least, such as "${outputs[0]!}".`,
-    );
-  }
+  if (wanted.length === 0)
+    throw inputError(`outputs must name one value of ${name} at least, such as "${outputs[0]!}".`);
   return initialise(net.finish(name, wanted), options);
+}
+
+/** Ends a network that classifies: the mean of each channel of its last map, then a linear layer `head`. */
+export function completeClassifier(
+  net: Layers,
+  name: string,
+  head: string,
+  features: string,
+  { dropout = 0, ...options }: ClassifierOptions & { readonly dropout?: number },
+): Model {
+  const classes = wholeNumber("classes", options.classes ?? 1000);
+  const mean = net.channelMeans(features);
+  const kept = dropout > 0 ? net.dropout("classifier.0", mean, dropout) : mean;
+  return complete(net, name, [net.linear(head, kept, classes)], options);
 }
 
 /** @throws {@link AcsconvError} `input` unless it is a whole number from 1 on */
 export function wholeNumber(option: string, value: number): number {
-  if (!(Number.isInteger(value) && value > 0)) {
-    throw new AcsconvError("input", `${option} must be a positive whole number, got ${String(value)}.`);
-  }
+  if (!(Number.isInteger(value) && value > 0))
+    throw inputError(`${option} must be a positive whole number, got ${String(value)}.`);
   return value;
 }
 
 /** @throws {@link AcsconvError} `input` unless it is one of those allowed */
 export function oneOf<T>(option: string, value: T, allowed: readonly T[]): T {
-  if (!allowed.includes(value)) {
-    throw new AcsconvError("input", `${option} must be one of ${allowed.join(", ")}, got ${String(value)}.`);
-  }
+  if (!allowed.includes(value))
+    throw inputError(`${option} must be one of ${allowed.join(", ")}, got ${String(value)}.`);
   return value;
 }

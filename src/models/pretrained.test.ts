@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { elementCount } from "../graph/tensor.ts";
-import { datasetOf, samples2d } from "../experiments/poc/data.ts";
-import { CANVAS, CLASSES_2D } from "../experiments/poc/shapes.ts";
+import { datasetOf, samples2d } from "../../experiments/src/poc/data.ts";
+import { CANVAS, CLASSES_2D } from "../../experiments/src/poc/shapes.ts";
 import { dice } from "../metrics/overlap.ts";
 import { evaluate } from "../model/evaluate.ts";
 import { type PretrainedName, pretrained } from "./pretrained.ts";

@@ -23,7 +23,7 @@ export const isPretrained = (name: string): name is PretrainedName => Object.has
  * A pretrained 2D network; in a browser it is downloaded from where the bundler has put it.
  *
  * `poc-unet-2d` takes images [N, 1, H, W] (H and W multiples of 4; it was trained on 48 × 48, see
- * `samples2d` of `acsconv/experiments`) and gives logits [N, 3, H, W] of square, circle, background.
+ * `experiments/src/poc/data.ts`) and gives logits [N, 3, H, W] of square, circle, background.
  *
  * @throws {@link AcsconvError} `input` for a name that there is not, `io` if the file cannot be read
  *

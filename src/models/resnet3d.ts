@@ -1,6 +1,6 @@
 /**
  * @file Residual networks that are 3D by birth, which ACS is compared with: Med3D, pretrained on medical
- * segmentations, and those of Hara et al., pretrained on Kinetics' videos. Stages are named as in `resnet.ts`.
+ * segmentations, and those of Hara et al., pretrained on Kinetics' videos. Stages are named as in `residual.ts`.
  *
  *            first convolution      strides of layers   dilations    ends in
  *   Med3D    7×7×7, stride 2        1 2 1 1             1 1 2 4      `conv_seg`
@@ -16,7 +16,7 @@
 import type { Model } from "../model/model.ts";
 import type { Layers } from "./layers.ts";
 import { beginVolume, complete, type NetworkOptions, oneOf, wholeNumber } from "./options.ts";
-import { BACKBONES, type Design, residualLayer } from "./resnet.ts";
+import { BACKBONES, type Design, residualLayer } from "./residual.ts";
 
 const DESIGNS = {
   10: { block: "basic", blocks: [1, 1, 1, 1] },
@@ -47,34 +47,38 @@ export interface Med3dOptions extends NetworkOptions {
  *
  * The published head's logits are a quarter of the volume (`outputs: ["conv_seg"]`); here they are enlarged at the end.
  */
-export const med3d10 = (options: Med3dOptions = {}): Model => med3d(10, options);
+export const med3d10 = med3d(10);
 /** Med3D's ResNet-18: 33,145,120 parameters with its head for 2 classes. */
-export const med3d18 = (options: Med3dOptions = {}): Model => med3d(18, options);
+export const med3d18 = med3d(18);
 /** Med3D's ResNet-34: 63,454,752 parameters with its head for 2 classes. */
-export const med3d34 = (options: Med3dOptions = {}): Model => med3d(34, options);
+export const med3d34 = med3d(34);
 /** Med3D's ResNet-50: 46,707,232 parameters with its head for 2 classes. */
-export const med3d50 = (options: Med3dOptions = {}): Model => med3d(50, options);
+export const med3d50 = med3d(50);
 /** Med3D's ResNet-101: 85,753,376 parameters with its head for 2 classes. */
-export const med3d101 = (options: Med3dOptions = {}): Model => med3d(101, options);
+export const med3d101 = med3d(101);
 /** Med3D's ResNet-152: 117,912,096 parameters with its head for 2 classes. */
-export const med3d152 = (options: Med3dOptions = {}): Model => med3d(152, options);
+export const med3d152 = med3d(152);
 /** Med3D's ResNet-200: 127,111,712 parameters with its head for 2 classes. */
-export const med3d200 = (options: Med3dOptions = {}): Model => med3d(200, options);
+export const med3d200 = med3d(200);
 
-function med3d(depth: Depth, options: Med3dOptions): Model {
-  const { channels = 1, classes = 2, head = "segmentation" } = options;
-  const net = beginVolume(channels);
-  wholeNumber("classes", classes);
-  oneOf("head", head, ["segmentation", "classification"]);
-  const features = backbone(net, DESIGNS[depth], {
-    stride: [2, 2, 2],
-    strides: [1, 2, 1, 1],
-    dilations: [1, 1, 2, 4],
-    shortcut: depth === 18 || depth === 34 ? "zeros" : "convolution",
-  });
-  const scores =
-    head === "classification" ? classifier(net, features, classes) : voxelClassifier(net, features, classes);
-  return complete(net, `med3d${depth}`, [scores], options);
+function med3d(depth: Depth) {
+  return (options: Med3dOptions = {}): Model => {
+    const { channels = 1, classes = 2, head = "segmentation" } = options;
+    const net = beginVolume(channels);
+    wholeNumber("classes", classes);
+    oneOf("head", head, ["segmentation", "classification"]);
+    const features = backbone(net, DESIGNS[depth], {
+      stride: [2, 2, 2],
+      strides: [1, 2, 1, 1],
+      dilations: [1, 1, 2, 4],
+      shortcut: depth === 18 || depth === 34 ? "zeros" : "convolution",
+    });
+    const scores =
+      head === "classification"
+        ? net.linear("fc", net.channelMeans(features), classes)
+        : voxelClassifier(net, features, classes);
+    return complete(net, `med3d${depth}`, [scores], options);
+  };
 }
 
 /** Channels of Med3D's head. */
@@ -105,30 +109,37 @@ export interface VideoResnetOptions extends NetworkOptions {
  * Hara's ResNet-18: 33,235,280 parameters. Clips [N, 3, frames, H, W], scores [N, 400]. The files
  * of 2018 were trained with 16 frames of 112 × 112, values 0 to 255 less their mean.
  */
-export const videoResnet18 = (options: VideoResnetOptions = {}): Model => videoResnet(18, options);
+export const videoResnet18 = videoResnet(18);
 /** Hara's ResNet-34: 63,544,912 parameters. */
-export const videoResnet34 = (options: VideoResnetOptions = {}): Model => videoResnet(34, options);
+export const videoResnet34 = videoResnet(34);
 /** Hara's ResNet-50: 47,018,576 parameters. */
-export const videoResnet50 = (options: VideoResnetOptions = {}): Model => videoResnet(50, options);
+export const videoResnet50 = videoResnet(50);
 /** Hara's ResNet-101: 86,064,720 parameters. */
-export const videoResnet101 = (options: VideoResnetOptions = {}): Model => videoResnet(101, options);
+export const videoResnet101 = videoResnet(101);
 /** Hara's ResNet-152: 118,223,440 parameters. */
-export const videoResnet152 = (options: VideoResnetOptions = {}): Model => videoResnet(152, options);
+export const videoResnet152 = videoResnet(152);
 /** Hara's ResNet-200: 127,423,056 parameters. */
-export const videoResnet200 = (options: VideoResnetOptions = {}): Model => videoResnet(200, options);
+export const videoResnet200 = videoResnet(200);
 
-function videoResnet(depth: Exclude<Depth, 10>, options: VideoResnetOptions): Model {
-  const { channels = 3, generation = 2018 } = options;
-  oneOf("generation", generation, [2018, 2020]);
-  const classes = wholeNumber("classes", options.classes ?? (generation === 2018 ? 400 : 700));
-  const net = beginVolume(channels);
-  const features = backbone(net, DESIGNS[depth], {
-    stride: [1, 2, 2],
-    strides: [1, 2, 2, 2],
-    dilations: [1, 1, 1, 1],
-    shortcut: generation === 2018 && depth < 50 ? "zeros" : "convolution",
-  });
-  return complete(net, `video_resnet${depth}`, [classifier(net, features, classes)], options);
+function videoResnet(depth: Exclude<Depth, 10>) {
+  return (options: VideoResnetOptions = {}): Model => {
+    const { channels = 3, generation = 2018 } = options;
+    oneOf("generation", generation, [2018, 2020]);
+    const classes = wholeNumber("classes", options.classes ?? (generation === 2018 ? 400 : 700));
+    const net = beginVolume(channels);
+    const features = backbone(net, DESIGNS[depth], {
+      stride: [1, 2, 2],
+      strides: [1, 2, 2, 2],
+      dilations: [1, 1, 1, 1],
+      shortcut: generation === 2018 && depth < 50 ? "zeros" : "convolution",
+    });
+    return complete(
+      net,
+      `video_resnet${depth}`,
+      [net.linear("fc", net.channelMeans(features), classes)],
+      options,
+    );
+  };
 }
 
 /** What tells the two families apart. */
@@ -151,8 +162,4 @@ function backbone(net: Layers, design: Design, how: Backbone): string {
     (x, stride, i) => residualLayer(net, "", i, x, { design, stride, dilation: dilations[i]!, shortcut }),
     pooled,
   );
-}
-
-function classifier(net: Layers, features: string, classes: number): string {
-  return net.linear("fc", net.flatten("flatten", net.globalAveragePool("avgpool", features)), classes);
 }

@@ -12,14 +12,14 @@
  */
 
 import type { Model } from "../model/model.ts";
-import { initialise, type Initialisation } from "./initialise.ts";
+import { initialise, type InitialiseOptions } from "./initialise.ts";
 import { type Interpolation, Layers } from "./layers.ts";
 import { wholeNumber } from "./options.ts";
 import { defaultTaps, namedTaps } from "./taps.ts";
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 
 /** Of {@link segmentationHead}. */
-export interface SegmentationHeadOptions {
+export interface SegmentationHeadOptions extends Pick<InitialiseOptions, "kernels" | "seed"> {
   /** Classes the network tells apart, background included. */
   readonly classes: number;
   /**
@@ -33,10 +33,6 @@ export interface SegmentationHeadOptions {
   readonly hidden?: number;
   /** How maps are enlarged between fusions. Default `linear`; the paper's experiments took `nearest`. */
   readonly interpolation?: Interpolation;
-  /** How the head's kernels are drawn. Default: as PyTorch's layers do. */
-  readonly kernels?: Initialisation;
-  /** Of the head's fresh weights. Default 0. */
-  readonly seed?: number;
 }
 
 /**
@@ -54,14 +50,12 @@ export function segmentationHead(backbone: Model, options: SegmentationHeadOptio
   const net = Layers.after(backbone);
   const taps = (names ? namedTaps(net, net.base, names) : defaultTaps(net, net.base)).map(({ name }) => name);
   const [coarsest, ...finer] = taps;
-  if (coarsest === undefined) throw new AcsconvError("input", "taps must name one map at least.");
+  if (coarsest === undefined) throw inputError("taps must name one map at least.");
   const { widths = finer.map((map) => net.channels(map)) } = options;
-  if (widths.length !== finer.length) {
-    throw new AcsconvError(
-      "input",
+  if (widths.length !== finer.length)
+    throw inputError(
       `widths must be ${finer.length} for ${taps.length} taps, one per fusion, got [${widths.join(", ")}].`,
     );
-  }
   const features = finer.reduce((x, map, i) => {
     const up = net.resizeLike(`head.up${i + 1}`, x, map, interpolation);
     const wide = net.concat(`head.concat${i + 1}`, [map, up]);
@@ -79,13 +73,22 @@ export function segmentationHead(backbone: Model, options: SegmentationHeadOptio
   const isFull = net.hasSizeOf(active, net.input);
   const last = { out: classes, kernel: 1 };
   const logits = net.conv("head.classifier", active, last, isFull ? "head.logits" : "head.classifier");
-  // Between logits nothing is as it is between maps: always linear.
+  // Logits are enlarged linearly, whatever `interpolation` says of maps.
   if (!isFull) net.resizeLike("head.logits", logits, net.input, "linear");
   return withFreshHead(net.finish(backbone.graph.name, ["head.logits"]), options);
 }
 
+/**
+ * The maps that {@link segmentationHead} reads of a network unless it is told others, by name: the last one of each
+ * resolution, the coarsest first.
+ *
+ * @throws {@link AcsconvError} `input` if there is none
+ */
+export function tapsOf(model: Model): string[] {
+  const net = Layers.after(model);
+  return defaultTaps(net, net.base).map(({ name }) => name);
+}
+
 /** Of a network whose new layers are called `head.…`. */
-export const withFreshHead = (
-  model: Model,
-  options: { readonly kernels?: Initialisation; readonly seed?: number },
-): Model => initialise(model, { ...options, only: (name) => name.startsWith("head.") });
+export const withFreshHead = (model: Model, options: Pick<InitialiseOptions, "kernels" | "seed">): Model =>
+  initialise(model, { ...options, only: (name) => name.startsWith("head.") });

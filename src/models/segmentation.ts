@@ -17,7 +17,7 @@ import type { Model } from "../model/model.ts";
 import { convBlock } from "./blocks.ts";
 import type { Layers } from "./layers.ts";
 import { begin, complete, type NetworkOptions, oneOf, type Stem, wholeNumber } from "./options.ts";
-import { BACKBONES, resnetBackbone } from "./resnet.ts";
+import { BACKBONES, resnetBackbone } from "./residual.ts";
 
 /** Of {@link fcnResnet50}, {@link deeplabV3Resnet50} and their kin. */
 export interface SegmenterOptions extends NetworkOptions {
@@ -39,47 +39,36 @@ const WIDTH = 256;
 const LOW_LEVEL = 48;
 
 /** FCN on ResNet-50: 32,957,013 parameters. Images [N, 3, H, W] of any size, logits `out` [N, 21, H, W]. */
-export const fcnResnet50 = (options: SegmenterOptions = {}): Model =>
-  segmenter("fcn_resnet50", "resnet50", options, fcn);
+export const fcnResnet50 = segmenter("fcn", "resnet50");
 /** FCN on ResNet-101: 51,949,141 parameters. */
-export const fcnResnet101 = (options: SegmenterOptions = {}): Model =>
-  segmenter("fcn_resnet101", "resnet101", options, fcn);
+export const fcnResnet101 = segmenter("fcn", "resnet101");
 /** DeepLabV3 on ResNet-50: 39,638,869 parameters. Images [N, 3, H, W] of any size, logits `out` [N, 21, H, W]. */
-export const deeplabV3Resnet50 = (options: SegmenterOptions = {}): Model =>
-  segmenter("deeplabv3_resnet50", "resnet50", options, deeplabV3);
+export const deeplabV3Resnet50 = segmenter("deeplabv3", "resnet50");
 /** DeepLabV3 on ResNet-101, which the paper's Table 5 has: 58,630,997 parameters. */
-export const deeplabV3Resnet101 = (options: SegmenterOptions = {}): Model =>
-  segmenter("deeplabv3_resnet101", "resnet101", options, deeplabV3);
+export const deeplabV3Resnet101 = segmenter("deeplabv3", "resnet101");
 /** DeepLabV3+ on ResNet-50: 40,352,181 parameters. Images [N, 3, H, W] of any size, logits `out` [N, 21, H, W]. */
-export const deeplabV3PlusResnet50 = (options: SegmenterOptions = {}): Model =>
-  segmenter("deeplabv3plus_resnet50", "resnet50", options, deeplabV3Plus, 16);
+export const deeplabV3PlusResnet50 = segmenter("deeplabv3plus", "resnet50");
 /** DeepLabV3+ on ResNet-101: 59,344,309 parameters. */
-export const deeplabV3PlusResnet101 = (options: SegmenterOptions = {}): Model =>
-  segmenter("deeplabv3plus_resnet101", "resnet101", options, deeplabV3Plus, 16);
+export const deeplabV3PlusResnet101 = segmenter("deeplabv3plus", "resnet101");
 
 /** Makes logits of the backbone's last map. */
 type Classifier = (net: Layers, features: string, classes: number, outputStride: 8 | 16) => string;
 
-function segmenter(
-  name: string,
-  backbone: keyof typeof BACKBONES,
-  options: SegmenterOptions,
-  classifier: Classifier,
-  usualStride: 8 | 16 = 8,
-): Model {
-  const net = begin(options);
-  const classes = wholeNumber("classes", options.classes ?? 21);
-  const { stem = {}, aux = false, outputStride = usualStride } = options;
-  oneOf("outputStride", outputStride, [8, 16]);
-  const features = resnetBackbone(net, "backbone.", BACKBONES[backbone], { stem, outputStride });
-  const full = (output: string, logits: string): string =>
-    net.resizeLike(output, logits, net.input, "linear");
-  const outputs = [full("out", classifier(net, features, classes, outputStride))];
-  if (aux) outputs.push(full("aux", fcnHead(net, "aux_classifier", "backbone.layer3", classes)));
-  return complete(net, name, outputs, options);
+/** The builder of one of them. */
+function segmenter(head: keyof typeof CLASSIFIERS, backbone: "resnet50" | "resnet101") {
+  return (options: SegmenterOptions = {}): Model => {
+    const net = begin(options);
+    const classes = wholeNumber("classes", options.classes ?? 21);
+    const { stem = {}, aux = false, outputStride = head === "deeplabv3plus" ? 16 : 8 } = options;
+    oneOf("outputStride", outputStride, [8, 16]);
+    const features = resnetBackbone(net, "backbone.", BACKBONES[backbone], { stem, outputStride });
+    const full = (output: string, logits: string): string =>
+      net.resizeLike(output, logits, net.input, "linear");
+    const outputs = [full("out", CLASSIFIERS[head](net, features, classes, outputStride))];
+    if (aux) outputs.push(full("aux", fcnHead(net, "aux_classifier", "backbone.layer3", classes)));
+    return complete(net, `${head}_${backbone}`, outputs, options);
+  };
 }
-
-const fcn: Classifier = (net, features, classes) => fcnHead(net, "classifier", features, classes);
 
 function fcnHead(net: Layers, name: string, x: string, out: number): string {
   const narrow = { out: net.channels(x) / 4, kernel: 3, padding: 1, bias: false };
@@ -103,6 +92,12 @@ const deeplabV3Plus: Classifier = (net, features, classes, outputStride) => {
   for (const i of [0, 1]) x = convBlock(net, `decoder.${i}`, x, { out: WIDTH, kernel: 3, activation });
   return net.conv("decoder.2", x, { out: classes, kernel: 1 });
 };
+
+const CLASSIFIERS = {
+  fcn: (net, features, classes) => fcnHead(net, "classifier", features, classes),
+  deeplabv3: deeplabV3,
+  deeplabv3plus: deeplabV3Plus,
+} satisfies Readonly<Record<string, Classifier>>;
 
 /** Atrous spatial pyramid pooling: the same map seen by kernels that reach differently far, and its mean. */
 function spatialPyramid(net: Layers, name: string, x: string, rates: readonly number[]): string {

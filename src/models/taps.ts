@@ -2,12 +2,12 @@
  * @file Maps inside a network that another head can read: values [N, C, h, w] whose sizes follow from the image's.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import { evaluateDim, sameDim, symbolsOf } from "../graph/dim.ts";
 import type { Graph } from "../graph/graph.ts";
 import { guessLayout } from "../lift/options.ts";
 import { unknownName } from "../base/names.ts";
-import { readsOf } from "../graph/graph-index.ts";
+import { dependentsOf } from "../graph/graph-index.ts";
 import type { Layers } from "./layers.ts";
 
 /** A map that is read. */
@@ -38,8 +38,7 @@ export function namedTaps(net: Layers, graph: Graph, names: readonly string[]): 
     if (pixels !== undefined) return { name: value, pixels };
     const { dtype, shape } = net.known(value);
     const found = `${dtype ?? "a value"} ${shape ? `[${shape.join(", ")}]` : "of unknown sizes"}`;
-    throw new AcsconvError(
-      "input",
+    throw inputError(
       `Cannot tap "${name}": expected a float32 map [N, C, H, W] of the image, found ${found}; name a value between two convolutions.`,
     );
   });
@@ -59,12 +58,10 @@ export function defaultTaps(net: Layers, graph: Graph): readonly Tap[] {
     const pixels = pixelsOf(name);
     if (pixels !== undefined) last.set(pixels, { name, pixels });
   }
-  if (last.size === 0) {
-    throw new AcsconvError(
-      "input",
+  if (last.size === 0)
+    throw inputError(
       "Found no map [N, C, H, W] to tap whose sizes follow from the image's; name taps, or export the network with the sizes of its input.",
     );
-  }
   return [...last.values()].sort((a, b) => a.pixels - b.pixels);
 }
 
@@ -72,12 +69,10 @@ export function defaultTaps(net: Layers, graph: Graph): readonly Tap[] {
 function mapSizes(net: Layers, graph: Graph): (name: string) => number | undefined {
   const [input] = graph.inputs;
   const image = input!.shape!;
-  if (image.length !== 4 || guessLayout(image) !== "NCHW") {
-    throw new AcsconvError(
-      "input",
+  if (image.length !== 4 || guessLayout(image) !== "NCHW")
+    throw inputError(
       `Expected a 2D network with an image [N, C, H, W], found "${input!.name}" [${image.join(", ")}]; give the network its head before it is lifted, with channels before pixels.`,
     );
-  }
   const open = image.slice(2).flatMap((dim) => (typeof dim === "number" ? [] : [...symbolsOf(dim)]));
   const sizes = new Map(open.map((name) => [name, PROBE]));
   const sidesOf = (name: string): readonly number[] =>
@@ -86,7 +81,8 @@ function mapSizes(net: Layers, graph: Graph): (name: string) => number | undefin
       .shape!.slice(2)
       .map((dim) => evaluateDim(dim, sizes) ?? NaN);
   const [height, width] = sidesOf(input!.name) as [number, number];
-  const ofImage = dependents(graph, input!.name);
+  // Kernels that a network computes look like maps, too.
+  const ofImage = dependentsOf(graph, [input!.name]);
   return (name) => {
     const { dtype, shape } = net.known(name);
     if (dtype !== "float32" || shape?.length !== 4 || !ofImage.has(name)) return undefined;
@@ -97,13 +93,4 @@ function mapSizes(net: Layers, graph: Graph): (name: string) => number | undefin
     const isMap = height === width ? h === w : distortion < DISTORTION && distortion > 1 / DISTORTION;
     return isMap && h * w > 1 && h <= height && w <= width ? h * w : undefined;
   };
-}
-
-/** Every value that is computed from this one. Kernels that a network computes look like maps, too. */
-function dependents(graph: Graph, name: string): ReadonlySet<string> {
-  const found = new Set([name]);
-  for (const node of graph.nodes) {
-    if (readsOf(node).some((read) => found.has(read))) for (const output of node.outputs) found.add(output);
-  }
-  return found;
 }

@@ -5,7 +5,7 @@ import { relativeDeviation } from "../../test/helpers/compare.ts";
 import { facts, formulaTensor, outputs, withFormulaWeights } from "../../test/helpers/poc-formula.ts";
 import { elementCount } from "../graph/tensor.ts";
 import { lift, type Model } from "../model/model.ts";
-import { slotsOf } from "../passes/untie.ts";
+import { parameterSlots } from "../ops/parameters.ts";
 import type { RunTensor } from "../run/tensor.ts";
 import { pocUnet } from "./unet.ts";
 
@@ -13,8 +13,7 @@ const CLASSES = { "2d": 3, "3d": 6 } as const;
 
 /** What training changes, statistics not among it. */
 function parametersOf({ graph }: Model): number {
-  const slots = [...slotsOf(graph).values()].flatMap(({ parameters }) => parameters);
-  return slots.reduce((sum, { name }) => sum + elementCount(graph.initializers.get(name)!.dims), 0);
+  return parameterSlots(graph).reduce((sum, { tensor }) => sum + elementCount(tensor.dims), 0);
 }
 
 const feed = (name: string, dims: number[]): RunTensor => ({

@@ -13,9 +13,8 @@
  * @see Ronneberger et al., arXiv:1505.04597; Yang et al., arXiv:1911.10477, appendix B
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import type { Model } from "../model/model.ts";
-import type { Initialisation } from "./initialise.ts";
 import { type Interpolation, type Layers } from "./layers.ts";
 import { begin, complete, type NetworkOptions, oneOf, wholeNumber } from "./options.ts";
 
@@ -46,13 +45,9 @@ export interface UnetOptions extends NetworkOptions {
 export const unet = (options: UnetOptions): Model => build("unet", options);
 
 /** Of {@link pocUnet}. */
-export interface PocUnetOptions {
+export interface PocUnetOptions extends Pick<NetworkOptions, "kernels" | "seed"> {
   /** Classes the network tells apart, background included. */
   readonly classes: number;
-  /** How fresh kernels are drawn. Default: as PyTorch's layers do. */
-  readonly kernels?: Initialisation;
-  /** Of the fresh weights. Default 0. */
-  readonly seed?: number;
   /** How the first enlargement of the decoder fills in. Default `linear`; the paper's feature analysis took `nearest`. */
   readonly interpolation?: Interpolation;
   /** What the network gives: logits [N, classes, H, W] (the default), or the decoder's features [N, 32, H/2, W/2]. */
@@ -85,12 +80,10 @@ function unetFeatures(net: Layers, options: Omit<UnetOptions, "classes">): strin
   const isPooled = oneOf("skips", options.skips ?? "pre-pool", ["pre-pool", "post-pool"]) === "post-pool";
   const isTransposed =
     oneOf("decoder", options.decoder ?? "transposed", ["transposed", "interpolating"]) === "transposed";
-  if (widths.length < 2 || decoderWidths.length !== widths.length - 1) {
-    throw new AcsconvError(
-      "input",
+  if (widths.length < 2 || decoderWidths.length !== widths.length - 1)
+    throw inputError(
       `Expected widths of two levels or more and decoderWidths of one fewer, found ${widths.length} and ${decoderWidths.length}.`,
     );
-  }
   const enlarged = (name: string, x: string, out: number, how: Interpolation): string =>
     isTransposed ? net.convTranspose(name, x, { out, kernel: 2, stride: 2 }) : net.upsample(name, x, 2, how);
 

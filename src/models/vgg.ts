@@ -6,7 +6,7 @@
  * @see https://github.com/pytorch/vision/blob/v0.14.1/torchvision/models/vgg.py
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import type { Model } from "../model/model.ts";
 import type { Layers } from "./layers.ts";
 import { begin, type ClassifierOptions, complete, wholeNumber } from "./options.ts";
@@ -53,9 +53,8 @@ export const vgg19Bn = (options: VggOptions = {}): Model => vgg(19, true, option
 function vgg(depth: keyof typeof DEPTHS, hasNorms: boolean, options: VggOptions): Model {
   const { size = [224, 224], pools = [true, true, true, true, true], outputs } = options;
   const classes = wholeNumber("classes", options.classes ?? 1000);
-  if (pools.length !== CHANNELS.length) {
-    throw new AcsconvError("input", `pools must be five, one per stage, got [${pools.join(", ")}].`);
-  }
+  if (pools.length !== CHANNELS.length)
+    throw inputError(`pools must be five, one per stage, got [${pools.join(", ")}].`);
   const isHeadless = outputs?.every((name) => name.startsWith("features.")) ?? false;
   const net = begin(options, isHeadless ? undefined : size);
   const name = `vgg${depth}${hasNorms ? "_bn" : ""}`;
@@ -85,11 +84,9 @@ function vgg(depth: keyof typeof DEPTHS, hasNorms: boolean, options: VggOptions)
 function onGrid(net: Layers, x: string, size: readonly number[]): string {
   const map = net.known(x).shape!.slice(2);
   const kernel = map.map((pixels) => Number(pixels) / GRID);
-  if (!kernel.every((part) => Number.isInteger(part) && part > 0)) {
-    throw new AcsconvError(
-      "input",
+  if (!kernel.every((part) => Number.isInteger(part) && part > 0))
+    throw inputError(
       `size [${size.join(", ")}] gives a map of ${map.join("×")} pixels, and VGG's head needs a multiple of ${GRID} along each axis; choose multiples of 224, or take the features alone with outputs.`,
     );
-  }
   return kernel.every((part) => part === 1) ? x : net.averagePool("avgpool", x, { kernel, stride: kernel });
 }

@@ -9,6 +9,8 @@
  */
 
 import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { concatBytes } from "../base/bytes.ts";
+import type { ErrorCode } from "../base/error-codes.ts";
 import { AcsconvError } from "../base/errors.ts";
 import { byteLength, DTYPES, dtypeFromOnnx, elementCount, type DType, type Tensor } from "../graph/tensor.ts";
 
@@ -42,20 +44,20 @@ const SEGMENT = 3;
 export function decodeTensor(proto: TensorProto, what: string, external?: ReadExternal): Tensor {
   const dtype = dtypeFromOnnx(proto.dataType);
   if (dtype === undefined) {
-    throw new AcsconvError("format", `The ${what} has element type ${proto.dataType}, which ONNX lacks.`);
+    throw refusal(what, `has element type ${proto.dataType}, which ONNX lacks`, "E_UNSUPPORTED");
   }
   if (unknownPayloads(proto, SEGMENT).length > 0) {
-    throw new AcsconvError("format", `The ${what} is one segment of a tensor; only whole ones can be read.`);
+    throw refusal(what, "is one segment of a tensor; only whole ones can be read", "E_UNSUPPORTED");
   }
   const dims = decodeDims(proto.dims, dtype, what);
   const expected = dtype === "string" ? elementCount(dims) : byteLength(dtype, dims);
   const checkSize = (found: number): void => {
     if (found === expected) return;
     const unit = dtype === "string" ? "strings" : "bytes";
-    throw new AcsconvError(
-      "format",
-      `The ${what} of ${dtype} [${dims.join(", ")}] takes ${expected} ${unit}, but the file has ${found}; ` +
-        `it is damaged or was not written completely.`,
+    throw refusal(
+      what,
+      `of ${dtype} [${dims.join(", ")}] takes ${expected} ${unit}, but the file has ${found}; ` +
+        `it is damaged or was not written completely`,
     );
   };
   if (dtype === "string") {
@@ -72,31 +74,28 @@ export function decodeTensor(proto: TensorProto, what: string, external?: ReadEx
   return { dtype, dims, bytes };
 }
 
+const refusal = (what: string, problem: string, code?: ErrorCode): AcsconvError =>
+  new AcsconvError("format", `The ${what} ${problem}.`, { code });
+
 /** Fields of the tensor that are not its type, sizes or elements. */
 export const carriedOfTensor = (proto: TensorProto): Fields => unknownFields(proto, TYPED_DATA);
 
 function decodeDims(dims: readonly bigint[], dtype: DType, what: string): number[] {
   if (dims.length > MAX_RANK) {
-    throw new AcsconvError(
-      "format",
-      `The ${what} has ${dims.length} axes; at most ${MAX_RANK} are possible.`,
-    );
+    throw refusal(what, `has ${dims.length} axes; at most ${MAX_RANK} are possible`, "E_LIMIT");
   }
   const sizes = dims.map(Number);
   // A zero must not hide a neighbour that cannot be counted exactly.
   const bits = sizes.reduce((product, size) => product * Math.max(size, 1), DTYPES[dtype].bits || 8);
   if (sizes.some((size) => size < 0) || bits > MAX_TENSOR_BITS) {
-    throw new AcsconvError(
-      "format",
-      `The ${what} declares sizes that no tensor can have: [${dims.join(", ")}].`,
-    );
+    throw refusal(what, `declares sizes that no tensor can have: [${dims.join(", ")}]`);
   }
   return sizes;
 }
 
 /** Typed fields, packed or one by one, are the elements' encodings one after the other. */
 function typedBytes(proto: TensorProto, dtype: DType, checkSize: (found: number) => void): Uint8Array {
-  const data = (field: number): Uint8Array => concatenated(unknownPayloads(proto, field));
+  const data = (field: number): Uint8Array => concatBytes(unknownPayloads(proto, field));
   const size = Math.ceil(DTYPES[dtype].bits / 8);
   switch (dtype) {
     case "float32":
@@ -114,17 +113,6 @@ function typedBytes(proto: TensorProto, dtype: DType, checkSize: (found: number)
       // One element each, or one byte of elements where several share a byte.
       return varintBytes(data(INT32_DATA), size, checkSize);
   }
-}
-
-function concatenated(parts: readonly Uint8Array[]): Uint8Array {
-  if (parts.length === 1) return parts[0]!;
-  const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    joined.set(part, at);
-    at += part.length;
-  }
-  return joined;
 }
 
 /** Varints → little-endian integers of `size` bytes each. */
@@ -153,18 +141,16 @@ function externalBytes(
   const entries = new Map(proto.externalData.map(({ key, value }) => [key, value]));
   const location = entries.get("location") ?? "";
   if (!staysInFolder(location)) {
-    throw new AcsconvError(
-      "format",
-      `The ${what} is stored in "${location}", which is not a path inside the model's folder; refusing to read it.`,
-    );
+    const problem = `is stored in "${location}", which is not a path inside the model's folder; refusing to read it`;
+    throw refusal(what, problem, "E_UNSAFE");
   }
   const offset = Number(entries.get("offset") ?? 0);
   const length = Number(entries.get("length") ?? expected);
   if (!Number.isSafeInteger(offset) || offset < 0 || length !== expected) {
-    throw new AcsconvError(
-      "format",
-      `The ${what} takes ${expected} bytes, but its entry says ${entries.get("length")} bytes ` +
-        `from ${entries.get("offset") ?? 0} of "${location}".`,
+    throw refusal(
+      what,
+      `takes ${expected} bytes, but its entry says ${entries.get("length")} bytes ` +
+        `from ${entries.get("offset") ?? 0} of "${location}"`,
     );
   }
   if (expected === 0) return new Uint8Array(0);
@@ -173,6 +159,7 @@ function externalBytes(
       "io",
       `The ${what} is stored beside the model in "${location}", which cannot be reached from the model's ` +
         `bytes alone; load the model from its path.`,
+      { code: "E_NOT_FOUND" },
     );
   }
   return external(location, offset, expected);

@@ -69,9 +69,10 @@ function parse(bytes: Uint8Array): ModelProto {
     throw new AcsconvError(
       "format",
       `An ONNX file has at most ${MAX_MODEL_BYTES} bytes, but this one has ${bytes.length}.`,
+      { code: "E_LIMIT" },
     );
   }
-  // Not a Buffer: its subclass would leak into every tensor.
+  // As a plain array: of a Buffer, every tensor would be a Buffer.
   const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return parsed(`these ${bytes.length} bytes`, () => {
     if (countFields(ModelProtoSchema, plain, MAX_FIELDS, MAX_MESSAGE_DEPTH) > MAX_FIELDS) {
@@ -194,15 +195,10 @@ function plainAttr(
 
 /** Before IR version 2 the type was whatever field was set. */
 function impliedType(proto: AttributeProto): number | undefined {
-  if (isFieldSet(proto, AttributeProtoSchema.field.f)) return ATTR_TYPE.float;
-  if (isFieldSet(proto, AttributeProtoSchema.field.i)) return ATTR_TYPE.int;
-  if (isFieldSet(proto, AttributeProtoSchema.field.s)) return ATTR_TYPE.string;
-  if (proto.t) return ATTR_TYPE.tensor;
-  if (proto.g) return ATTR_TYPE.graph;
-  if (proto.floats.length > 0) return ATTR_TYPE.floats;
-  if (proto.ints.length > 0) return ATTR_TYPE.ints;
-  if (proto.strings.length > 0) return ATTR_TYPE.strings;
-  return undefined;
+  const { f, i, s, t, g, floats, ints, strings } = AttributeProtoSchema.field;
+  const fields = { float: f, int: i, string: s, tensor: t, graph: g, floats, ints, strings };
+  const set = Object.entries(fields).find(([, field]) => isFieldSet(proto, field));
+  return set && ATTR_TYPE[set[0] as keyof typeof fields];
 }
 
 /** Whether an int64 survives as a JavaScript number; "to the end", INT64_MAX, does by saturating. */

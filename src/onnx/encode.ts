@@ -7,8 +7,9 @@
  * @see https://protobuf.dev/programming-guides/encoding/
  */
 
-import { create, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
+import { create, type DescField, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { concatBytes } from "../base/bytes.ts";
 import { AcsconvError } from "../base/errors.ts";
 import { symbolsOf, type Dim } from "../graph/dim.ts";
 import { opsetOf, type Attr, type Graph, type Node, type ValueInfo } from "../graph/graph.ts";
@@ -23,6 +24,7 @@ import {
   TensorProtoSchema,
   TensorShapeProtoSchema,
   TypeProto_TensorSchema,
+  TypeProtoSchema,
   ValueInfoProtoSchema,
   type TensorShapeProto_DimensionSchema,
 } from "./onnx_pb.ts";
@@ -57,22 +59,14 @@ export function encodeModel(graph: Graph): Uint8Array[] {
       "io",
       `The model takes ${size} bytes, but one ONNX file has at most ${MAX_MODEL_BYTES}; ` +
         `save it to a path, where its weights can go to a second file.`,
+      { code: "E_LIMIT" },
     );
   }
   return chunks;
 }
 
 /** Encodes a model as one array, as {@link encodeModel} does in chunks. */
-export function encodeBytes(graph: Graph): Uint8Array {
-  const chunks = encodeModel(graph);
-  const out = new Uint8Array(lengthOf(chunks));
-  let at = 0;
-  for (const chunk of chunks) {
-    out.set(chunk, at);
-    at += chunk.length;
-  }
-  return out;
-}
+export const encodeBytes = (graph: Graph): Uint8Array => concatBytes(encodeModel(graph));
 
 /**
  * Encodes a model as two files: initialisers of 1 kB and more go to the second.
@@ -105,19 +99,13 @@ export function encodeExternal(graph: Graph, location: string): ExternalModel {
 
 type EncodeTensor = (name: string, tensor: Tensor) => Chunks;
 
-/** Tags of the fields that we frame ourselves, by message. */
-const MODEL = { producerName: 2, graph: 7 };
-const GRAPH = { node: 1, initializer: 5, input: 11, output: 12, valueInfo: 13 };
-const NODE = { attribute: 5 };
-const ATTRIBUTE = { tensor: 5, graph: 6 };
-const TENSOR = { rawData: 9 };
-const VALUE_INFO = { type: 2 };
-const TYPE = { tensorType: 1 };
+/** ModelProto's producer_name, which is only carried where there is one. */
+const PRODUCER_NAME = 2;
 
 const lengthOf = (chunks: Chunks): number => chunks.reduce((sum, chunk) => sum + chunk.length, 0);
 
 /** A length-delimited field: tag, length, content. */
-const field = (number: number, content: Chunks): Chunks => [
+const field = ({ number }: DescField, content: Chunks): Chunks => [
   new BinaryWriter().tag(number, WireType.LengthDelimited).uint32(lengthOf(content)).finish(),
   ...content,
 ];
@@ -134,9 +122,9 @@ function modelChunks(graph: Graph, encodeInitializer: EncodeTensor): Chunks {
   return [
     toBinary(ModelProtoSchema, header),
     carried?.model ??
-      new BinaryWriter().tag(MODEL.producerName, WireType.LengthDelimited).string("acsconv").finish(),
+      new BinaryWriter().tag(PRODUCER_NAME, WireType.LengthDelimited).string("acsconv").finish(),
     ...field(
-      MODEL.graph,
+      ModelProtoSchema.field.graph,
       graphChunks({ ...graph, inputs: [...graph.inputs, ...repeated] }, encodeInitializer),
     ),
   ];
@@ -152,15 +140,17 @@ function graphChunks(graph: Graph, encodeInitializer: EncodeTensor): Chunks {
   const carried = carriedOf(graph);
   const initializers = [...graph.initializers].flatMap(([name, tensor]) => {
     const fields = carried?.tensors.get(name) ?? new Uint8Array(0);
-    return field(GRAPH.initializer, [...encodeInitializer(name, tensor), fields]);
+    return field(GraphProtoSchema.field.initializer, [...encodeInitializer(name, tensor), fields]);
   });
   return [
     toBinary(GraphProtoSchema, create(GraphProtoSchema, { name: graph.name })),
-    ...graph.nodes.flatMap((node) => field(GRAPH.node, nodeChunks(node, encodeInitializer))),
+    ...graph.nodes.flatMap((node) => field(GraphProtoSchema.field.node, nodeChunks(node, encodeInitializer))),
     ...initializers,
-    ...graph.inputs.flatMap((info) => field(GRAPH.input, infoChunks(info))),
-    ...graph.outputs.flatMap((info) => field(GRAPH.output, infoChunks(info))),
-    ...[...graph.valueInfos.values()].flatMap((info) => field(GRAPH.valueInfo, infoChunks(info))),
+    ...graph.inputs.flatMap((info) => field(GraphProtoSchema.field.input, infoChunks(info))),
+    ...graph.outputs.flatMap((info) => field(GraphProtoSchema.field.output, infoChunks(info))),
+    ...[...graph.valueInfos.values()].flatMap((info) =>
+      field(GraphProtoSchema.field.valueInfo, infoChunks(info)),
+    ),
     ...(carried ? [carried.graph] : []),
   ];
 }
@@ -178,7 +168,7 @@ function nodeChunks(node: Node, encodeInitializer: EncodeTensor): Chunks {
   return [
     toBinary(NodeProtoSchema, header),
     ...Object.entries(node.attrs).flatMap(([key, attr]) =>
-      field(NODE.attribute, attrChunks(key, attr, encodeInitializer)),
+      field(NodeProtoSchema.field.attribute, attrChunks(key, attr, encodeInitializer)),
     ),
     ...(carried ? [carried] : []),
   ];
@@ -201,11 +191,14 @@ function attrChunks(name: string, attr: Attr, encodeInitializer: EncodeTensor): 
     case "strings":
       return [fields({ type: ATTR_TYPE.strings, strings: attr.value.map((text) => utf8.encode(text)) })];
     case "tensor":
-      return [fields({ type: ATTR_TYPE.tensor }), ...field(ATTRIBUTE.tensor, encodeTensor("", attr.value))];
+      return [
+        fields({ type: ATTR_TYPE.tensor }),
+        ...field(AttributeProtoSchema.field.t, encodeTensor("", attr.value)),
+      ];
     case "graph":
       return [
         fields({ type: ATTR_TYPE.graph }),
-        ...field(ATTRIBUTE.graph, graphChunks(attr.value, encodeInitializer)),
+        ...field(AttributeProtoSchema.field.g, graphChunks(attr.value, encodeInitializer)),
       ];
     case "opaque":
       // Encoded with the name it was read under; of a field that comes twice the last holds.
@@ -228,7 +221,7 @@ function encodeTensor(name: string, tensor: Tensor): Chunks {
   });
   return [
     toBinary(TensorProtoSchema, header),
-    ...(tensor.dtype === "string" ? [] : field(TENSOR.rawData, [tensor.bytes])),
+    ...(tensor.dtype === "string" ? [] : field(TensorProtoSchema.field.rawData, [tensor.bytes])),
   ];
 }
 
@@ -240,12 +233,14 @@ function infoChunks(info: ValueInfo): Chunks {
     ...(shape && { shape: create(TensorShapeProtoSchema, { dim: shape.map(dimInit) }) }),
   });
   const type: Chunks = [
-    ...(dtype || shape ? field(TYPE.tensorType, [toBinary(TypeProto_TensorSchema, tensorType)]) : []),
+    ...(dtype || shape
+      ? field(TypeProtoSchema.field.tensorType, [toBinary(TypeProto_TensorSchema, tensorType)])
+      : []),
     ...(carried ? [carried.type] : []),
   ];
   return [
     toBinary(ValueInfoProtoSchema, create(ValueInfoProtoSchema, { name })),
-    ...(lengthOf(type) > 0 ? field(VALUE_INFO.type, type) : []),
+    ...(lengthOf(type) > 0 ? field(ValueInfoProtoSchema.field.type, type) : []),
     ...(carried ? [carried.info] : []),
   ];
 }
@@ -264,12 +259,7 @@ function joinSmall(chunks: Chunks): Uint8Array[] {
   const joined: Uint8Array[] = [];
   let small: Uint8Array[] = [];
   const flush = (): void => {
-    const bytes = new Uint8Array(lengthOf(small));
-    let at = 0;
-    for (const chunk of small) {
-      bytes.set(chunk, at);
-      at += chunk.length;
-    }
+    const bytes = concatBytes(small);
     if (bytes.length > 0) joined.push(bytes);
     small = [];
   };

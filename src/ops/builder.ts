@@ -10,7 +10,7 @@ import type { Tensor } from "../graph/tensor.ts";
 import { int64Tensor } from "../graph/tensor.ts";
 import { inferNode } from "./infer.ts";
 import type { Known } from "./rule.ts";
-import { knownOf } from "./source.ts";
+import { knownOf } from "./constant-ops.ts";
 
 /** Constants up to this size are shared: pads of a tensor of eight axes. */
 const SHARED_BYTES = 128;
@@ -69,13 +69,14 @@ export class GraphBuilder {
     return name;
   }
 
-  /** A small constant; equal ones are shared. */
+  /** A constant; equal small ones are shared. */
   constant(tensor: Tensor, hint = "const"): string {
+    if (tensor.bytes.length > SHARED_BYTES) return this.initializer(this.unique(hint), tensor);
     const key = `${tensor.dtype}[${tensor.dims.join()}]${tensor.bytes.join()}`;
-    const shared = tensor.bytes.length <= SHARED_BYTES ? this.#sizes.get(key) : undefined;
-    if (shared) return shared;
+    const shared = this.#sizes.get(key);
+    if (shared !== undefined) return shared;
     const name = this.initializer(this.unique(hint), tensor);
-    if (tensor.bytes.length <= SHARED_BYTES) this.#sizes.set(key, name);
+    this.#sizes.set(key, name);
     return name;
   }
 

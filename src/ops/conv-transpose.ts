@@ -15,11 +15,11 @@ import { convTransposeGradient } from "./conv-transpose-gradient.ts";
 import { convolutionCost } from "./cost.ts";
 import type { Taps } from "./geometry.ts";
 import { autoPad, convTransposeSize, groupsOf, reach, tapsAttrs, tapsOf } from "./geometry.ts";
-import { KINDS } from "./kinds.ts";
+import { kindOf, omittedBy } from "./kinds/index.ts";
 import { LIFTED_DOMAIN } from "./lifted.ts";
 import type { InferContext, LiftContext, OpRule } from "./rule.ts";
 import { transposedConvolution } from "./slots.ts";
-import { dealChannels, omittedAxis } from "./views.ts";
+import { dealChannels } from "./views.ts";
 
 /** Padding is explicit, or follows from `output_shape`, or makes the output s·n (auto_pad SAME). */
 function transposeTaps(node: Node, kernel: readonly number[], sizes: readonly Dim[]): Taps[] | undefined {
@@ -78,21 +78,21 @@ export const ConvTranspose: OpRule = {
       outputPadding(c.node, 0),
       outputPadding(c.node, 1),
     ];
-    if (c.kind === "2.5d") {
-      // Along the omitted axis only the stride acts: every sample is repeated.
-      const omitted = omittedAxis(c.view);
+    const omitted = omittedBy(c.kind, c.view);
+    if (omitted !== undefined) {
+      // Every sample is repeated.
       const { stride } = taps3[omitted]!;
       taps3[omitted] = { kernel: stride, stride, dilation: 1, before: 0, after: 0 };
       padding[omitted] = 0;
     }
     const channels = weight[1]! * groupsOf(c.node);
-    const { transposed, because } = KINDS[c.kind];
-    if (because !== null) c.warn(because);
+    const { instead } = kindOf(c.kind).transposed;
+    if (instead) c.warn(instead.because);
     c.emit(c.names(), {
       op: "LiftedConvTranspose",
       domain: LIFTED_DOMAIN,
       attrs: {
-        kind: str(transposed),
+        kind: str(instead?.kind ?? c.kind),
         view: str(c.view),
         split: ints(dealChannels(channels, groupsOf(c.node), c.split)),
         group: int(groupsOf(c.node)),

@@ -18,13 +18,13 @@ import { inputGradient, kernelGradient } from "./conv-gradient.ts";
 import { constantDims, dtypeOf, fail, imageAxes, resize, shapeOf, verbatim } from "./common.ts";
 import type { Taps } from "./geometry.ts";
 import { convSize, groupsOf, reach, sameSizes, tapsAttrs, tapsOf } from "./geometry.ts";
-import { isFresh, KINDS } from "./kinds.ts";
+import { kindOf } from "./kinds/index.ts";
 import { LIFTED_DOMAIN } from "./lifted.ts";
 import type { Axes, Axis } from "./roles.ts";
 import { atom, hasHeight, hasRole, isHeight, liftedAxis, showAxes } from "./roles.ts";
 import type { InferContext, LiftContext, OpRule } from "./rule.ts";
 import { convolution } from "./slots.ts";
-import { dealChannels, omittedAxis } from "./views.ts";
+import { dealChannels } from "./views.ts";
 
 function inferConv(c: InferContext): { shape?: readonly Dim[] } {
   const x = shapeOf(c, 0);
@@ -61,25 +61,26 @@ export const Conv: OpRule = {
     warnOffCentre(c, height, width);
 
     const taps3 = [depthTaps(c, height), height, width];
-    const omitted = c.kind === "2.5d" ? omittedAxis(c.view) : -1;
-    // One tap; the axis keeps its dilation, which is the kernel's own where the view turns it.
-    if (omitted >= 0) taps3[omitted] = { ...taps3[omitted]!, kernel: 1, before: 0, after: 0 };
-
     const out = [resize(axes, shape)];
-    const { fresh } = KINDS[c.kind];
-    if (fresh && height.kernel * width.kernel > 1) {
-      fresh(c, weight, taps3);
+    const kind = kindOf(c.kind);
+    const isPointwise = height.kernel * width.kernel === 1;
+    if (kind.fresh && !isPointwise) {
+      kind.fresh(c, weight, taps3);
       return out;
     }
-    const kind = isFresh(c.kind) ? "acs" : c.kind;
     const inputs = [c.name(0), c.name(1), c.node.inputs[2] ? c.name(2) : ""];
-    if (kind === "soft-acs" && height.kernel * width.kernel > 1) inputs.push(softLogits(c, weight[0]!));
+    if (!kind.fresh) {
+      const omitted = kind.omits?.(c.view);
+      // One tap; the axis keeps its dilation, which is the kernel's own where the view turns it.
+      if (omitted !== undefined) taps3[omitted] = { ...taps3[omitted]!, kernel: 1, before: 0, after: 0 };
+      if (!isPointwise) inputs.push(...(kind.parameters?.(c, weight[0]!) ?? []));
+    }
     while (inputs.at(-1) === "") inputs.pop();
     c.emit(inputs, {
       op: "LiftedConv",
       domain: LIFTED_DOMAIN,
       attrs: {
-        kind: str(kind),
+        kind: str(kind.fresh ? "acs" : c.kind),
         view: str(c.view),
         split: ints(dealChannels(weight[0]!, groupsOf(c.node), c.split)),
         center: ints(taps3.map((t) => centre(c, t))),
@@ -153,12 +154,6 @@ function centre(c: LiftContext, t: Taps): number {
   const early =
     c.compat === "acsconv-py" && t.kernel % 2 === 0 && t.stride === 2 && 2 * t.before === t.kernel - 2;
   return t.dilation * (early ? half - 1 : half);
-}
-
-/** One logit per output channel and view, uniform in [0, 1) as in the authors' package. */
-function softLogits(c: LiftContext, channels: number): string {
-  const name = `${c.name(1).replace(/\.weight$/, "")}.soft_w_core`;
-  return c.parameter(name, [channels, 3], (random) => random);
 }
 
 function warnSamePadding(c: LiftContext): void {

@@ -112,7 +112,7 @@ function slotsOf(node: Node): Slot[] {
   return terms.map((term, input): Slot => {
     const others = terms.filter((_, i) => i !== input).join("");
     const own = [...term].findIndex((letter) => output.includes(letter) && !others.includes(letter));
-    if ([...term].every((letter) => output.includes(letter))) return { input, role: "operand" };
+    if ([...term].every((letter) => output.includes(letter))) return { input, role: "factor" };
     const fanIn = (dims: readonly number[]): number =>
       elementCount(dims.filter((_, axis) => !output.includes(term[axis]!)));
     const outputs = own < 0 ? undefined : own;

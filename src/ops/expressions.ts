@@ -40,7 +40,7 @@ export class Expressions implements Algebra {
   }
 
   #names(inputs: readonly Operand[]): string[] {
-    // A condition is no number's company.
+    // A number takes the type of the first value it meets that is not a condition.
     const like = inputs.find(
       (input) => typeof input === "string" && input !== "" && this.builder.known(input).dtype !== "bool",
     );

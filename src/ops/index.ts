@@ -53,7 +53,7 @@ import * as slots from "./slots.ts";
 import type { Slot } from "./slots.ts";
 import { clipRange, type Bounds, type Traits } from "./traits.ts";
 import { Slice } from "./slice.ts";
-import { Constant, ConstantOfShape, Dropout, Identity, Range, Shape, Size } from "./source.ts";
+import { Constant, ConstantOfShape, Dropout, Identity, Range, Shape, Size } from "./constant-ops.ts";
 
 const alongAxis = (gradient: GradientRule | null): OpRule => ({
   infer: sameAsInput,
@@ -112,9 +112,9 @@ export const onnxOps = {
   LogSoftmax: having({ activation: "logSoftmax", range: [-Infinity, 0] }, alongAxis(activation.logSoftmax)),
   Hardmax: having({ activation: "hardmax", range: [0, 1] }, alongAxis(null)),
   // arithmetic
-  Add: withSlots(slots.operands, inPlace(broadcast(elementwise.add, addDims))),
+  Add: withSlots(slots.operands("addend"), inPlace(broadcast(elementwise.add, addDims))),
   Sub: inPlace(broadcast(elementwise.sub, subDims)),
-  Mul: withSlots(slots.operands, inPlace(broadcast(elementwise.mul, mulDims))),
+  Mul: withSlots(slots.operands("factor"), inPlace(broadcast(elementwise.mul, mulDims))),
   Div: inPlace(broadcast(elementwise.div, divide)),
   Mod,
   Pow: broadcast(elementwise.pow, power),
@@ -246,4 +246,19 @@ export function rangeOf(
 ): Bounds | undefined {
   const { range } = traitsOf(node);
   return typeof range === "function" ? range(node, (i) => constant(node.inputs[i] ?? "")) : range;
+}
+
+/**
+ * Multiply-adds of a node; undefined where a size is not known.
+ *
+ * @param sizes - of a value, where all of them are numbers
+ */
+export function costOf(
+  node: Node,
+  sizes: (name: string) => readonly number[] | undefined,
+): number | undefined {
+  const { cost } = ruleFor(node) ?? {};
+  if (!cost) return 0;
+  const of = (name = ""): readonly number[] | undefined => sizes(name);
+  return cost({ node, input: (i) => of(node.inputs[i]), output: of(node.outputs[0]) });
 }

@@ -12,7 +12,7 @@ import { ndArray } from "../graph/nd-array.ts";
 import type { DType } from "../graph/tensor.ts";
 import { ruleFor } from "./index.ts";
 import type { InferContext, Known, OpRule } from "./rule.ts";
-import { knownOf, VALUE_LIMIT } from "./source.ts";
+import { knownOf, VALUE_LIMIT } from "./constant-ops.ts";
 
 let unknowns = 0;
 /** A size nothing is known of; equal to itself only. */

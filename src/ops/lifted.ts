@@ -1,7 +1,7 @@
 /**
  * @file The internal operators of a lifted network. They hold the 2D kernel as
  * it was trained, `w [O, C/g, Kh, Kw]`; running and saving lower them to plain
- * ONNX (`passes/lower.ts`).
+ * ONNX (`kinds/`).
  *
  * LiftedConv: x [N, C, D, H, W] → y [N, O, D′, H′, W′], sized as by a plain
  * convolution with `kernel_shape`, `strides`, `pads` and `dilations` over
@@ -26,6 +26,9 @@ import { elementCount } from "../graph/tensor.ts";
 import { dtypeOf, shapeOf } from "./common.ts";
 import { convolutionCost, tapsOfKernel } from "./cost.ts";
 import { convSize, convTransposeSize, groupsOf, tapsOf } from "./geometry.ts";
+import { LiftedConvolution } from "./kinds/convolution.ts";
+import { kindOf } from "./kinds/index.ts";
+import type { KeptKernel, Transposed } from "./kinds/kind.ts";
 import type { InferContext, OpRule } from "./rule.ts";
 import { liftedConvolution, liftedTransposedConvolution } from "./slots.ts";
 
@@ -39,6 +42,16 @@ export const MICROSOFT_DOMAIN = "com.microsoft";
 
 const refuse = { refuse: "the network is 3D already" };
 
+const kindName = (node: Node): string => stringAttr(node, "kind", "acs");
+const transposedOf = (node: Node): Transposed => kindOf(kindName(node)).transposed;
+
+/** The kind of a LiftedConv: those with kernels of their own are plain convolutions. */
+function keptKind(node: Node): KeptKernel {
+  const kind = kindOf(kindName(node));
+  if (kind.fresh === null) return kind;
+  throw new Error(`${node.op} of kind ${kindName(node)}`);
+}
+
 function sizes(c: InferContext, channels: Dim | undefined, size: typeof convSize): Dim[] | undefined {
   const x = shapeOf(c, 0);
   const kernel = intsAttr(c.node, "kernel_shape");
@@ -47,24 +60,28 @@ function sizes(c: InferContext, channels: Dim | undefined, size: typeof convSize
   return [x[0]!, channels, ...x.slice(2).map((n, i) => size(n, taps[i]!))];
 }
 
-/** Taps as they are run: acs and 2.5d those of the 2D kernel, the others all of a K³ kernel. */
+/** Taps as they are run. */
 function taps(node: Node, weight: readonly number[]): number {
   const plane = tapsOfKernel(node, weight);
-  const isPlane = ["acs", "2.5d"].includes(stringAttr(node, "kind", "acs"));
-  return plane === 1 || isPlane ? plane : elementCount(intsAttr(node, "kernel_shape") ?? weight.slice(2));
+  const volume = intsAttr(node, "kernel_shape");
+  return plane === 1 || !volume ? plane : keptKind(node).taps(plane, elementCount(volume));
 }
 
 /** Along the omitted axis the kernel is a box of one stride. */
 function transposedTaps(node: Node, weight: readonly number[]): number {
   const plane = tapsOfKernel(node, weight);
-  const views = stringAttr(node, "kind", "acs") === "mean-acs" ? 3 : 1;
-  return plane === 1 ? plane : plane * views * intsAttr(node, "strides")![0]!;
+  return plane === 1 ? plane : plane * transposedOf(node).planes * intsAttr(node, "strides")![0]!;
 }
 
 export const LiftedConv: OpRule = {
   infer: (c) => [{ dtype: dtypeOf(c, 0), shape: sizes(c, shapeOf(c, 1)?.[0], convSize) }],
   lift: refuse,
   gradient: null,
+  lower(c) {
+    const conv = new LiftedConvolution(c, false);
+    if (conv.kernel.every((k) => k === 1)) conv.finishWhole(conv.unsqueeze(conv.w, 2), conv.taps);
+    else keptKind(c.node).lower(conv);
+  },
   slots: liftedConvolution,
   cost: convolutionCost("output", taps),
   traits: { convolution: "forward", window: true },
@@ -85,6 +102,7 @@ export const LiftedConvTranspose: OpRule = {
   },
   lift: refuse,
   gradient: null,
+  lower: (c) => transposedOf(c.node).lower(new LiftedConvolution(c, true)),
   slots: liftedTransposedConvolution,
   cost: convolutionCost("input", transposedTaps),
   traits: { convolution: "transposed" },

@@ -178,6 +178,7 @@ export const MatMul: OpRule = {
 
   gradient: matMul,
   slots: matrixProduct,
+  traits: { fusesTranspose: true },
   cost: productCost((_, sizes) => sizes.at(-1)),
 };
 

@@ -10,11 +10,11 @@ import { str, stringAttr } from "../graph/graph.ts";
 import { literalNumbers } from "../graph/nd-array.ts";
 import { dtypeOf, knownIn, listOf, normAxis, shapeOf } from "./common.ts";
 import type { GradientContext, GradientRule } from "./gradient.ts";
+import { omittedBy } from "./kinds/index.ts";
 import type { Axis } from "./roles.ts";
 import { hasHeight, isHeight, isSpatial, showAxes } from "./roles.ts";
 import type { InferContext, Known, LiftContext, OpRule } from "./rule.ts";
 import { identity, pullBack } from "./separable.ts";
-import { omittedAxis } from "./views.ts";
 
 /** Borders [before..., after...] of every axis, or undefined if they depend on the data. */
 function padsOf(
@@ -41,7 +41,7 @@ function padsOf(
  * that is kept needs none.
  */
 function leavesDepthAlone(c: LiftContext): boolean {
-  if (c.feedsWindow) return c.kind === "2.5d" && omittedAxis(c.view) === 0;
+  if (c.feedsWindow) return omittedBy(c.kind, c.view) === 0;
   return !c.poolsDepth;
 }
 

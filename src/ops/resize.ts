@@ -11,7 +11,7 @@
 
 import type { Dim } from "../graph/dim.ts";
 import { floorDim, mulDims, sameDim } from "../graph/dim.ts";
-import type { Attrs } from "../graph/graph.ts";
+import type { Attrs, Node } from "../graph/graph.ts";
 import { intsAttr, stringAttr } from "../graph/graph.ts";
 import { literalNumbers } from "../graph/nd-array.ts";
 import { floatTensor } from "../graph/tensor.ts";
@@ -44,6 +44,10 @@ function resizeSizes(c: InferContext): readonly Dim[] | undefined {
     return floorDim(typeof n === "number" ? Math.fround(n * scale) : mulDims(n, scale));
   });
 }
+
+/** The input of a Resize that names a size for every axis; undefined for other nodes and other Resizes. */
+export const targetSizes = (node: Node): string | undefined =>
+  node.op === "Resize" && node.domain === "" && !intsAttr(node, "axes") ? node.inputs[3] : undefined;
 
 export const Resize: OpRule = {
   infer: (c) => [{ dtype: dtypeOf(c, 0), shape: resizeSizes(c) }],

@@ -4,12 +4,14 @@
  * and its traits.
  */
 
+import type { ErrorCode } from "../base/error-codes.ts";
 import type { Dim } from "../graph/dim.ts";
 import type { Attrs, Node, ValueType } from "../graph/graph.ts";
 import type { NdArray } from "../graph/nd-array.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import type { CostRule } from "./cost.ts";
 import type { GradientRule } from "./gradient.ts";
+import type { LowerRule } from "./lowering.ts";
 import type { Axes, Axis } from "./roles.ts";
 import type { Slot } from "./slots.ts";
 import type { Traits } from "./traits.ts";
@@ -30,9 +32,6 @@ export interface InferContext {
   /** Types of a subgraph's outputs, given types of the values it captures. */
   subgraph(attribute: string): readonly Known[];
 }
-
-/** The kinds of lifted convolution (paper, sections 3 and 4). */
-export type LiftKind = "acs" | "mean-acs" | "soft-acs" | "2.5d" | "i3d" | "3d" | "psc";
 
 /** The plane a 2D kernel lies in: H×W, D×W, D×H. */
 export type View = "axial" | "coronal" | "sagittal";
@@ -58,7 +57,8 @@ export interface LiftContext {
   readonly inputs: readonly (Lifted | undefined)[];
   /** Types of the outputs in the 2D network. */
   readonly outputs: readonly Known[];
-  readonly kind: LiftKind;
+  /** A name in the table of kinds. */
+  readonly kind: string;
   readonly view: View;
   readonly split: readonly [number, number, number] | undefined;
   /** The m and n of PmSCn. */
@@ -117,7 +117,7 @@ export interface LiftContext {
   /** Ends lifting before this node: its input becomes the output. */
   cut(i: number): void;
   warn(text: string): void;
-  refuse(code: string, why: string): never;
+  refuse(code: ErrorCode, why: string): never;
 }
 
 export interface OpRule {
@@ -135,6 +135,8 @@ export interface OpRule {
    * know no rule): refused by name where a parameter is behind it.
    */
   readonly gradient: GradientRule | null;
+  /** For internal operators: how they are written as plain ONNX. */
+  readonly lower?: LowerRule;
   /** Inputs that hold parameters or running statistics; a function where the node's attributes say which. */
   readonly slots?: readonly Slot[] | ((node: Node) => readonly Slot[]);
   /** Multiply-adds; absent for operators that have none to speak of. */

@@ -9,10 +9,10 @@ import { addDims, ceilDivDims, minDims, subDims } from "../graph/dim.ts";
 import { literalNumbers, sliceNd } from "../graph/nd-array.ts";
 import { dtypeOf, knownIn, listOf, normAxis, numbersIn, shapeOf } from "./common.ts";
 import type { Algebra, GradientContext, GradientRule } from "./gradient.ts";
+import { omittedBy } from "./kinds/index.ts";
 import type { Axis } from "./roles.ts";
 import { isHeight, isSpatial, liftedAxis, showAxes } from "./roles.ts";
 import type { InferContext, Known, LiftContext, OpRule } from "./rule.ts";
-import { omittedAxis } from "./views.ts";
 
 interface Cut {
   readonly axis: number;
@@ -179,8 +179,7 @@ function fromEnd(c: LiftContext, cut: Cut, n: Dim): Cut {
 
 /** 2.5d crops nothing along the axis it omits: its convolutions have not grown or shrunk it either. */
 const isUncutDepth = (c: LiftContext, cut: Cut, twin: Cut): boolean =>
-  c.kind === "2.5d" &&
-  omittedAxis(c.view) === 0 &&
+  omittedBy(c.kind, c.view) === 0 &&
   typeof cut.start === "number" &&
   typeof cut.end === "number" &&
   cut.start === twin.start &&

@@ -13,11 +13,11 @@ import { elementCount } from "../graph/tensor.ts";
  *   scale, shift      of a normalisation: 1 and 0 at first
  *   mean, variance    running statistics: 0 and 1 at first, not trained
  *   slope, logits     of PRelu and soft-ACS
- *   operand           added or multiplied: a parameter only where another input depends on one (biases written as
+ *   addend, factor    added or multiplied: a parameter only where another input depends on one (biases written as
  *                     Add, layer scales); what meets nothing but the image, such as a normalisation by constants, is none
  */
 export type SlotRole =
-  "kernel" | "bias" | "scale" | "shift" | "mean" | "variance" | "slope" | "logits" | "operand";
+  "kernel" | "bias" | "scale" | "shift" | "mean" | "variance" | "slope" | "logits" | "addend" | "factor";
 
 /** Where a kernel has its outputs, and how many numbers one output sums over. */
 export interface KernelLayout {
@@ -111,8 +111,8 @@ export const affineWithStatistics: readonly Slot[] = [
 
 export const slope: readonly Slot[] = [{ input: 1, role: "slope" }];
 
-/** Of Add and Mul. */
-export const operands: readonly Slot[] = [
-  { input: 0, role: "operand" },
-  { input: 1, role: "operand" },
+/** Of a sum or product of two operands. */
+export const operands = (role: "addend" | "factor"): readonly Slot[] => [
+  { input: 0, role },
+  { input: 1, role },
 ];

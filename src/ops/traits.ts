@@ -40,6 +40,8 @@ export interface Traits {
   readonly convolution?: "forward" | "transposed";
   /** Slides a window over the spatial axes, with `kernel_shape`, `strides` and `pads`. */
   readonly window?: boolean;
+  /** ONNX Runtime reads an operand through a Transpose of its last two axes before it. */
+  readonly fusesTranspose?: boolean;
   /** Normalises by running statistics, unless in training mode. */
   readonly batchNorm?: boolean;
   /** Runtimes may write the output over an input that nobody reads after it. */

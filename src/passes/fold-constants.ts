@@ -18,7 +18,7 @@ import { elementCount, tensorOf } from "../graph/tensor.ts";
 import { ruleFor } from "../ops/index.ts";
 import { inferTypes } from "../ops/infer.ts";
 import type { Known } from "../ops/rule.ts";
-import { constantOf, knownOf } from "../ops/source.ts";
+import { constantOf, knownOf } from "../ops/constant-ops.ts";
 import { renameReads } from "./tidy.ts";
 
 /** Folding more elements than this would cost more than it saves (32 million: a 128 MB weight). */
@@ -57,7 +57,7 @@ function foldNode(
   initializers: ReadonlyMap<string, Tensor>,
   opset: number,
 ): Tensor[] | undefined {
-  const constant = node.op === "Constant" && node.domain === "" ? constantOf(node) : undefined;
+  const constant = constantOf(node);
   if (constant) return [constant];
   const known = node.outputs.map((name) => (name === "" ? undefined : types.get(name)));
   const literal = known.map((k) => (k?.dtype ? literalTensor(k) : undefined));

@@ -1,24 +1,16 @@
 /**
- * @file Lowers the internal operators to plain ONNX that any runtime executes.
+ * @file Lowers the internal operators to plain ONNX that any runtime executes, each by its record's rule.
  *
  * Kernels stay 2D initialisers under their names; views are cut from them by
  * nodes over constants, which runtimes compute once, when they load the model.
- *
- * 1. LiftedConv, 1×1: one Conv.
- * 2. LiftedConv, acs: one Conv per view, joined by Concat. An activation that
- *    alone reads the result moves into the views, where runtimes fuse it.
- * 3. LiftedConv, 2.5d: one Conv.
- * 4. LiftedConv, i3d, mean-acs, soft-acs: one Conv with the summed K³ kernel
- *    (mean and soft with unequal kernel sides: one Conv per view, added).
- * 5. LiftedConvTranspose: one ConvTranspose per view, joined or added likewise;
- *    along the omitted axis its kernel is a box of one stride.
  */
 
 import type { Graph, Node } from "../graph/graph.ts";
+import { type GraphIndex, indexOf } from "../graph/graph-index.ts";
 import { GraphBuilder } from "../ops/builder.ts";
+import { ruleFor } from "../ops/index.ts";
 import { LIFTED_DOMAIN } from "../ops/lifted.ts";
-import { lowerConv, lowerConvTranspose } from "./lower-views.ts";
-import { readersOf } from "./tidy.ts";
+import type { LowerContext } from "../ops/lowering.ts";
 
 /** How one lifted operator was written down, so that reading the file can undo it. */
 export interface LoweredNode {
@@ -33,42 +25,69 @@ export interface Lowered {
   readonly nodes: readonly LoweredNode[];
 }
 
-/** Activations that ONNX Runtime fuses into the convolution before them. */
-export const FUSABLE = new Set(["Relu", "LeakyRelu", "Sigmoid", "Tanh", "HardSigmoid", "Clip"]);
+/** Names of the activations that a runtime fuses into the convolution before them. */
+export type Fused = ReadonlySet<string>;
 
-export function lower(graph: Graph): Lowered {
-  const readers = readersOf(graph);
-  const reader = new Map(graph.nodes.flatMap((node) => node.inputs.map((name) => [name, node] as const)));
+const NONE: Fused = new Set();
+
+/** @param fuses - activations that move beside the convolutions whose result they alone read */
+export function lower(graph: Graph, fuses: Fused = NONE): Lowered {
+  const index = indexOf(graph);
   const builder = GraphBuilder.over(graph);
   const lowered: LoweredNode[] = [];
-  const absorbed = new Set<Node>();
+  const taken = new Set<Node>();
   for (const node of graph.nodes) {
-    if (absorbed.has(node)) continue;
-    if (node.domain !== LIFTED_DOMAIN) {
+    if (taken.has(node)) continue;
+    const rule = ruleFor(node)?.lower;
+    if (!rule) {
       builder.push(node);
       continue;
     }
-    const next = readers.get(node.outputs[0]!) === 1 ? reader.get(node.outputs[0]!) : undefined;
-    const fusable =
-      next?.domain === "" &&
-      FUSABLE.has(next.op) &&
-      next.inputs[0] === node.outputs[0] &&
-      // Limits that are computed may not be there yet.
-      next.inputs.slice(1).every((name) => name === "" || graph.initializers.has(name));
-    const activation = fusable && node.op === "LiftedConv" ? next : undefined;
     const first = builder.nodes.length;
-    const took =
-      node.op === "LiftedConv"
-        ? lowerConv(builder, node, activation)
-        : (lowerConvTranspose(builder, node), false);
-    if (took && activation) absorbed.add(activation);
-    lowered.push({
-      was: took && activation ? [node, activation] : [node],
-      became: builder.nodes.slice(first).map(({ outputs }) => outputs[0]!),
-    });
+    const next = fusedReader(index, node, fuses, (name) => graph.initializers.has(name));
+    const was = [node];
+    rule(contextOf(builder, node, next, was));
+    for (const other of was) taken.add(other);
+    lowered.push({ was, became: builder.nodes.slice(first).map(({ outputs }) => outputs[0]!) });
   }
   const opsets = new Map([...graph.opsets].filter(([domain]) => domain !== LIFTED_DOMAIN));
   return { graph: builder.build(graph, graph.outputs, opsets), nodes: lowered };
+}
+
+/**
+ * The activation that alone reads a convolution's result, if it is one that is fused.
+ *
+ * @param isThere - whether a value is there before the convolution: limits that are computed may not be yet
+ */
+export function fusedReader(
+  index: GraphIndex,
+  { outputs }: Node,
+  fuses: Fused,
+  isThere: (name: string) => boolean,
+): Node | undefined {
+  const next = index.soleReader(outputs[0]!);
+  const [input, ...limits] = next?.inputs ?? [];
+  const isFused = next?.domain === "" && fuses.has(next.op) && input === outputs[0];
+  return isFused && limits.every((name) => name === "" || isThere(name)) ? next : undefined;
+}
+
+/** @param was - the nodes that are written down, to which an activation is added that is taken along */
+function contextOf(builder: GraphBuilder, node: Node, next: Node | undefined, was: Node[]): LowerContext {
+  return {
+    node,
+    add: (op, inputs, attrs = {}) => builder.add(op, inputs, attrs, `${node.outputs[0]!}/${op}`)[0]!,
+    finish(op, inputs, attrs = {}) {
+      const [output] = was.at(-1)!.outputs;
+      builder.push({ op, domain: "", name: node.name, inputs, outputs: [output!], attrs });
+    },
+    takeActivation() {
+      if (next) was.push(next);
+      return next;
+    },
+    constant: (tensor) => builder.constant(tensor),
+    shape: (name) => builder.known(name).shape,
+    dtype: (name) => builder.known(name).dtype,
+  };
 }
 
 /** Undoes {@link lower}; nodes that somebody changed since stay as they are. */

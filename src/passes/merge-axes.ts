@@ -11,15 +11,15 @@
 
 import type { Graph, Node } from "../graph/graph.ts";
 import { int } from "../graph/graph.ts";
+import { indexOf } from "../graph/graph-index.ts";
 import { int64Tensor } from "../graph/tensor.ts";
 import { GraphBuilder } from "../ops/builder.ts";
 import { convSize, groupsOf, type Taps, tapsAttrs, tapsOf } from "../ops/geometry.ts";
-import { FUSABLE } from "./lower.ts";
-import { readersOf } from "./tidy.ts";
+import { type Fused, fusedReader } from "./lower.ts";
 
-export function mergeAxes(graph: Graph): Graph {
-  const readers = readersOf(graph);
-  const reader = new Map(graph.nodes.flatMap((node) => node.inputs.map((name) => [name, node] as const)));
+/** @param fuses - activations that stay beside their convolution, where the runtime fuses them */
+export function mergeAxes(graph: Graph, fuses: Fused): Graph {
+  const index = indexOf(graph);
   const builder = GraphBuilder.over(graph);
   const absorbed = new Set<Node>();
   for (const node of graph.nodes) {
@@ -29,17 +29,12 @@ export function mergeAxes(graph: Graph): Graph {
       builder.push(node);
       continue;
     }
-    const next = readers.get(node.outputs[0]!) === 1 ? reader.get(node.outputs[0]!) : undefined;
-    const activation = next && isFusable(builder, next) ? next : undefined;
+    const activation = fusedReader(index, node, fuses, (name) => builder.types.has(name));
     if (activation) absorbed.add(activation);
     write(builder, node, activation, merged);
   }
   return builder.build(graph, graph.outputs);
 }
-
-/** The activation stays beside the convolution, where runtimes fuse it; its limits must be there already. */
-const isFusable = (builder: GraphBuilder, { op, domain, inputs }: Node): boolean =>
-  domain === "" && FUSABLE.has(op) && inputs.slice(1).every((name) => name === "" || builder.types.has(name));
 
 /** A convolution over two of the three axes, one of them merged with the third. */
 interface Merged {

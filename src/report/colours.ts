@@ -8,42 +8,26 @@
 
 import type { Rgb } from "./image.ts";
 
-const OKABE_ITO: readonly Rgb[] = [
-  [230, 159, 0],
-  [86, 180, 233],
-  [0, 158, 115],
-  [240, 228, 66],
-  [213, 94, 0],
-  [204, 121, 167],
-  [0, 114, 178],
-];
+/** Colours in hexadecimal digits. */
+const colours = (text: string): readonly Rgb[] =>
+  text.split(" ").map((digits) => {
+    const colour = parseInt(digits, 16);
+    return [colour >> 16, (colour >> 8) & 255, colour & 255];
+  });
+
+const OKABE_ITO = colours("e69f00 56b4e9 009e73 f0e442 d55e00 cc79a7 0072b2");
 
 /** The colour of label 1, 2, …; from 8 on the same hues return, darker and then lighter. */
 export function labelColour(label: number): Rgb {
   const index = Math.max(0, Math.round(label) - 1);
   const hue = OKABE_ITO[index % OKABE_ITO.length]!;
-  switch (Math.floor(index / OKABE_ITO.length) % 3) {
-    case 0:
-      return hue;
-    case 1:
-      return blend([0, 0, 0], hue, 0.6);
-    default:
-      return blend([255, 255, 255], hue, 0.5);
-  }
+  const round = Math.floor(index / OKABE_ITO.length) % 3;
+  if (round === 0) return hue;
+  return round === 1 ? blend([0, 0, 0], hue, 0.6) : blend([255, 255, 255], hue, 0.5);
 }
 
 /** viridis at nine equal steps from dark violet to yellow; between them it is nearly straight. */
-const VIRIDIS: readonly Rgb[] = [
-  [68, 1, 84],
-  [71, 45, 123],
-  [59, 82, 139],
-  [44, 114, 142],
-  [33, 145, 140],
-  [40, 174, 128],
-  [94, 201, 98],
-  [173, 220, 48],
-  [253, 231, 37],
-];
+const VIRIDIS = colours("440154 472d7b 3b528b 2c728e 21918c 28ae80 5ec962 addc30 fde725");
 
 /** The colour of a value between 0 and 1; values outside are clamped. */
 export function heatColour(value: number): Rgb {

@@ -27,6 +27,21 @@ export function paste(target: RgbImage, source: RgbImage, x: number, y: number):
   }
 }
 
+/** Images side by side with their feet on one line, or below each other, with a gap. */
+export function arranged(images: readonly RgbImage[], along: "row" | "column", gap: number): RgbImage {
+  const isRow = along === "row";
+  const lengths = images.map(({ width, height }) => (isRow ? width : height));
+  const length = lengths.reduce((sum, each) => sum + each, gap * (images.length - 1));
+  const across = Math.max(...images.map(({ width, height }) => (isRow ? height : width)));
+  const sheet = isRow ? blankImage(length, across) : blankImage(across, length);
+  let at = 0;
+  images.forEach((image, i) => {
+    paste(sheet, image, isRow ? at : 0, isRow ? across - image.height : at);
+    at += lengths[i]! + gap;
+  });
+  return sheet;
+}
+
 /** The bytes of a PNG file. */
 export const encodePng = ({ width, height, data }: RgbImage): Uint8Array =>
   encode({ width, height, data, channels: 3, depth: 8 });

@@ -13,7 +13,8 @@ export {
   type NodeCost,
   sizesFor,
 } from "./lift-report.ts";
-export { grid, montage, type MontageOptions, type Overlay } from "./montage.ts";
+export { grid, middleOfLabels, montage, type MontageOptions, type Overlay } from "./montage.ts";
 export { renderLabels } from "./rendering.ts";
-export { type Elements, greys, type Slice, slicePicture } from "./slices.ts";
+export { type Elements, greys, heat, labelPaint, type Slice, sliceIndices, slicePicture } from "./slices.ts";
 export { type LayerSummary, type NetworkSummary, summarise } from "./summary.ts";
+export { formatTable } from "./text-table.ts";

@@ -5,11 +5,11 @@
 
 import type { Dim } from "../graph/dim.ts";
 import type { Graph } from "../graph/graph.ts";
-import type { LiftKind } from "../ops/rule.ts";
+import type { LiftKind } from "../ops/kinds/index.ts";
 import { liftGraph } from "../lift/index.ts";
 import { guessLayout, LIFT_KINDS, type LiftOptions, withKind } from "../lift/options.ts";
 import { type Model, unlift } from "../model/model.ts";
-import { AcsconvError } from "../base/errors.ts";
+import { AcsconvError, inputError } from "../base/errors.ts";
 import type { NodeReport } from "../lift/walk.ts";
 import type { LayerSummary, NetworkSummary } from "./summary.ts";
 import { summarise, sum } from "./summary.ts";
@@ -39,9 +39,8 @@ export function liftReport(
   model: Model,
   size: readonly [number, number, number] = usualSize(model),
 ): LiftReport {
-  if (!model.lifted || !model.report) {
-    throw new AcsconvError("input", "Expected a model fresh from lift: files do not keep the report.");
-  }
+  if (!model.lifted || !model.report)
+    throw inputError("Expected a model fresh from lift: files do not keep the report.");
   const { source } = model.lifted;
   const { layers: _, ...totalBefore } = summariseSlice(source, size);
   const { layers, ...totalAfter } = summarise(model.graph, sizesFor(model.graph, size));
@@ -50,7 +49,7 @@ export function liftReport(
     const own = node.values.flatMap((value) => costs.get(value) ?? []);
     return {
       ...node,
-      parameters: own.reduce((total, layer) => total + layer.parameters, 0),
+      parameters: sum(own.map((layer) => layer.parameters))!,
       multiplyAdds: sum(own.map((layer) => layer.multiplyAdds)),
       activationBytes: sum(own.map((layer) => layer.activationBytes)),
     };
@@ -64,6 +63,8 @@ export interface KindCost {
   readonly summary: NetworkSummary;
 }
 
+const firstSpatialAxis = (shape: readonly Dim[]): 1 | 2 => (guessLayout(shape) === "NHWC" ? 1 : 2);
+
 /** Numbers for the symbols of an input's sizes; `size` is [D, H, W]. */
 export function sizesFor(
   graph: Graph,
@@ -71,9 +72,8 @@ export function sizesFor(
 ): Map<string, number> {
   const image = graph.inputs[0];
   const shape = image?.shape ?? [];
-  const last = guessLayout(shape) === "NHWC";
   const spatial = shape.length === 5 ? [depth, height, width] : [height, width];
-  const first = last ? 1 : 2;
+  const first = firstSpatialAxis(shape);
   const sizes = new Map<string, number>();
   shape.forEach((dim: Dim, axis) => {
     if (typeof dim === "number") return;
@@ -106,8 +106,7 @@ export function costsByKind(
   size: readonly [number, number, number],
   psc: LiftOptions["psc"] = model.lifted?.options.psc,
 ): KindCost[] {
-  if (!model.lifted)
-    throw new AcsconvError("input", "Expected a lifted model: only those can be compared by kind.");
+  if (!model.lifted) throw inputError("Expected a lifted model: only those can be compared by kind.");
   const flat = unlift(model);
   const { options } = model.lifted;
   const kinds = LIFT_KINDS.map((kind): KindCost => {
@@ -125,7 +124,7 @@ export function costsByKind(
 function summariseSlice(graph: Graph, size: readonly [number, number, number]): NetworkSummary {
   const [image] = graph.inputs;
   const shape = image?.shape ?? [];
-  const first = guessLayout(shape) === "NHWC" ? 1 : 2;
+  const first = firstSpatialAxis(shape);
   const asked = shape.with(first, size[1]).with(first + 1, size[2]);
   try {
     return summarise({ ...graph, inputs: [{ ...image!, shape: asked }] }, sizesFor(graph, size));

@@ -3,11 +3,11 @@
  * proportions, with labels or values laid over them.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import type { Vec3 } from "../volume/vec3.ts";
 import type { Volume } from "../volume/volume.ts";
 import { blend, clamp01, heatColour, labelColour } from "./colours.ts";
-import { type Rgb, type RgbImage, blankImage, paste } from "./image.ts";
+import { type Rgb, type RgbImage, arranged, blankImage, paste } from "./image.ts";
 import { type Plane, PLANES, type PlaneName, linearIn, nearestIn, planeThrough } from "./planes.ts";
 import { GLYPH_HEIGHT, drawText, textWidth } from "./text.ts";
 
@@ -47,21 +47,15 @@ const CAPTION_HEIGHT = GLYPH_HEIGHT + 4;
  */
 export function montage(volume: Volume, options: MontageOptions = {}): RgbImage {
   const { overlay, colours = "grey", size = 320 } = options;
-  if (overlay && overlay.volume.shape.some((length, axis) => length !== volume.shape[axis])) {
-    throw new AcsconvError(
-      "input",
+  if (overlay && overlay.volume.shape.some((length, axis) => length !== volume.shape[axis]))
+    throw inputError(
       `An overlay needs the volume's shape [${volume.shape.join(", ")}], not [${overlay.volume.shape.join(", ")}].`,
     );
-  }
   const centre = volume.shape.map((length) => Math.floor(length / 2)) as unknown as Vec3;
   const at =
     options.at ?? (overlay?.kind === "labels" ? middleOfLabels(overlay.volume) : undefined) ?? centre;
-  if (!at.every((index, axis) => index >= 0 && index < volume.shape[axis]!)) {
-    throw new AcsconvError(
-      "input",
-      `Voxel [${at.join(", ")}] lies outside a volume of [${volume.shape.join(", ")}].`,
-    );
-  }
+  if (!at.every((index, axis) => index >= 0 && index < volume.shape[axis]!))
+    throw inputError(`Voxel [${at.join(", ")}] lies outside a volume of [${volume.shape.join(", ")}].`);
   const base = painter({ kind: colours, volume });
   const over = overlay && painter(overlay);
   const mmPerPixel = Math.max(...volume.shape.map((length, axis) => length * volume.spacing[axis]!)) / size;
@@ -74,7 +68,7 @@ export function montage(volume: Volume, options: MontageOptions = {}): RgbImage 
       return laid ? blend(under, laid.colour, laid.opacity) : under;
     });
   });
-  return inRow(tiles);
+  return arranged(tiles, "row", GAP);
 }
 
 /** Images in rows of `columns`, each with its title above. Cells are as large as the largest image. */
@@ -186,18 +180,4 @@ function drawPlane(plane: Plane, mmPerPixel: number, colourAt: (r: number, c: nu
     CAPTION_COLOUR,
   );
   return image;
-}
-
-function inRow(images: readonly RgbImage[]): RgbImage {
-  const height = Math.max(...images.map((image) => image.height));
-  const row = blankImage(
-    images.reduce((sum, { width }) => sum + width, GAP * (images.length - 1)),
-    height,
-  );
-  let x = 0;
-  for (const image of images) {
-    paste(row, image, x, height - image.height);
-    x += image.width + GAP;
-  }
-  return row;
 }

@@ -5,6 +5,7 @@
  * @module
  */
 
+export type { Column } from "./html/table.ts";
 export {
   type ReportChart,
   type ReportGallery,

@@ -8,7 +8,7 @@ import { type Markup, markup } from "./html/markup.ts";
 import { pageText, pictureLegend, section, sideBySide } from "./html/page.ts";
 import { labelVariable } from "./html/palette.ts";
 import { gallery } from "./html/pictures.ts";
-import { table } from "./html/table.ts";
+import { type Column, table } from "./html/table.ts";
 import { type RgbImage, encodePng } from "./image.ts";
 
 /** What {@link reportPage} writes. All text is escaped. */
@@ -24,16 +24,20 @@ export interface ReportSection {
   readonly title: string;
   /** Paragraphs. */
   readonly text?: readonly string[];
+  /** Lines as they are typed, such as a command. */
+  readonly code?: string;
   readonly tables?: readonly ReportTable[];
   readonly charts?: readonly ReportChart[];
+  /** Paragraphs in small print, on the numbers above them. */
+  readonly notes?: readonly string[];
   /** Names of the labels 1, 2, … in the pictures, with the colours that they have there. */
   readonly labels?: readonly string[];
   readonly galleries?: readonly ReportGallery[];
 }
 
-/** A table: its columns, of which those of numbers are set to the right, and a text per cell. */
+/** A table: its columns, and a text per cell. */
 export interface ReportTable {
-  readonly columns: readonly { readonly title: string; readonly isNumber?: boolean }[];
+  readonly columns: readonly Column[];
   readonly rows: readonly (readonly string[])[];
 }
 
@@ -69,15 +73,19 @@ export const reportPage = ({ title, facts, sections }: ReportPage): string =>
 const sectionMarkup = ({
   title,
   text,
+  code,
   tables = [],
   charts = [],
+  notes,
   labels,
   galleries = [],
 }: ReportSection): Markup =>
   section(
     title,
     text?.map((paragraph) => markup`<p>${paragraph}</p>`),
+    code === undefined ? undefined : markup`<div class="card scroll"><pre>${code}</pre></div>`,
     sideBySide([...tables.map(({ columns, rows }) => table(columns, rows)), ...charts.map(chart)]),
+    notes?.map((note) => markup`<p class="note">${note}</p>`),
     labels && pictureLegend(labels),
     sideBySide(galleries.map(galleryMarkup)),
   );

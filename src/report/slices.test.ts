@@ -3,9 +3,9 @@
 import { describe, expect, test } from "vitest";
 import type { Vec3 } from "../volume/vec3.ts";
 import { labelColour } from "./colours.ts";
-import type { Rgb, RgbImage } from "./image.ts";
+import type { RgbImage } from "./image.ts";
 import { renderLabels } from "./rendering.ts";
-import { greys, heat, labelPaint, sliceIndices, slicePicture, stacked } from "./slices.ts";
+import { greys, heat, labelPaint, sliceIndices, slicePicture } from "./slices.ts";
 
 const pixel = ({ width, data }: RgbImage, x: number, y: number): number[] =>
   Array.from(data.subarray(3 * (y * width + x), 3 * (y * width + x) + 3));
@@ -48,13 +48,6 @@ describe("slices", () => {
     expect(heat(1, 3)(3)).toEqual([253, 231, 37]);
     // All the same: no NaN.
     expect(greys(2, 2)(2)).toEqual([0, 0, 0]);
-  });
-
-  test("are put below each other", () => {
-    const one = (colour: Rgb): RgbImage => ({ width: 1, height: 1, data: Uint8Array.from(colour) });
-    const sheet = stacked([one([1, 2, 3]), one([4, 5, 6])], 2);
-    expect([sheet.width, sheet.height]).toEqual([1, 4]);
-    expect([pixel(sheet, 0, 0), pixel(sheet, 0, 1), pixel(sheet, 0, 3)]).toEqual([[1, 2, 3], [0, 0, 0], [4, 5, 6]]); // prettier-ignore
   });
 });
 

@@ -5,7 +5,7 @@
  */
 
 import type { Vec3 } from "../volume/vec3.ts";
-import { heatColour, labelColour } from "./colours.ts";
+import { clamp01, heatColour, labelColour } from "./colours.ts";
 import { type Rgb, type RgbImage, blankImage, paste } from "./image.ts";
 
 /** The plane across an axis. */
@@ -26,7 +26,7 @@ const BACKGROUND: Rgb = [24, 24, 24];
 export const greys =
   (low: number, high: number) =>
   (value: number): Rgb => {
-    const grey = Math.round(255 * Math.min(1, Math.max(0, (value - low) / (high - low || 1))));
+    const grey = Math.round(255 * clamp01((value - low) / (high - low || 1)));
     return [grey, grey, grey];
   };
 
@@ -71,19 +71,4 @@ export function slicePicture(
     paste(image, line, 0, r * scale);
   });
   return image;
-}
-
-/** Images of one width below each other, with a gap. */
-export function stacked(images: readonly RgbImage[], gap = 4): RgbImage {
-  const width = Math.max(...images.map((image) => image.width));
-  const sheet = blankImage(
-    width,
-    images.reduce((sum, { height }) => sum + height, gap * (images.length - 1)),
-  );
-  let y = 0;
-  for (const image of images) {
-    paste(sheet, image, 0, y);
-    y += image.height + gap;
-  }
-  return sheet;
 }

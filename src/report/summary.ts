@@ -10,10 +10,14 @@
 import { evaluateDim } from "../graph/dim.ts";
 import type { Dim } from "../graph/dim.ts";
 import type { Graph, Node } from "../graph/graph.ts";
-import { intAttr, intsAttr, stringAttr } from "../graph/graph.ts";
-import { DTYPES, elementCount } from "../graph/tensor.ts";
+import { stringAttr } from "../graph/graph.ts";
+import { DTYPES, elementCount, type Tensor } from "../graph/tensor.ts";
+import { costOf } from "../ops/index.ts";
 import { inferTypes } from "../ops/infer.ts";
-import type { Known } from "../ops/rule.ts";
+import { LIFTED_DOMAIN } from "../ops/lifted.ts";
+import { slotsOf } from "../ops/parameters.ts";
+import { isStatistic } from "../ops/slots.ts";
+import { separateVectors } from "../passes/separate-vectors.ts";
 
 /** What one node costs. */
 export interface LayerSummary {
@@ -41,72 +45,55 @@ export interface NetworkSummary {
   readonly activationBytes: number | undefined;
 }
 
-/** Inputs that are statistics or settings, not parameters. */
-const NOT_PARAMETERS: Readonly<Record<string, readonly number[]>> = {
-  BatchNormalization: [3, 4],
-  Resize: [1, 2, 3],
-  Clip: [1, 2],
-  Pad: [1, 2],
-  Dropout: [1, 2],
-};
-/** Operators whose constant inputs are trained; elsewhere constants of one element are settings. */
-const FLOATING = /^(float|bfloat)/;
-
 /**
  * Summarises a graph whose operators are in their current form.
  *
  * @param sizes - numbers for the symbols of the input's sizes, such as N, D, H, W
  */
 export function summarise(graph: Graph, sizes: ReadonlyMap<string, number>): NetworkSummary {
-  const types = inferTypes(graph);
+  const network = separateVectors(graph);
+  const types = inferTypes(network);
   const number = (dim: Dim): number | undefined => evaluateDim(dim, sizes);
-  const counted = new Set<string>();
-  const layers = graph.nodes.map((node): LayerSummary => {
+  const sizesOf = (name: string): number[] | undefined => {
+    const dims = types.get(name)?.shape?.map(number);
+    return dims?.every((n) => n !== undefined) ? dims : undefined;
+  };
+  const bytesOf = (name: string): number | undefined => {
+    if (name === "") return 0;
+    const dims = sizesOf(name);
+    const { bits } = DTYPES[types.get(name)?.dtype ?? "float32"];
+    return dims && Math.ceil((elementCount(dims) * bits) / 8);
+  };
+  const slots = slotsOf(network);
+  const counted = new Map<string, Tensor>();
+  /** Parameters that no node before this one read. */
+  const fresh = (node: Node): number =>
+    (slots.get(node) ?? []).reduce((total, slot) => {
+      if (isStatistic(slot) || counted.has(slot.name)) return total;
+      counted.set(slot.name, slot.tensor);
+      return total + elementCount(slot.tensor.dims);
+    }, 0);
+  const layers = network.nodes.map((node): LayerSummary => {
     const output = types.get(node.outputs[0]!);
     const shape = output?.shape?.map((dim) => number(dim) ?? String(dim));
-    const activations = node.outputs.map((name) => bytesOf(types.get(name), number));
     return {
       name: node.name || node.outputs[0]!,
       output: node.outputs[0]!,
       op: node.op,
-      ...(node.op.startsWith("Lifted") && { kind: kindOf(node) }),
+      ...(node.domain === LIFTED_DOMAIN && { kind: stringAttr(node, "kind", "acs") }),
       ...(shape && { outputShape: shape }),
-      parameters:
-        sum(
-          parametersOf(graph, node, counted).map((name) => elementCount(graph.initializers.get(name)!.dims)),
-        ) ?? 0,
-      multiplyAdds: multiplyAdds(node, (name) => types.get(name), number),
-      activationBytes: sum(activations),
+      parameters: fresh(node),
+      multiplyAdds: costOf(node, sizesOf),
+      activationBytes: sum(node.outputs.map(bytesOf)),
     };
   });
   return {
     layers,
     parameters: layers.reduce((total, layer) => total + layer.parameters, 0),
-    parameterBytes: [...counted].reduce(
-      (total, name) => total + graph.initializers.get(name)!.bytes.length,
-      0,
-    ),
+    parameterBytes: [...counted.values()].reduce((total, { bytes }) => total + bytes.length, 0),
     multiplyAdds: sum(layers.map((layer) => layer.multiplyAdds)),
     activationBytes: sum(layers.map((layer) => layer.activationBytes)),
   };
-}
-
-/** Parameters a node reads that no node before it did. */
-function parametersOf(graph: Graph, node: Node, counted: Set<string>): string[] {
-  const skip = NOT_PARAMETERS[node.op] ?? [];
-  return node.inputs.filter((name, i) => {
-    const tensor = graph.initializers.get(name);
-    if (!tensor || counted.has(name) || skip.includes(i) || !FLOATING.test(tensor.dtype)) return false;
-    if (
-      elementCount(tensor.dims) <= 1 &&
-      !node.op.includes("Conv") &&
-      node.op !== "Gemm" &&
-      node.op !== "PRelu"
-    )
-      return false;
-    counted.add(name);
-    return true;
-  });
 }
 
 /** Of all; undefined where one is. */
@@ -115,60 +102,3 @@ export const sum = (values: readonly (number | undefined)[]): number | undefined
     (total, value) => (total === undefined || value === undefined ? undefined : total + value),
     0,
   );
-
-function bytesOf(known: Known | undefined, number: (dim: Dim) => number | undefined): number | undefined {
-  if (!known?.shape) return known ? undefined : 0;
-  const dims = known.shape.map(number);
-  return dims.every((n) => n !== undefined)
-    ? Math.ceil((elementCount(dims) * DTYPES[known.dtype ?? "float32"].bits) / 8)
-    : undefined;
-}
-
-function multiplyAdds(
-  node: Node,
-  type: (name: string) => Known | undefined,
-  number: (dim: Dim) => number | undefined,
-): number | undefined {
-  const shape = (name: string | undefined): number[] | undefined => {
-    const dims = type(name ?? "")?.shape?.map(number);
-    return dims?.every((n) => n !== undefined) ? dims : undefined;
-  };
-  const elements = (name: string | undefined): number | undefined => {
-    const dims = shape(name);
-    return dims && elementCount(dims);
-  };
-  const output = elements(node.outputs[0]);
-  switch (node.op) {
-    case "Conv":
-    case "LiftedConv": {
-      const w = shape(node.inputs[1]);
-      return w && output !== undefined ? output * w[1]! * tapsOf(node, w) : undefined;
-    }
-    case "ConvTranspose":
-    case "LiftedConvTranspose": {
-      const [w, input] = [shape(node.inputs[1]), elements(node.inputs[0])];
-      return w && input !== undefined ? input * w[1]! * tapsOf(node, w) : undefined;
-    }
-    case "Gemm":
-    case "MatMul": {
-      const a = shape(node.inputs[0]);
-      const inner = a?.at(intAttr(node, "transA", 0) === 1 ? 0 : -1);
-      return inner !== undefined && output !== undefined ? output * inner : undefined;
-    }
-    default:
-      return 0;
-  }
-}
-
-/** Multiply-adds per output element (transposed: per input element) and channel of the group. */
-function tapsOf(node: Node, w: readonly number[]): number {
-  const plane = elementCount(w.slice(2));
-  const kernel = intsAttr(node, "kernel_shape");
-  if (!node.op.startsWith("Lifted") || plane === 1 || !kernel) return plane;
-  const kind = stringAttr(node, "kind", "acs");
-  if (node.op === "LiftedConvTranspose")
-    return plane * (kind === "mean-acs" ? 3 : 1) * intsAttr(node, "strides")![0]!;
-  return kind === "acs" || kind === "2.5d" ? plane : elementCount(kernel);
-}
-
-const kindOf = (node: Node): string => stringAttr(node, "kind", "acs");

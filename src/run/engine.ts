@@ -5,18 +5,8 @@
  */
 
 import { AcsconvError } from "../base/errors.ts";
+import type { Device } from "../compile/targets/index.ts";
 import { isRunDType, type RunArrays, type RunDType, type RunTensor, type RunTensors } from "./tensor.ts";
-
-/**
- * Where a model is computed:
- * - `cpu`: everywhere; in a browser this is WebAssembly
- * - `cuda`: NVIDIA GPUs, Node on Linux x64, with ONNX Runtime's GPU libraries installed
- * - `webgpu`: any GPU, browsers and Node (on Linux: a Vulkan driver)
- * - `coreml`: Node on macOS
- * - `dml`: DirectML, Node on Windows
- * - `wasm`: browsers only, the same as `cpu` there
- */
-export type Device = "cpu" | "cuda" | "webgpu" | "coreml" | "dml" | "wasm";
 
 export interface EngineOptions {
   readonly device: Device;
@@ -26,7 +16,7 @@ export interface EngineOptions {
    * decides for all of them, and only a cross-origin isolated page has threads.
    */
   readonly threads?: number | undefined;
-  /** Nodes that `webgpu` cannot compute and has to leave to the CPU, by name. */
+  /** Nodes that the device is to leave to the CPU, by name. */
   readonly cpuNodes?: readonly string[] | undefined;
   /** In a browser: the folder of onnxruntime-web's files, as a URL, where its bundler does not serve them. */
   readonly wasmPaths?: string | undefined;

@@ -8,10 +8,10 @@
 
 import type { InferenceSession } from "onnxruntime-node";
 import { AcsconvError, messageOf, readable } from "../base/errors.ts";
+import { type Device, targetOf } from "../compile/targets/index.ts";
 import {
   runTensor,
   valueSpec,
-  type Device,
   type EngineOptions,
   type OpenEngine,
   type OrtTensor,
@@ -45,15 +45,6 @@ export interface Answer {
   readonly value: Answers[Request["call"]];
   readonly transfer?: ArrayBuffer[];
 }
-
-/** What makes a device work that ONNX Runtime's package does not bring along whole. */
-const REMEDIES: { readonly [D in Device]?: string } = {
-  cuda: "cuda needs Linux x64, an NVIDIA driver, CUDA 12 with cuDNN 9, and ONNX Runtime's GPU libraries (ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node)",
-  webgpu: "webgpu needs a GPU and, on Linux, its Vulkan driver",
-  coreml: "coreml is part of macOS",
-  dml: "dml is part of Windows",
-  wasm: "wasm is for browsers: use cpu",
-};
 
 export const openEngine: OpenEngine = async (model, options) => {
   const thread = new Thread(new URL("./ort-worker.js", import.meta.url), "runs the model");
@@ -104,7 +95,7 @@ function sessionOptions({ device, threads, cpuNodes }: EngineOptions): Inference
 function missing(device: Device, backends: Answers["backends"], cause?: unknown): AcsconvError {
   const reason = cause === undefined ? "" : ` (${readable(messageOf(cause))})`;
   const built = backends.filter(({ bundled }) => bundled).map(({ name }) => name);
-  const remedy = REMEDIES[device];
+  const remedy = targetOf(device).remedy?.node;
   return new AcsconvError(
     "runtime",
     `Device "${device}" cannot be used here${reason}: ONNX Runtime brings ${built.join(" and ")} on this system` +

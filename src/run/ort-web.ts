@@ -9,6 +9,7 @@
 
 import type { InferenceSession } from "onnxruntime-web/webgpu";
 import { AcsconvError, messageOf, readable } from "../base/errors.ts";
+import { type Device, targetOf } from "../compile/targets/index.ts";
 import { runTensor, valueSpec, type EngineOptions, type OpenEngine } from "./engine.ts";
 import type { RunTensor, RunTensors } from "./tensor.ts";
 
@@ -28,11 +29,9 @@ const isBundled = !FILES.mjs.startsWith(`${import.meta.url.replace(/[^/]*$/, "")
 
 export const openEngine: OpenEngine = async (model, options) => {
   const { device } = options;
-  const wasm = device === "cpu" || device === "wasm";
-  if (!wasm && device !== "webgpu") throw missing(device, "");
-  if (!wasm && !(await adapter())) {
-    throw missing(device, "; webgpu needs a browser with WebGPU switched on and a GPU that it accepts");
-  }
+  const { provider } = targetOf(device);
+  if (provider.browser === null || (provider.browser === "webgpu" && !(await adapter())))
+    throw missing(device);
   const ort = await import("onnxruntime-web/webgpu");
   ort.env.logLevel = "fatal";
   if (options.threads !== undefined) ort.env.wasm.numThreads = options.threads;
@@ -80,7 +79,7 @@ async function run(
 }
 
 function sessionOptions({ device, cpuNodes }: EngineOptions): InferenceSession.SessionOptions {
-  const name = device === "webgpu" ? device : "wasm";
+  const name = targetOf(device).provider.browser!;
   return {
     executionProviders: [cpuNodes?.length ? { name, forceCpuNodeNames: cpuNodes } : name],
     // As in ort-node.ts.
@@ -95,11 +94,13 @@ async function adapter(): Promise<boolean> {
   return (await gpu?.requestAdapter()) != null;
 }
 
-const missing = (device: string, remedy: string): AcsconvError =>
-  new AcsconvError(
+function missing(device: Device): AcsconvError {
+  const remedy = targetOf(device).remedy?.browser;
+  return new AcsconvError(
     "runtime",
-    `Device "${device}" cannot be used here: ONNX Runtime brings wasm and webgpu in a browser${remedy}.`,
+    `Device "${device}" cannot be used here: ONNX Runtime brings wasm and webgpu in a browser${remedy ? `; ${remedy}` : ""}.`,
   );
+}
 
 let last: Promise<unknown> = Promise.resolve();
 

@@ -5,7 +5,8 @@
 
 import { openEngine } from "#ort";
 import { AcsconvError, messageOf, readable } from "../base/errors.ts";
-import { type Device, type Engine, type EngineOptions, type ValueSpec } from "./engine.ts";
+import type { Device } from "../compile/targets/index.ts";
+import type { Engine, EngineOptions, ValueSpec } from "./engine.ts";
 import { checkFeeds, ownFeeds } from "./feeds.ts";
 import type { RunTensor, RunTensors } from "./tensor.ts";
 

@@ -5,7 +5,7 @@
  * @see graph/tensor.ts for the constants inside a model, which keep the file's bytes.
  */
 
-import type { DType } from "../graph/tensor.ts";
+import { type DType, DTYPES } from "../base/dtypes.ts";
 
 /**
  * The array that holds each element type. `float16` holds bits (not every
@@ -41,24 +41,9 @@ export type RunTensors = Readonly<Record<string, RunTensor>>;
 /** Voxels along `[D, H, W]`. */
 export type Size3 = readonly [number, number, number];
 
-const ARRAYS = {
-  float32: Float32Array,
-  float64: Float64Array,
-  float16: Uint16Array,
-  int8: Int8Array,
-  uint8: Uint8Array,
-  int16: Int16Array,
-  uint16: Uint16Array,
-  int32: Int32Array,
-  uint32: Uint32Array,
-  int64: BigInt64Array,
-  uint64: BigUint64Array,
-  bool: Uint8Array,
-  string: Array,
-} as const satisfies { [K in RunDType]: { readonly name: string } };
-
 /** Whether a type that ONNX Runtime names is one we can hold. */
-export const isRunDType = (name: string): name is RunDType => Object.hasOwn(ARRAYS, name);
+export const isRunDType = (name: string): name is RunDType =>
+  name === "string" || (Object.hasOwn(DTYPES, name) && "array" in DTYPES[name as DType]);
 
 /** The kind of array that holds elements of `dtype`. */
-export const arrayTypeOf = (dtype: RunDType): (typeof ARRAYS)[RunDType] => ARRAYS[dtype];
+export const arrayTypeOf = (dtype: RunDType) => (dtype === "string" ? Array : DTYPES[dtype].array);

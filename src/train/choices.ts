@@ -1,4 +1,4 @@
-/** @file Losses, optimisers, schedules and augmentation by name, as configurations hold them. */
+/** @file Losses, optimisers, schedules, augmentation and metrics by name, as configurations hold them. */
 
 import type { Jitter, Range } from "../data/augment.ts";
 import { randomFlip, randomIntensity, randomNoise, randomRot90, randomScale } from "../data/augment.ts";
@@ -8,8 +8,11 @@ import type { AdamOptions, Optimiser, SgdOptions } from "./optimisers.ts";
 import { adam, adamW, sgd } from "./optimisers.ts";
 import type { ClassOptions, CrossEntropyOptions, DiceOptions, FocalOptions, Loss } from "./losses.ts";
 import { binaryCrossEntropy, crossEntropy, dice, diceCrossEntropy, focal } from "./losses.ts";
-import { type Choice, type Fields, type Named, choice, choose } from "./fields.ts";
-import { anyNumber, flag, fraction, listOf, notNegative, part, positive } from "./fields.ts";
+import { IGNORED, type LabelTable } from "../data/labels.ts";
+import type { Metric } from "../metrics/metric.ts";
+import { createMetric } from "../metrics/registry.ts";
+import { type Choice, type Fields, type Named, choice, choose } from "../base/fields.ts";
+import { anyNumber, fraction, listOf, notNegative, part, positive, trueOrFalse } from "../base/fields.ts";
 import type { Schedule } from "./schedules.ts";
 
 /** Losses of classes; which voxels are left out is the data set's to say. */
@@ -26,7 +29,11 @@ const LOSSES = {
 
 const ADAM = { betas: listOf(fraction, 2), epsilon: positive, weightDecay: notNegative };
 const OPTIMISERS = {
-  sgd: choice<Optimiser, SgdOptions>(sgd, { momentum: part, nesterov: flag, weightDecay: notNegative }),
+  sgd: choice<Optimiser, SgdOptions>(sgd, {
+    momentum: part,
+    nesterov: trueOrFalse,
+    weightDecay: notNegative,
+  }),
   adam: choice<Optimiser, AdamOptions>(adam, ADAM),
   adamW: choice<Optimiser, AdamOptions>(adamW, ADAM),
 };
@@ -116,3 +123,24 @@ export function createSchedule(schedule: Named): Schedule {
   }
   return made;
 }
+
+/**
+ * Metrics for the classes of a data set.
+ *
+ * @param scores - what those that rank will be given
+ * @throws {@link AcsconvError} `input` as {@link createLoss}
+ */
+export const createMetrics = (
+  metrics: readonly Named[],
+  { classes }: { readonly classes: LabelTable },
+  scores: "logits" | "probabilities",
+): Metric[] =>
+  metrics.map((metric) => {
+    const { name, ...options } = typeof metric === "string" ? { name: metric } : metric;
+    return createMetric(name, {
+      classes: classes.names,
+      ...(classes.ignore !== undefined && { ignoreIndex: IGNORED }),
+      ...(name === "rocAuc" && { scores }),
+      ...options,
+    });
+  });

@@ -7,10 +7,10 @@
  */
 
 import { nodeLabel, type Graph } from "../graph/graph.ts";
-import { encodeBytes } from "../onnx/encode.ts";
 import { GraphBuilder } from "../ops/builder.ts";
 import { Expressions } from "../ops/expressions.ts";
-import { createSession, type SessionOptions } from "../run/session.ts";
+import { open } from "../run/open.ts";
+import type { SessionOptions } from "../run/session.ts";
 import type { RunTensor } from "../run/tensor.ts";
 import type { TrainingStep } from "./step.ts";
 
@@ -60,10 +60,7 @@ async function firstNonFinite(
     .filter((name) => builder.known(name).dtype === "float32")
     .map((name) => [name, g.sum(g.mul(name, 0))] as const);
   const outputs = probes.map(([, probe]) => ({ name: probe, dtype: "float32", shape: [] }) as const);
-  const session = await createSession(encodeBytes(builder.build(graph, outputs)), {
-    ...options,
-    transfer: true,
-  });
+  const session = await open(builder.build(graph, outputs), options);
   try {
     const wanted = session.inputs.map(({ name }) => [name, feeds.get(name)!]);
     const sums = await session.run(Object.fromEntries(wanted));

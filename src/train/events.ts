@@ -3,6 +3,12 @@
 /** Measures by name, as metrics give them. */
 export type Metrics = Readonly<Record<string, number>>;
 
+/** The metric of a value, and the class (or pair of classes) where it is of one: `dice.liver`. */
+export function partsOf(name: string): { readonly metric: string; readonly part: string | undefined } {
+  const [metric, ...part] = name.split(".");
+  return { metric: metric!, part: part.length > 0 ? part.join(".") : undefined };
+}
+
 /**
  * Where a run stands: the epoch that is being worked on (at its end, the last one), counted from 1, and the steps done
  * since the beginning.

@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 import { graphOf, node, value } from "../../test/helpers/graphs.ts";
 import { network } from "../../test/helpers/networks.ts";
-import { ints } from "../graph/graph.ts";
+import { ints, str } from "../graph/graph.ts";
 import { floatTensor, numbersOf } from "../graph/tensor.ts";
 import { lift, Model, unlift } from "../model/model.ts";
 import { initialise } from "../models/initialise.ts";
@@ -110,6 +110,40 @@ test("a bias [1, 1, 1, 1] of a node of its own gets its classes on the channels"
   const { initializers, outputs } = replaceHead(new Model(graph), 4).graph;
   expect(initializers.get("b")!.dims).toEqual([1, 4, 1, 1]);
   expect(outputs[0]!.shape).toEqual([1, 4, 32, 32]);
+});
+
+test("a bias that the file stores once for all layers changes in the last one alone", () => {
+  const graph = graphOf(
+    [
+      node("Conv", ["x", "a", "zeros"], ["m"]),
+      node("Conv", ["m", "b", "zeros"], ["n"]),
+      node("HardSigmoid", ["n"], ["y"]),
+    ],
+    {
+      inputs: [value("x", [1, 2, 4, 4])],
+      outputs: [value("y", [1, 2, 4, 4])],
+      initializers: {
+        a: floatTensor([2, 2, 1, 1], [1, 0, 0, 1]),
+        b: floatTensor([2, 2, 1, 1], [1, 2, 3, 4]),
+        zeros: floatTensor([2], [0, 0]),
+      },
+    },
+  );
+  const { initializers, outputs, nodes } = replaceHead(new Model(graph), 5).graph;
+  expect(outputs[0]!.shape).toEqual([1, 5, 4, 4]);
+  const biases = nodes.flatMap(({ inputs: [, , bias] }) => (bias ? [initializers.get(bias)!.dims] : []));
+  expect(biases).toEqual([[2], [5]]);
+});
+
+test("an Einsum is a layer like others", () => {
+  const graph = graphOf([node("Einsum", ["x", "w"], ["y"], { equation: str("nchw,oc->nohw") })], {
+    inputs: [value("x", [1, 2, 4, 4])],
+    outputs: [value("y", [1, 3, 4, 4])],
+    initializers: { w: floatTensor([3, 2], [1, 2, 3, 4, 5, 6]) },
+  });
+  const { initializers, outputs } = replaceHead(new Model(graph), 5).graph;
+  expect(initializers.get("w")!.dims).toEqual([5, 2]);
+  expect(outputs[0]!.shape).toEqual([1, 5, 4, 4]);
 });
 
 test("an output that no layer makes is refused by name", () => {

@@ -5,43 +5,27 @@
 
 import { AcsconvError } from "../base/errors.ts";
 import type { Graph, Node } from "../graph/graph.ts";
-import { intAttr, intsAttr, nodeLabel } from "../graph/graph.ts";
+import { indexOf } from "../graph/graph-index.ts";
+import { nodeLabel } from "../graph/graph.ts";
 import { seedFor, uniform } from "../base/random.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { elementCount, int64Tensor, numbersOf, tensorOf } from "../graph/tensor.ts";
 import { groupsOf } from "../ops/geometry.ts";
+import { slotsOfNode, traitsOf } from "../ops/index.ts";
 import { inferTypes } from "../ops/infer.ts";
 import { lift, Model, unlift } from "../model/model.ts";
-import { foldConstants } from "../passes/fold-constants.ts";
-import { dropIdentities, dropUnused } from "../passes/tidy.ts";
-import { slotsOf } from "../passes/untie.ts";
-import { upgradeGraph } from "../onnx/upgrade.ts";
+import { parameterSlots } from "../ops/parameters.ts";
+import { targetSizes } from "../ops/resize.ts";
+import type { Slot } from "../ops/slots.ts";
+import { separateVectors } from "../passes/separate-vectors.ts";
+import { simplify } from "../passes/simplify.ts";
 
-/** What may stand between the last layer and the output, and leaves the classes where they are. */
-const BETWEEN = new Set([
-  "Resize",
-  "Softmax",
-  "LogSoftmax",
-  "Sigmoid",
-  "Identity",
-  "Cast",
-  "Dropout",
-  "Pad",
-  "Slice",
-  "Flatten",
-  "Squeeze",
-  "Unsqueeze",
-  "GlobalAveragePool",
-  "ReduceMean",
-]);
-
-/** Where a layer keeps its classes: the axis of its weight, and its bias. */
-const LAYERS: Record<string, (node: Node) => { axis: number; bias: string | undefined }> = {
-  Conv: (node) => ({ axis: 0, bias: node.inputs[2] }),
-  ConvTranspose: (node) => ({ axis: 1, bias: node.inputs[2] }),
-  Gemm: (node) => ({ axis: intAttr(node, "transB", 0) === 1 ? 0 : 1, bias: node.inputs[2] }),
-  MatMul: () => ({ axis: 1, bias: undefined }),
-};
+/** Whether a node may stand between the last layer and the output, and leaves the classes where they are. */
+function leavesClasses(node: Node): boolean {
+  const { activation, alias, averages, casts, moves, trainingOnly } = traitsOf(node);
+  const keepsAxes = moves === "crop" || moves === "pad" || (alias !== undefined && alias !== "reshape");
+  return keepsAxes || Boolean(activation ?? averages ?? casts ?? trainingOnly);
+}
 
 /**
  * The network with a freshly drawn last layer of `classes` outputs; all other
@@ -68,12 +52,8 @@ export function replaceHead(model: Model, classes: number, { seed = 0 }: { seed?
   const now = replaced.graph.initializers;
   const { initializers } = replaced.lifted!.source;
   const kept = new Map<string, Tensor>();
-  for (const { parameters } of slotsOf(model.graph).values()) {
-    for (const { name } of parameters) {
-      const tensor = model.graph.initializers.get(name)!;
-      if (isLike(tensor, now.get(name)) && !isLike(tensor, initializers.get(name))) kept.set(name, tensor);
-    }
-  }
+  for (const { name, tensor } of parameterSlots(model.graph))
+    if (isLike(tensor, now.get(name)) && !isLike(tensor, initializers.get(name))) kept.set(name, tensor);
   return replaced.withWeights(kept);
 }
 
@@ -82,35 +62,40 @@ const isLike = ({ dtype, dims }: Tensor, other: Tensor | undefined): boolean =>
 
 function withHead(original: Graph, classes: number, seed: number): Graph {
   const [output] = original.outputs;
-  const graph = dropUnused(
-    foldConstants(dropIdentities(upgradeGraph(dropUnused({ ...original, outputs: [output!] })))),
-  );
-  const producer = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
+  const graph = separateVectors(simplify({ ...original, outputs: [output!] }));
+  const index = indexOf(graph);
   const initializers = new Map(graph.initializers);
   const renamed = new Map<Node, Node>();
   const types = inferTypes(graph);
-  const bias = (name: string | undefined, { outputs: [result] }: Node): void => {
-    const tensor = name && initializers.get(name);
-    if (name && tensor)
-      initializers.set(name, zeros(tensor, classes, types.get(result!)?.shape?.length ?? 0));
+  const held = (node: Node, { input }: Slot): Tensor | undefined =>
+    initializers.get(node.inputs[input] ?? "");
+  /** Zeros in the place of a bias. */
+  const clear = (node: Node, { input }: Slot): void => {
+    const name = node.inputs[input] ?? "";
+    const tensor = initializers.get(name);
+    const rank = types.get(node.outputs[0]!)?.shape?.length ?? 0;
+    if (tensor) initializers.set(name, zeros(tensor, classes, rank));
   };
-  let node = producer.get(output!.name);
+  let node = index.producer(output!.name);
   while (node) {
-    const layer = node.domain === "" ? LAYERS[node.op] : undefined;
-    const weight = layer && initializers.get(node.inputs[1] ?? "");
-    if (layer && weight && groupsOf(node) === 1) {
-      const { axis, bias: added } = layer(node);
-      initializers.set(node.inputs[1]!, drawn(weight, axis, classes, seedFor(seed, node.inputs[1]!)));
-      bias(added, node);
+    const current = node;
+    const slots = slotsOfNode(current).filter((slot) => held(current, slot));
+    const kernel = slots.find(({ role }) => role === "kernel");
+    const weight = kernel && held(current, kernel)!;
+    const axis = weight && kernel.layout!(current, weight.dims).outputs;
+    if (axis !== undefined && groupsOf(current) === 1) {
+      const name = current.inputs[kernel!.input]!;
+      initializers.set(name, drawn(weight!, axis, classes, seedFor(seed, name)));
+      for (const slot of slots) if (slot.role === "bias") clear(current, slot);
       const nodes = graph.nodes.map((other) => renamed.get(other) ?? other);
       return retyped({ ...graph, nodes, initializers });
     }
-    const constant = node.op === "Add" ? node.inputs.find((name) => initializers.has(name)) : undefined;
-    if (!constant && !(node.domain === "" && BETWEEN.has(node.op))) break;
-    bias(constant, node);
-    const resized = node.op === "Resize" ? withSizes(node, initializers, classes) : undefined;
-    if (resized) renamed.set(node, resized);
-    node = producer.get(node.inputs.find((name) => name !== constant)!);
+    const addend = slots.find(({ role }) => role === "addend");
+    if (!addend && !leavesClasses(current)) break;
+    if (addend) clear(current, addend);
+    const resized = withSizes(current, initializers, classes);
+    if (resized) renamed.set(current, resized);
+    node = index.producer(current.inputs[addend?.input === 0 ? 1 : 0]!);
   }
   throw new AcsconvError(
     "train",
@@ -122,9 +107,10 @@ function withHead(original: Graph, classes: number, seed: number): Graph {
 
 /** A Resize to sizes written down as numbers repeats the classes among them. */
 function withSizes(node: Node, initializers: Map<string, Tensor>, classes: number): Node | undefined {
-  const sizes = initializers.get(node.inputs[3] ?? "");
-  if (!sizes || intsAttr(node, "axes")) return undefined;
-  const name = `${node.inputs[3]!}/${classes}`;
+  const target = targetSizes(node) ?? "";
+  const sizes = initializers.get(target);
+  if (!sizes) return undefined;
+  const name = `${target}/${classes}`;
   initializers.set(name, int64Tensor(Array.from(numbersOf(sizes)).with(1, classes)));
   return { ...node, inputs: node.inputs.with(3, name) };
 }

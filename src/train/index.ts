@@ -22,7 +22,12 @@ export {
   meanSquaredError,
 } from "./losses.ts";
 export { type AdamOptions, type Optimiser, type SgdOptions, adam, adamW, sgd } from "./optimisers.ts";
-export type { Parameter, ParameterGroup } from "./parameters.ts";
+export { type Parameter, type ParameterGroup, parametersOf } from "./parameters.ts";
+export type { CaseSet, CaseSets } from "./runs/case-sets.ts";
+export type { RunConfig } from "./runs/config-fields.ts";
+export type { RunFolder } from "./runs/folder.ts";
+export { type PlanOptions, planTraining, type TrainPlan } from "./runs/plan.ts";
+export { train, type TrainOptions, type TrainResult } from "./runs/train.ts";
 export { type Schedule, learningRateFactor } from "./schedules.ts";
 export { type StepResult, type StepSettings, type TrainingBatch, TrainingSession } from "./session.ts";
 export { type Feed, type StepOptions, type TrainingStep, trainingStep } from "./step.ts";

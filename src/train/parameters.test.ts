@@ -38,8 +38,8 @@ const small = graphOf(
 );
 
 test("weights of layers, and what is added to or multiplied with what they made", () => {
-  expect(parametersOf(small, true)).toEqual(["w", "b", "scale", "shift", "slope", "gamma", "fc"]);
-  expect(parametersOf(small, false)).toEqual(["w", "b", "slope", "gamma", "fc"]);
+  expect(parametersOf(small, true)).toEqual(["w", "b", "scale", "shift", "slope", "gamma", "fc", "b@2"]);
+  expect(parametersOf(small, false)).toEqual(["w", "b", "slope", "gamma", "fc", "b@2"]);
 });
 
 test("parameters in another precision are refused", () => {

@@ -5,7 +5,9 @@
 import { AcsconvError } from "../base/errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import { nodeLabel } from "../graph/graph.ts";
-import { slotsOf } from "../passes/untie.ts";
+import { traitsOf } from "../ops/index.ts";
+import { slotsOf } from "../ops/parameters.ts";
+import { isStatistic } from "../ops/slots.ts";
 
 /** Settings for the parameters whose name matches. */
 export interface ParameterGroup {
@@ -37,10 +39,10 @@ export interface Parameter {
  */
 export function parametersOf(graph: Graph, batchNorm: boolean): string[] {
   const names = new Set<string>();
-  for (const [node, { parameters }] of slotsOf(graph)) {
-    if (node.op === "BatchNormalization" && !batchNorm) continue;
-    for (const { name } of parameters) {
-      const { dtype } = graph.initializers.get(name)!;
+  for (const [node, slots] of slotsOf(graph)) {
+    if (traitsOf(node).batchNorm && !batchNorm) continue;
+    for (const { name, tensor } of slots.filter((slot) => !isStatistic(slot))) {
+      const { dtype } = tensor;
       if (dtype !== "float32") {
         throw new AcsconvError(
           "train",

@@ -4,15 +4,13 @@
  */
 
 import { AcsconvError } from "../base/errors.ts";
-import type { Graph } from "../graph/graph.ts";
 import { seedFor } from "../base/random.ts";
 import { elementCount, floatTensor, type Tensor } from "../graph/tensor.ts";
-import { encodeBytes } from "../onnx/encode.ts";
-import { createSession, type Session, type SessionOptions } from "../run/session.ts";
-import { notOnWebGpu } from "../run/webgpu.ts";
+import { open } from "../run/open.ts";
+import type { Session, SessionOptions } from "../run/session.ts";
 import { arrayTypeOf, type RunDType, type RunTensor } from "../run/tensor.ts";
 import { explain, type Feeds, REMEDY } from "./diagnose.ts";
-import { drawMask } from "./dropout.ts";
+import { drawMask } from "./masks.ts";
 import type { Feed, TrainingStep } from "./step.ts";
 import { accumulator, GRADIENT_NORM, LEARNING_RATE, LOSS, next, TARGET } from "./update.ts";
 
@@ -69,12 +67,8 @@ export class TrainingSession {
     options: SessionOptions = {},
     state: ReadonlyMap<string, Tensor> = step.state,
   ): Promise<TrainingSession> {
-    const open = (graph: Graph): Promise<Session> => {
-      const cpuNodes = options.cpuNodes ?? (options.device === "webgpu" ? notOnWebGpu(graph) : []);
-      return createSession(encodeBytes(graph), { ...options, cpuNodes, transfer: true });
-    };
-    const graph = await open(step.graph);
-    const update = step.update && (await open(step.update));
+    const graph = await open(step.graph, options);
+    const update = step.update && (await open(step.update, options));
     const session = new TrainingSession(step, options, graph, update);
     session.load(state);
     return session;

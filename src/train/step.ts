@@ -17,15 +17,17 @@ import { AcsconvError } from "../base/errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { differentiate } from "../grad/differentiate.ts";
+import type { Mask } from "../compile/dropout.ts";
+import { StepBuilder } from "../compile/step-builder.ts";
+import { type Device, targetOf } from "../compile/targets/index.ts";
+import type { Target } from "../compile/targets/target.ts";
+import { forTraining, sizedForTraining, type TrainingMode, type TrainingSize } from "../compile/training.ts";
 import { inSinglePrecision } from "../passes/single-precision.ts";
 import { channelsFirst } from "./channels-first.ts";
-import type { Mask } from "./dropout.ts";
-import type { Loss } from "./losses.ts";
-import { prepareNetwork } from "./network.ts";
-import type { Optimiser } from "./optimisers.ts";
-import type { Parameter, ParameterGroup } from "./parameters.ts";
 import { lossInput } from "./logits.ts";
-import { Sheet } from "./sheet.ts";
+import type { Loss } from "./losses.ts";
+import type { Optimiser } from "./optimisers.ts";
+import { type Parameter, type ParameterGroup, parametersOf, trainedParameters } from "./parameters.ts";
 import {
   accumulator,
   type Change,
@@ -40,26 +42,17 @@ import {
 } from "./update.ts";
 
 /** What a training step is made for. */
-export interface StepOptions {
+export interface StepOptions extends TrainingSize, TrainingMode {
   readonly loss: Loss;
   readonly optimiser: Optimiser;
-  /** Examples that are computed at once. */
-  readonly batch: number;
-  /** Sizes of an example: [D, H, W], of a 2D network [H, W]. */
-  readonly size: readonly number[];
+  /** Where it is to be computed: `cpu` unless given. */
+  readonly device?: Device | undefined;
   /** Settings of parameters by name; the first group that matches holds. */
   readonly groups?: readonly ParameterGroup[] | undefined;
   /** The gradient's norm over all parameters is kept at or below this. */
   readonly clipNorm?: number | undefined;
   /** Micro-batches of `batch` examples per update; the gradient is their mean. Default 1. */
   readonly accumulate?: number | undefined;
-  /**
-   * BatchNormalization with the statistics of the batch (`train`, the default), or
-   * as it was loaded, its scale and shift included (`frozen`).
-   */
-  readonly batchNorm?: "train" | "frozen" | undefined;
-  /** Whether the network's Dropout nodes are active. Default true. */
-  readonly dropout?: boolean | undefined;
   /** `values` feeds a loss of classes with their probabilities, float32 of the output's sizes. Default: the loss's own. */
   readonly target?: Loss["target"] | undefined;
 }
@@ -112,32 +105,37 @@ export interface TrainingStep {
 export function trainingStep(network: Graph, options: StepOptions): TrainingStep {
   requireSensible(options);
   const { accumulate = 1 } = options;
-  const given = channelsFirst(inSinglePrecision(network, ["float16", "float64"]));
-  const prepared = prepareNetwork(given.network, options);
-  const sheet = new Sheet(prepared.plain);
-  const g = sheet.algebra;
-  const output = lossInput(g, given.network, prepared.plain, options.loss);
-  const target = targetOf(options, g.shape(output));
-  sheet.input(target.name, target.dtype, target.dims);
-  const loss = sheet.define(LOSS, "Identity", [options.loss.write(g, output, target.name)]);
+  const device = targetOf(options.device);
+  const layout = channelsFirst(inSinglePrecision(network, ["float16", "float64"]));
+  const { network: given, sized } = sizedForTraining(layout.network, options, device);
+  const trained = trainedParameters(
+    sized,
+    parametersOf(sized, options.batchNorm !== "frozen"),
+    options.groups,
+  );
+  const { plain, image, statistics, masks } = forTraining(sized, trained, options, device);
+  const step = new StepBuilder(plain, device);
+  const g = step.algebra;
+  const output = lossInput(g, layout.network, plain, options.loss);
+  const target = labelsOf(options, g.shape(output));
+  step.input(target.name, target.dtype, target.dims);
+  const loss = step.define(LOSS, "Identity", [options.loss.write(g, output, target.name)]);
 
-  const names = prepared.parameters.map(({ name }) => name);
+  const names = trained.map(({ name }) => name);
   const gradients = differentiate(g, loss, names);
-  const parameters = prepared.parameters.filter(({ name }) => gradients.has(name));
+  const parameters = trained.filter(({ name }) => gradients.has(name));
   if (parameters.length === 0) {
     throw new AcsconvError(
       "train",
       `The loss depends on no parameter: nothing on the way to "${output}" is trained.`,
     );
   }
-  const { initializers } = prepared.network;
   const unseen = names.filter((name) => !gradients.has(name));
-  const constants = new Map(unseen.map((name) => [name, initializers.get(name)!]));
-  const finish = (outputs: readonly string[]): Graph => sheet.finish(outputs, constants);
+  const constants = new Map(unseen.map((name) => [name, given.initializers.get(name)!]));
+  const finish = (outputs: readonly string[]): Graph => step.finish(outputs, constants);
 
-  const statistics = newStatistics(sheet, prepared.statistics);
-  const { image, masks } = prepared;
-  const step = {
+  const running = newStatistics(step, statistics);
+  const common = {
     forward: finish([LOSS]),
     image: { name: image.name, dtype: "float32", dims: image.shape },
     target,
@@ -146,33 +144,38 @@ export function trainingStep(network: Graph, options: StepOptions): TrainingStep
     parameters,
     gradients,
     masks,
-    state: initialState(prepared, parameters, options.optimiser),
-    network: given.back(prepared.network),
+    state: initialState(given, statistics, parameters, options.optimiser),
+    network: layout.back(given),
   } as const;
   if (accumulate === 1) {
-    const { norm, changes } = writeUpdate(sheet, parameters, gradients, options);
-    const outputs = replaceIf(sheet, g.add(loss, norm), [...statistics, ...changes]);
-    return { ...step, graph: finish([LOSS, GRADIENT_NORM, ...outputs]), update: undefined };
+    const { norm, changes } = writeUpdate(step, parameters, gradients, options);
+    const outputs = replaceIf(step, g.add(loss, norm), [...running, ...changes]);
+    return { ...common, graph: finish([LOSS, GRADIENT_NORM, ...outputs]), update: undefined };
   }
   const sums = parameters.map(({ name, dims }): Change => {
-    const sum = sheet.input(accumulator(name), "float32", dims);
+    const sum = step.input(accumulator(name), "float32", dims);
     return [sum, g.add(sum, g.div(gradients.get(name)!, accumulate))];
   });
   return {
-    ...step,
-    graph: finish([LOSS, ...replace(sheet, [...statistics, ...sums])]),
-    update: updateGraph(prepared.plain, parameters, options),
+    ...common,
+    graph: finish([LOSS, ...replace(step, [...running, ...sums])]),
+    update: updateGraph(plain, parameters, options, device),
   };
 }
 
-function updateGraph(like: Graph, parameters: readonly Parameter[], options: StepOptions): Graph {
-  const sheet = new Sheet({ ...like, inputs: [], nodes: [], initializers: new Map() });
+function updateGraph(
+  like: Graph,
+  parameters: readonly Parameter[],
+  options: StepOptions,
+  device: Target,
+): Graph {
+  const step = new StepBuilder({ ...like, inputs: [], nodes: [], initializers: new Map() }, device);
   const totals = parameters.map(({ name, dims }) => {
-    sheet.input(name, "float32", dims);
-    return [name, sheet.input(accumulator(name), "float32", dims)] as const;
+    step.input(name, "float32", dims);
+    return [name, step.input(accumulator(name), "float32", dims)] as const;
   });
-  const { norm, changes } = writeUpdate(sheet, parameters, new Map(totals), options);
-  return sheet.finish([GRADIENT_NORM, ...replaceIf(sheet, norm, changes)]);
+  const { norm, changes } = writeUpdate(step, parameters, new Map(totals), options);
+  return step.finish([GRADIENT_NORM, ...replaceIf(step, norm, changes)]);
 }
 
 function requireSensible({ batch, accumulate = 1, clipNorm = 1 }: StepOptions): void {
@@ -185,7 +188,7 @@ function requireSensible({ batch, accumulate = 1, clipNorm = 1 }: StepOptions): 
   if (!(clipNorm > 0)) refuse("clipNorm above 0", clipNorm);
 }
 
-function targetOf({ loss, target = loss.target }: StepOptions, output: readonly number[]): Feed {
+function labelsOf({ loss, target = loss.target }: StepOptions, output: readonly number[]): Feed {
   if (target === "values") return { name: TARGET, dtype: "float32", dims: output };
   return { name: TARGET, dtype: "uint8", dims: output.filter((_, axis) => axis !== 1) };
 }

@@ -1,6 +1,5 @@
 /** @file The options of a trainer: how they look, what is wrong with some, and which a checkpoint has to agree with. */
 
-import type { SeededDataset } from "../data/batches.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { AcsconvError } from "../base/errors.ts";
 import type { Metric } from "../metrics/metric.ts";
@@ -12,7 +11,7 @@ import type { StepOptions } from "./step.ts";
 /** How to train: the step, and all around it. */
 export interface TrainerOptions extends StepOptions {
   /** Examples of the step's sizes. */
-  readonly data: Dataset | SeededDataset;
+  readonly data: Dataset;
   readonly learningRate: number;
   /** In epochs, parts of them included: constant unless given. */
   readonly schedule?: Schedule | undefined;

@@ -27,7 +27,7 @@ import {
 } from "./checkpoint.ts";
 import { evaluate, requireComparable } from "../model/evaluate.ts";
 import type { Best, Metrics, TrainEvent } from "./events.ts";
-import { withinMemory } from "./recompute.ts";
+import { withinMemory } from "../compile/recompute.ts";
 import { learningRateFactor } from "./schedules.ts";
 import { TrainingSession } from "./session.ts";
 import { type TrainingStep, trainingStep } from "./step.ts";
@@ -98,7 +98,7 @@ export class Trainer {
     this.#monitor = monitorOf(options);
     this.#settings = settingsOf(options, this.#seed, this.#monitor);
     this.stepsPerEpoch = batchesPerEpoch(options.data.length, perUpdate(options));
-    const step = trainingStep(model.graph, options);
+    const step = trainingStep(model.graph, { device: options.session?.device, ...options });
     this.step = options.memory === undefined ? step : withinMemory(step, options.memory);
     this.#source = this.step;
   }

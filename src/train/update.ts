@@ -4,13 +4,13 @@
  * remembers, running statistics, and the number of updates.
  */
 
+import type { StepBuilder } from "../compile/step-builder.ts";
+import type { Graph } from "../graph/graph.ts";
 import { elementCount, floatTensor, int64Tensor, type Tensor } from "../graph/tensor.ts";
 import type { RunningStatistics } from "../passes/train-batch-norm.ts";
 import type { Algebra } from "../ops/gradient.ts";
-import type { Prepared } from "./network.ts";
 import type { Optimiser } from "./optimisers.ts";
 import type { Parameter } from "./parameters.ts";
-import type { Sheet } from "./sheet.ts";
 
 /** Inputs and outputs that every step has, and the state that counts its updates. */
 export const TARGET = "train/target";
@@ -31,7 +31,8 @@ export type Change = readonly [name: string, value: string];
 
 /** The state before the first step. */
 export function initialState(
-  { network, statistics }: Prepared,
+  network: Graph,
+  statistics: readonly RunningStatistics[],
   parameters: readonly Parameter[],
   optimiser: Optimiser,
 ): Map<string, Tensor> {
@@ -54,11 +55,11 @@ const zeros = (dims: readonly number[]): Tensor => floatTensor(dims, new Float32
  * running ← μ·running + (1 − μ)·batch, where the variance of n values is counted
  * with n − 1, as PyTorch does.
  */
-export function newStatistics(sheet: Sheet, statistics: readonly RunningStatistics[]): Change[] {
-  const g = sheet.algebra;
+export function newStatistics(step: StepBuilder, statistics: readonly RunningStatistics[]): Change[] {
+  const g = step.algebra;
   return statistics.flatMap(({ mean, variance, batchMean, batchVariance, momentum, count }): Change[] => {
     const blend = (name: string, batch: string): Change => {
-      sheet.input(name, "float32", g.shape(batch));
+      step.input(name, "float32", g.shape(batch));
       return [name, g.add(g.mul(name, momentum), g.mul(batch, 1 - momentum))];
     };
     return [blend(mean, batchMean), blend(variance, g.mul(batchVariance, count / (count - 1)))];
@@ -76,20 +77,20 @@ interface UpdateOptions {
  *   g ← g · min(1, clipNorm / (‖g‖ + 10⁻⁶))
  */
 export function writeUpdate(
-  sheet: Sheet,
+  step: StepBuilder,
   parameters: readonly Parameter[],
   gradients: ReadonlyMap<string, string>,
   { optimiser, clipNorm }: UpdateOptions,
 ): { readonly norm: string; readonly changes: readonly Change[] } {
-  const g = sheet.algebra;
-  const norm = sheet.define(GRADIENT_NORM, "Sqrt", [squareSum(g, [...gradients.values()])]);
+  const g = step.algebra;
+  const norm = step.define(GRADIENT_NORM, "Sqrt", [squareSum(g, [...gradients.values()])]);
   const scale = clipNorm && g.op("Min", [g.div(g.scalar(clipNorm, norm), g.add(norm, 1e-6)), 1]);
-  const rate = sheet.input(LEARNING_RATE, "float32", []);
-  const now = g.add(sheet.input(STEP, "int64", []), 1);
+  const rate = step.input(LEARNING_RATE, "float32", []);
+  const now = g.add(step.input(STEP, "int64", []), 1);
   const number = g.cast(now, "float32");
   const changes = parameters.flatMap(({ name, dims, learningRate, weightDecay }): Change[] => {
     const gradient = gradients.get(name)!;
-    const state = optimiser.state.map((kind) => sheet.input(remembered(name, kind), "float32", dims));
+    const state = optimiser.state.map((kind) => step.input(remembered(name, kind), "float32", dims));
     const update = {
       parameter: name,
       gradient: scale ? g.mul(gradient, scale) : gradient,
@@ -109,14 +110,14 @@ function squareSum(g: Algebra, values: readonly string[]): string {
 }
 
 /** Gives values to the state, and returns the names of the outputs that hold it. */
-export const replace = (sheet: Sheet, changes: readonly Change[]): string[] =>
-  changes.map(([name, value]) => sheet.define(next(name), "Identity", [value]));
+export const replace = (step: StepBuilder, changes: readonly Change[]): string[] =>
+  changes.map(([name, value]) => step.define(next(name), "Identity", [value]));
 
 /** As {@link replace} where a scalar is finite; otherwise everything stays as it was. */
-export function replaceIf(sheet: Sheet, scalar: string, changes: readonly Change[]): string[] {
-  const g = sheet.algebra;
+export function replaceIf(step: StepBuilder, scalar: string, changes: readonly Change[]): string[] {
+  const g = step.algebra;
   const finite = g.op("LessOrEqual", [g.op("Abs", [scalar]), LARGEST]);
-  return changes.map(([name, value]) => sheet.define(next(name), "Where", [finite, value, name]));
+  return changes.map(([name, value]) => step.define(next(name), "Where", [finite, value, name]));
 }
 
 /** The largest float32. */

@@ -10,10 +10,9 @@ import type { Dirent } from "node:fs";
 import dicomParser, { type DataSet } from "dicom-parser";
 import { inflateSync } from "fflate";
 import { AcsconvError } from "../base/errors.ts";
-import { builtin, ioErrors } from "../base/files.ts";
+import { builtin, ioErrors, isFolder } from "../base/files.ts";
 import { type PixelFormat, decodePixels, narrow, pixelArray } from "./dicom-pixels.ts";
 import { type Slice, stackSlices } from "./dicom-slices.ts";
-import { statOf } from "./files.ts";
 import { type ItkImage, quietly, volumeFromItk } from "./itk.ts";
 import type { Vec3 } from "./vec3.ts";
 import { type Grid, type Volume, type Voxels, allocate, voxelCount, withData } from "./volume.ts";
@@ -138,8 +137,7 @@ async function listFiles(path: string): Promise<string[]> {
         );
     }
   };
-  const { directory } = await statOf(path);
-  if (directory) await walk(root);
+  if (await isFolder(path)) await walk(root);
   else files.push(root);
   return files;
 }

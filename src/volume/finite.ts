@@ -1,4 +1,4 @@
-/** @file Finding voxels that are no numbers, so that a caller can warn before they spread through a network. */
+/** @file Counting voxels that are NaN or infinite, so that a caller can warn before they spread through a network. */
 
 import type { Volume } from "./volume.ts";
 

@@ -30,11 +30,14 @@ export interface ItkImage {
 export function volumeFromItk(image: ItkImage, name: string): Volume {
   const { dimension, components, pixelType } = image.imageType;
   if (pixelType === "Complex")
-    throw new AcsconvError("format", `"${name}" holds complex numbers: save its magnitude instead.`);
+    throw new AcsconvError("format", `"${name}" holds complex numbers: save its magnitude instead.`, {
+      code: "E_UNSUPPORTED",
+    });
   if (dimension < 2 || dimension > 4 || !image.data)
     throw new AcsconvError(
       "format",
       `"${name}" has ${dimension} dimensions, where a volume has 3, or 4 with time.`,
+      { code: "E_UNSUPPORTED" },
     );
   const size = (i: number): number => image.size[i] ?? 1;
   // slice: out of the shared memory, which other interfaces refuse

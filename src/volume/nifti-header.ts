@@ -7,36 +7,17 @@
  */
 
 import { AcsconvError } from "../base/errors.ts";
+import { type DTypeOf, dtypeBy, DTYPES } from "../base/dtypes.ts";
+import { type Fail, failOf } from "../formats/foreign.ts";
 import { gridFromRas, rasAffine } from "./geometry.ts";
 import { type Vec3, MIN_DETERMINANT, determinant, dot, norm, scale } from "./vec3.ts";
-import { type Grid, type VoxelType, type Volume, voxelTypeOf } from "./volume.ts";
+import { type Grid, type Volume, voxelTypeOf } from "./volume.ts";
 
 /** What NIfTI stores in a voxel; `rgb` is three uint8 side by side. */
-export type NiftiType = VoxelType | "float64" | "int64" | "uint64" | "rgb";
+export type NiftiType = DTypeOf<"nifti"> | "rgb";
 
-const TYPE_OF_CODE: Readonly<Record<number, NiftiType>> = {
-  2: "uint8",
-  4: "int16",
-  8: "int32",
-  16: "float32",
-  64: "float64",
-  128: "rgb",
-  256: "int8",
-  512: "uint16",
-  768: "uint32",
-  1024: "int64",
-  1280: "uint64",
-};
-
-const CODE_OF_TYPE: Readonly<Record<VoxelType, number>> = {
-  uint8: 2,
-  int16: 4,
-  int32: 8,
-  float32: 16,
-  int8: 256,
-  uint16: 512,
-  uint32: 768,
-};
+const RGB = 128;
+const typeOfCode = (code: number): NiftiType | undefined => (code === RGB ? "rgb" : dtypeBy("nifti", code));
 
 export interface NiftiHeader {
   readonly littleEndian: boolean;
@@ -53,52 +34,31 @@ export interface NiftiHeader {
 export const NIFTI1_BYTES = 348;
 export const NIFTI2_BYTES = 540;
 
-/** The fields we read, wherever the version puts them. */
-interface Fields {
-  readonly magic: number;
-  readonly datatype: number;
-  readonly dim: (i: number) => number;
-  readonly pixdim: (i: number) => number;
-  readonly offset: number;
-  readonly slope: number;
-  readonly inter: number;
-  readonly units: number;
-  readonly qformCode: number;
-  readonly sformCode: number;
-  /** Quaternion b, c, d, then the offset x, y, z. */
-  readonly qform: (i: number) => number;
-  readonly sform: (row: number, column: number) => number;
+type Fields = ReturnType<typeof fieldsOf>;
+
+/** The fields we read, where NIfTI-1 has them, or NIfTI-2. */
+function fieldsOf(view: DataView, le: boolean) {
+  const is1 = view.byteLength === NIFTI1_BYTES;
+  const width = is1 ? 4 : 8;
+  const real = (at: number): number => (is1 ? view.getFloat32(at, le) : view.getFloat64(at, le));
+  const code = (at: number): number => (is1 ? view.getInt16(at, le) : view.getInt32(at, le));
+  const int64 = (at: number): number => Number(view.getBigInt64(at, le));
+  return {
+    magic: is1 ? 344 : 4,
+    datatype: view.getInt16(is1 ? 70 : 12, le),
+    dim: (i: number) => (is1 ? view.getInt16(40 + 2 * i, le) : int64(16 + 8 * i)),
+    pixdim: (i: number) => real((is1 ? 76 : 104) + width * i),
+    offset: is1 ? view.getFloat32(108, le) : int64(168),
+    slope: real(is1 ? 112 : 176),
+    inter: real(is1 ? 116 : 184),
+    units: is1 ? view.getUint8(123) : view.getInt32(500, le),
+    qformCode: code(is1 ? 252 : 344),
+    sformCode: code(is1 ? 254 : 348),
+    /** Quaternion b, c, d, then the offset x, y, z. */
+    qform: (i: number) => real((is1 ? 256 : 352) + width * i),
+    sform: (row: number, column: number) => real((is1 ? 280 : 400) + width * (4 * row + column)),
+  };
 }
-
-const fieldsOf1 = (view: DataView, le: boolean): Fields => ({
-  magic: 344,
-  datatype: view.getInt16(70, le),
-  dim: (i) => view.getInt16(40 + 2 * i, le),
-  pixdim: (i) => view.getFloat32(76 + 4 * i, le),
-  offset: view.getFloat32(108, le),
-  slope: view.getFloat32(112, le),
-  inter: view.getFloat32(116, le),
-  units: view.getUint8(123),
-  qformCode: view.getInt16(252, le),
-  sformCode: view.getInt16(254, le),
-  qform: (i) => view.getFloat32(256 + 4 * i, le),
-  sform: (row, column) => view.getFloat32(280 + 16 * row + 4 * column, le),
-});
-
-const fieldsOf2 = (view: DataView, le: boolean): Fields => ({
-  magic: 4,
-  datatype: view.getInt16(12, le),
-  dim: (i) => Number(view.getBigInt64(16 + 8 * i, le)),
-  pixdim: (i) => view.getFloat64(104 + 8 * i, le),
-  offset: Number(view.getBigInt64(168, le)),
-  slope: view.getFloat64(176, le),
-  inter: view.getFloat64(184, le),
-  units: view.getInt32(500, le),
-  qformCode: view.getInt32(344, le),
-  sformCode: view.getInt32(348, le),
-  qform: (i) => view.getFloat64(352 + 8 * i, le),
-  sform: (row, column) => view.getFloat64(400 + 32 * row + 8 * column, le),
-});
 
 /** How many bytes of header a file has whose first 4 bytes are these, and in which order. */
 export function niftiVersion(bytes: Uint8Array): { bytes: number; littleEndian: boolean } | undefined {
@@ -115,11 +75,9 @@ export function niftiVersion(bytes: Uint8Array): { bytes: number; littleEndian: 
  * @throws {@link AcsconvError} `format`
  */
 export function parseNiftiHeader(bytes: Uint8Array, littleEndian: boolean, name: string): NiftiHeader {
-  const fail = (what: string): never => {
-    throw new AcsconvError("format", `"${name}" ${what}.`);
-  };
+  const fail: Fail = failOf(name);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const fields = (bytes.length === NIFTI1_BYTES ? fieldsOf1 : fieldsOf2)(view, littleEndian);
+  const fields = fieldsOf(view, littleEndian);
   const magic = String.fromCharCode(...bytes.subarray(fields.magic, fields.magic + 3));
   if (magic === "ni1" || magic === "ni2")
     fail("is a NIfTI header without its voxels: convert the pair to one .nii file");
@@ -134,8 +92,8 @@ export function parseNiftiHeader(bytes: Uint8Array, littleEndian: boolean, name:
   const shape: Vec3 = [size(3), size(2), size(1)];
 
   const type =
-    TYPE_OF_CODE[fields.datatype] ??
-    fail(`holds voxels of NIfTI type ${fields.datatype}, which we do not read`);
+    typeOfCode(fields.datatype) ??
+    fail(`holds voxels of NIfTI type ${fields.datatype}, which we do not read`, "E_UNSUPPORTED");
   if (!(fields.offset >= bytes.length && Number.isInteger(fields.offset)))
     fail(`is damaged: its voxels begin at byte ${fields.offset}, within the header`);
   // A slope of 0 means that nothing is scaled.
@@ -231,12 +189,13 @@ export function makeNiftiHeader(volume: Volume): Uint8Array<ArrayBuffer> {
     throw new AcsconvError(
       "input",
       `NIfTI-1 holds at most ${MAX_NIFTI1_SIZE} voxels along an axis, not ${largest}.`,
+      { code: "E_LIMIT" },
     );
   const view = new DataView(new ArrayBuffer(352));
   view.setInt32(0, NIFTI1_BYTES, true);
   view.setInt16(40, channels > 1 ? 4 : 3, true);
   [...sizes, 1, 1, 1].forEach((size, i) => view.setInt16(42 + 2 * i, size, true));
-  view.setInt16(70, CODE_OF_TYPE[voxelTypeOf(data)], true);
+  view.setInt16(70, DTYPES[voxelTypeOf(data)].nifti, true);
   view.setInt16(72, 8 * data.BYTES_PER_ELEMENT, true);
   view.setFloat32(108, 352, true);
   view.setFloat32(112, 1, true); // scl_slope

@@ -1,31 +1,14 @@
 /** @file Volumes from and to NIfTI (.nii, .nii.gz), streamed: voxels are held once. */
 
+import { DTYPES } from "../base/dtypes.ts";
 import { AcsconvError } from "../base/errors.ts";
-import {
-  type NiftiHeader,
-  type NiftiType,
-  makeNiftiHeader,
-  niftiVersion,
-  parseNiftiHeader,
-} from "./nifti-header.ts";
-import { ByteReader, type ByteSource } from "./source.ts";
+import { type NiftiHeader, makeNiftiHeader, niftiVersion, parseNiftiHeader } from "./nifti-header.ts";
+import type { ByteSource } from "../base/byte-source.ts";
+import { bytesOf } from "../graph/tensor.ts";
+import { ByteReader } from "./gzip-reader.ts";
 import { type Grid, type Volume, allocate, voxelCount, withData } from "./volume.ts";
 import { type FileNumbers, rescale, separate, voxelsOf } from "./voxels.ts";
 import { swapBytes } from "../base/bytes.ts";
-
-const ARRAYS = {
-  uint8: Uint8Array,
-  int8: Int8Array,
-  uint16: Uint16Array,
-  int16: Int16Array,
-  uint32: Uint32Array,
-  int32: Int32Array,
-  float32: Float32Array,
-  float64: Float64Array,
-  int64: BigInt64Array,
-  uint64: BigUint64Array,
-  rgb: Uint8Array,
-} satisfies Record<NiftiType, unknown>;
 
 /**
  * Reads a NIfTI-1 or NIfTI-2 file, plain or gzipped, scaled by its slope and
@@ -39,7 +22,7 @@ export async function readNifti(source: ByteSource): Promise<Volume> {
     const { header, bytes: read } = await readHeader(reader);
     const components = header.type === "rgb" ? 3 : 1;
     const length = voxelCount(header.grid) * header.channels * components;
-    const Numbers = ARRAYS[header.type];
+    const Numbers = DTYPES[header.type === "rgb" ? "uint8" : header.type].array;
     const size = length * Numbers.BYTES_PER_ELEMENT;
     const skipped = header.offset - read;
     if (skipped + size > reader.available)
@@ -96,8 +79,5 @@ async function readHeader(reader: ByteReader): Promise<{ header: NiftiHeader; by
  */
 export const encodeNifti = (volume: Volume): Uint8Array<ArrayBuffer>[] => [
   makeNiftiHeader(volume),
-  bytesOf(volume),
+  bytesOf(volume.data),
 ];
-
-export const bytesOf = ({ data }: Volume): Uint8Array<ArrayBuffer> =>
-  new Uint8Array(data.buffer, data.byteOffset, data.byteLength);

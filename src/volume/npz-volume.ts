@@ -5,10 +5,9 @@
  */
 
 import { AcsconvError } from "../base/errors.ts";
-import { type Tensor, numbersOf, tensorOf } from "../graph/tensor.ts";
+import { type Tensor, bytesOf, numbersOf, tensorOf } from "../graph/tensor.ts";
 import { encodeNpy, readNpy } from "../formats/npy.ts";
 import { encodeNpz, readNpz } from "../formats/npz.ts";
-import { bytesOf } from "./nifti.ts";
 import type { Vec3 } from "./vec3.ts";
 import { type Grid, type Volume, checkVolume, plainGrid, voxelTypeOf, withData } from "./volume.ts";
 import { type FileNumbers, voxelsOf } from "./voxels.ts";
@@ -32,6 +31,7 @@ export function volumeFromNpz(bytes: Uint8Array, name: string, array?: string): 
     throw new AcsconvError(
       "input",
       `"${name}" holds the arrays ${names.join(", ")}: say which one is the volume with \`array\`.`,
+      { code: "E_AMBIGUOUS" },
     );
   return volumeOf(tensor, tensors, name);
 }
@@ -68,7 +68,7 @@ function volumeOf(tensor: Tensor, geometry: ReadonlyMap<string, Tensor> | undefi
 const voxelTensor = (volume: Volume): Tensor => ({
   dtype: voxelTypeOf(volume.data),
   dims: volume.channels > 1 ? [volume.channels, ...volume.shape] : volume.shape,
-  bytes: bytesOf(volume),
+  bytes: bytesOf(volume.data),
 });
 
 /** The parts of a .npy file: the voxels alone, without geometry. */

@@ -4,8 +4,8 @@
  * @see https://teem.sourceforge.net/nrrd/format.html
  */
 
+import { bytesOf } from "../graph/tensor.ts";
 import { stepsOf } from "./geometry.ts";
-import { bytesOf } from "./nifti.ts";
 import type { Vec3 } from "./vec3.ts";
 import { type Volume, voxelTypeOf } from "./volume.ts";
 
@@ -31,5 +31,5 @@ export function encodeNrrd(volume: Volume): Uint8Array<ArrayBuffer>[] {
     "encoding: raw",
     `space origin: ${vector(origin)}`,
   ];
-  return [new TextEncoder().encode(`${header.join("\n")}\n\n`), bytesOf(volume)];
+  return [new TextEncoder().encode(`${header.join("\n")}\n\n`), bytesOf(data)];
 }

@@ -1,11 +1,11 @@
 /** @file Reading volumes: picks the reader by the file's name. */
 
 import { AcsconvError } from "../base/errors.ts";
-import { builtin } from "../base/files.ts";
+import { builtin, isFolder } from "../base/files.ts";
+import { openSource } from "../base/byte-source.ts";
 import { type ItkImage, quietly, volumeFromItk } from "./itk.ts";
 import { readNifti, readNiftiGrid } from "./nifti.ts";
 import { volumeFromNpy, volumeFromNpz } from "./npz-volume.ts";
-import { blobSource } from "./source.ts";
 import type { Grid, Volume } from "./volume.ts";
 
 /** What a file alone does not say. */
@@ -43,17 +43,15 @@ export async function readVolume(input: string | File, options: ReadOptions = {}
   const name = typeof input === "string" ? input : input.name;
   const suffix = suffixOf(name);
   if (typeof input === "string") {
-    const { statOf } = await import("./files.ts");
-    const { directory } = await statOf(input);
-    if (directory || !suffix) return readDicomOrRefuse(input, options);
+    if (!suffix || (await isFolder(input))) return readDicomOrRefuse(input, options);
   }
   switch (suffix && FORMATS[suffix]) {
     case "nifti":
-      return readNifti(await sourceOf(input));
+      return readNifti(await openSource(input));
     case "npy":
-      return volumeFromNpy(await bytesOfInput(input), name);
+      return volumeFromNpy(await bytesFrom(input), name);
     case "npz":
-      return volumeFromNpz(await bytesOfInput(input), name, options.array);
+      return volumeFromNpz(await bytesFrom(input), name, options.array);
     case "itk":
       return volumeFromItk(await readItk(input, suffix!), name);
     case undefined:
@@ -68,7 +66,7 @@ export async function readVolume(input: string | File, options: ReadOptions = {}
  */
 export async function readGrid(path: string): Promise<Grid | undefined> {
   const suffix = suffixOf(path);
-  return suffix && FORMATS[suffix] === "nifti" ? readNiftiGrid(await sourceOf(path)) : undefined;
+  return suffix && FORMATS[suffix] === "nifti" ? readNiftiGrid(await openSource(path)) : undefined;
 }
 
 /** Whether {@link readVolume} knows the format by this name; DICOM files may have any. */
@@ -81,6 +79,7 @@ const unknownFormat = (name: string): AcsconvError =>
   new AcsconvError(
     "format",
     `"${name}" is no volume that we read: expected ${Object.keys(FORMATS).join(", ")}, or a DICOM file or folder.`,
+    { code: "E_UNSUPPORTED" },
   );
 
 async function readDicomOrRefuse(path: string, options: ReadOptions): Promise<Volume> {
@@ -89,13 +88,7 @@ async function readDicomOrRefuse(path: string, options: ReadOptions): Promise<Vo
   return readDicom(path, { series: options.series, onWarning });
 }
 
-const sourceOf = async (input: string | File) =>
-  typeof input === "string" ? (await import("./files.ts")).fileSource(input) : blobSource(input, input.name);
-
-const bytesOfInput = async (input: string | File): Promise<Uint8Array> =>
-  typeof input === "string"
-    ? (await import("./files.ts")).bytesOfFile(input)
-    : new Uint8Array(await input.arrayBuffer());
+const bytesFrom = async (input: string | File): Promise<Uint8Array> => (await openSource(input)).bytes();
 
 async function readItk(input: string | File, suffix: string): Promise<ItkImage> {
   const itk = await import("@itk-wasm/image-io");

@@ -8,6 +8,7 @@
  * files' own order (i, j, k) is W, H, D.
  */
 
+import { DTYPES } from "../base/dtypes.ts";
 import { AcsconvError } from "../base/errors.ts";
 import { type Mat3, MIN_DETERMINANT, type Vec3, determinant } from "./vec3.ts";
 
@@ -22,13 +23,13 @@ export type Voxels =
   | Float32Array<ArrayBuffer>;
 
 export const VOXEL_TYPES = {
-  uint8: Uint8Array,
-  int8: Int8Array,
-  uint16: Uint16Array,
-  int16: Int16Array,
-  uint32: Uint32Array,
-  int32: Int32Array,
-  float32: Float32Array,
+  uint8: DTYPES.uint8.array,
+  int8: DTYPES.int8.array,
+  uint16: DTYPES.uint16.array,
+  int16: DTYPES.int16.array,
+  uint32: DTYPES.uint32.array,
+  int32: DTYPES.int32.array,
+  float32: DTYPES.float32.array,
 } as const;
 
 /** The name of a voxel type, such as `int16`. */
@@ -95,7 +96,7 @@ export const emptyLike = (like: Voxels, length: number): Voxels => {
   return allocate(() => new Type(length), length * Type.BYTES_PER_ELEMENT);
 };
 
-/** Runs `make`, which allocates `bytes`; no memory for them is the user's to know, not a crash. */
+/** Runs `make`, which allocates `bytes`; where memory is too small for them, an error says so. */
 export function allocate<T>(make: () => T, bytes: number): T {
   try {
     return make();
@@ -107,6 +108,7 @@ export function allocate<T>(make: () => T, bytes: number): T {
       `A volume of ${gigabytes} GiB does not fit into memory: use a smaller one.`,
       {
         cause,
+        code: "E_MEMORY",
       },
     );
   }

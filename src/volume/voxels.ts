@@ -22,6 +22,7 @@ export function voxelsOf(numbers: FileNumbers, name: string): Voxels {
       throw new AcsconvError(
         "format",
         `"${name}" holds the 64-bit integer ${numbers[i]}, too large for a voxel: save it as float32.`,
+        { code: "E_UNSUPPORTED" },
       );
   }
   return result;

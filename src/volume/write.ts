@@ -1,7 +1,7 @@
 /** @file Writing volumes: picks the format by the file's name (Node only). */
 
 import { AcsconvError } from "../base/errors.ts";
-import { writeFiles } from "../base/files.ts";
+import { builtin, writeFiles } from "../base/files.ts";
 import { encodeNifti } from "./nifti.ts";
 import { encodeNpyVolume, encodeNpzVolume } from "./npz-volume.ts";
 import { encodeNrrd } from "./nrrd.ts";
@@ -27,8 +27,23 @@ export async function writeVolume(volume: Volume, path: string): Promise<void> {
   const format = formatOf(path);
   checkVolume(volume);
   const parts = format.encode(volume);
-  const chunks = format.gzip ? (await import("./files.ts")).gzipped(parts) : parts;
-  await writeFiles([{ path, chunks }]);
+  await writeFiles([{ path, chunks: format.gzip ? gzipped(parts) : parts }]);
+}
+
+/** More at once would not make compression faster. */
+const CHUNK = 2 ** 20;
+
+/** Compresses as it is written, so that a scan is not held again. */
+function gzipped(parts: Iterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  const { constants, createGzip } = builtin("node:zlib");
+  // Scans are noise in their low bits: level 1 is several times faster than 6, for files some percent larger.
+  const gzip = createGzip({ level: constants.Z_BEST_SPEED, chunkSize: CHUNK });
+  return builtin("node:stream").Readable.from(pieces(parts)).pipe(gzip);
+}
+
+function* pieces(parts: Iterable<Uint8Array>): Generator<Uint8Array> {
+  for (const part of parts)
+    for (let start = 0; start < part.length; start += CHUNK) yield part.subarray(start, start + CHUNK);
 }
 
 /** Whether {@link writeVolume} knows the format of this name; for checking before long work. */
@@ -43,5 +58,6 @@ function formatOf(path: string): (typeof FORMATS)[keyof typeof FORMATS] {
   throw new AcsconvError(
     "input",
     `Cannot write a volume to "${path}": its name should end in ${Object.keys(FORMATS).join(", ")}.`,
+    { code: "E_UNSUPPORTED" },
   );
 }

@@ -7,6 +7,5 @@
 export { loadWeights, type LoadReport, type LoadWeightsOptions, type Mismatch } from "./load.ts";
 export type { NameMap, NameMapName } from "./name-maps.ts";
 export { pull, type PullOptions } from "./pull.ts";
-export { readWeights, type WeightFile, type WeightFormat } from "./read.ts";
+export { readWeights, type WeightFile, type WeightFormat, type WeightSource } from "./read.ts";
 export { type NamePattern, type Transfer, transferred } from "./selection.ts";
-export type { WeightSource } from "../base/source.ts";

@@ -11,13 +11,15 @@ import { numbersOf, type Tensor, tensorOf } from "../graph/tensor.ts";
 import type { Graph } from "../graph/graph.ts";
 import { Model } from "../model/model.ts";
 import { unknownName } from "../base/names.ts";
-import { isFresh } from "../ops/kinds.ts";
-import { slotsOf } from "../passes/untie.ts";
+import { isFresh } from "../ops/kinds/index.ts";
+import { slotsOf } from "../ops/parameters.ts";
+import { isStatistic } from "../ops/slots.ts";
+import { separateVectors } from "../passes/separate-vectors.ts";
 import { NAME_MAPS, type NameMap, type NameMapName } from "./name-maps.ts";
 import { fromKeras, KERAS_AXES } from "../formats/keras.ts";
-import { readWeights, type WeightFile } from "./read.ts";
+import { readWeights, type WeightFile, type WeightSource } from "./read.ts";
 import { matches, type NamePattern } from "./selection.ts";
-import { nameOf, type WeightSource } from "../base/source.ts";
+import { nameOf } from "../base/byte-source.ts";
 
 /** How a file's weights are found and which are taken. */
 export interface LoadWeightsOptions {
@@ -79,7 +81,7 @@ export async function loadWeights(
   options: LoadWeightsOptions = {},
 ): Promise<{ readonly model: Model; readonly report: LoadReport }> {
   const { only = () => true, strict = true } = options;
-  const network = new Model(withoutAliases(model.graph), model.lifted, model.report);
+  const network = new Model(separateVectors(model.graph), model.lifted, model.report);
   const slots = weightsOf(network);
   const isWanted = (name: string): boolean => matches(only, name);
   if (![...slots.keys()].some(isWanted)) {
@@ -158,32 +160,13 @@ interface Slot {
   readonly required: boolean;
 }
 
-/**
- * The graph with an initialiser of its own for each weight. PyTorch's exporter stores equal ones once, under the
- * name of the first, and gives the others by Identity nodes: what is equal in a fresh network is not in a trained one.
- */
-function withoutAliases(graph: Graph): Graph {
-  const initializers = new Map(graph.initializers);
-  const outputs = new Set(graph.outputs.map(({ name }) => name));
-  const nodes = graph.nodes.filter(({ op, domain, inputs: [from], outputs: [to] }) => {
-    const tensor = op === "Identity" && domain === "" ? initializers.get(from ?? "") : undefined;
-    if (!tensor || to === undefined || outputs.has(to)) return true;
-    initializers.set(to, tensor);
-    return false;
-  });
-  return { ...graph, nodes, initializers };
-}
-
 /** Parameters and running statistics by name, in the order of the layers. */
 function weightsOf({ graph, lifted }: Model): ReadonlyMap<string, Slot> {
   const slots = new Map<string, Slot>();
-  for (const { parameters, statistics } of slotsOf(graph).values()) {
-    for (const { name } of [...parameters, ...statistics]) {
-      const isParameter = parameters.some((slot) => slot.name === name);
-      const isOwn = !lifted || isFresh(lifted.options.kind ?? "acs");
-      const required = isOwn || lifted.source.initializers.has(name);
-      slots.set(name, { tensor: graph.initializers.get(name)!, isParameter, required });
-    }
+  for (const slot of [...slotsOf(graph).values()].flat()) {
+    const isOwn = !lifted || isFresh(lifted.options.kind ?? "acs");
+    const required = isOwn || lifted.source.initializers.has(slot.name);
+    slots.set(slot.name, { tensor: slot.tensor, isParameter: !isStatistic(slot), required });
   }
   return slots;
 }
@@ -299,6 +282,7 @@ function misfit(what: {
   return new AcsconvError(
     "input",
     `"${source}" does not fit the network: of its ${total} weights ${faults.join(" and ")}${instead}; ${remedy}.`,
+    { code: "E_MISFIT" },
   );
 }
 

@@ -11,7 +11,7 @@
 import { AcsconvError, messageOf } from "../base/errors.ts";
 import { builtin, ioErrors, makeFolder, writeFiles } from "../base/files.ts";
 
-/** Of {@link pull}. */
+/** Options of {@link pull}. */
 export interface PullOptions {
   /** Of a repository on the Hub: a branch, a tag or a commit. Default `main`. */
   readonly revision?: string;
@@ -33,12 +33,12 @@ interface Remote {
   readonly sha256: string | undefined;
 }
 
-/** A download that makes no progress is tried so often. */
+/** Attempts at a download that makes no progress. */
 const ATTEMPTS = 5;
 const PAUSE_MS = 500;
 
 /**
- * Downloads a file unless it is in the cache already. Servers that cannot be reached are no fault if it is.
+ * Downloads a file unless it is in the cache already. If it is, a server that cannot be reached is no error.
  *
  * Checked against: `sha256`; the Hub's checksum of large files; eight and more digits at the end of a name, as in
  * `resnet18-f37072fd.pth`, where PyTorch has them; the size.
@@ -86,6 +86,7 @@ export async function pull(source: string, options: PullOptions = {}): Promise<s
       ? new AcsconvError(
           "format",
           `${remote.url} has ${size} bytes where ${remote.size} were announced; try again.`,
+          { code: "E_CHECKSUM" },
         )
       : wrongChecksum(remote.url, expected, found);
   }
@@ -100,6 +101,7 @@ const wrongChecksum = (what: string, expected: string, found: string): AcsconvEr
   new AcsconvError(
     "format",
     `${what} has the SHA-256 ${found}, expected ${expected}: it is damaged or another file; do not use it.`,
+    { code: "E_CHECKSUM" },
   );
 
 function checked(path: string, found: string, expected: string | undefined): string {
@@ -108,7 +110,7 @@ function checked(path: string, found: string, expected: string | undefined): str
   return path;
 }
 
-/** Where files are kept unless somebody says otherwise. */
+/** Where files are kept by default. */
 function defaultCache(): string {
   const paths = builtin("node:path");
   const { env, platform } = process;
@@ -132,7 +134,7 @@ interface Facts {
 
 const factsPath = (path: string): string => `${path}.json`;
 
-/** Of a file that is there as it was left. */
+/** What is known of a file in the cache, unless it has changed since it was put there. */
 async function factsOf(path: string): Promise<Facts | undefined> {
   const { readFile, stat } = builtin("node:fs/promises");
   try {
@@ -156,9 +158,7 @@ class Unreachable extends AcsconvError {
     super(
       "io",
       `Cannot reach ${url}: ${inner?.code ?? inner?.message ?? messageOf(cause)}; check the network.`,
-      {
-        cause,
-      },
+      { cause, code: "E_NETWORK" },
     );
   }
 }
@@ -209,13 +209,17 @@ function onServer(source: string): Target {
   };
 }
 
-const refused = (what: string, status: number): AcsconvError =>
-  status === 404 || status === 410
-    ? new AcsconvError("input", `There is no ${what}: the server answers ${status}; check the name.`)
-    : new AcsconvError(
-        "io",
-        `Cannot download ${what}: the server answers ${status}${status === 401 || status === 403 ? ", it needs permission" : ""}.`,
-      );
+function refused(what: string, status: number): AcsconvError {
+  const answer = `the server answers ${status}`;
+  if (status === 404 || status === 410) {
+    const code = "E_NOT_FOUND";
+    return new AcsconvError("input", `There is no ${what}: ${answer}; check the name.`, { code });
+  }
+  const [why, code] = [401, 403].includes(status)
+    ? ([", it needs permission", "E_PERMISSION"] as const)
+    : (["", "E_NETWORK"] as const);
+  return new AcsconvError("io", `Cannot download ${what}: ${answer}${why}.`, { code });
+}
 
 /** Endings of files of weights, the best first. */
 const ENDINGS = [".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".npz", ".onnx"];
@@ -252,6 +256,7 @@ async function onHub(source: string, { revision = "main" }: PullOptions): Promis
       best.length === 0
         ? `${source} has no file of weights; name one of its files as in ${source}/weights.pth.`
         : `${source} has ${best.length} files of weights; name one: ${best.map((file) => `${source}/${file}`).join(", ")}.`,
+      { code: best.length === 0 ? "E_NOT_FOUND" : "E_AMBIGUOUS" },
     );
   };
   const file = path.length > 0 ? path.join("/") : await asked(source, weights);
@@ -267,18 +272,18 @@ async function onHub(source: string, { revision = "main" }: PullOptions): Promis
   };
 }
 
-/** Whether the server's word is enough to put a part and the rest together. */
+/** Whether the server says enough of the file to continue a part of it. */
 const isResumable = ({ etag, size }: Remote): boolean =>
   size !== undefined && etag !== undefined && !etag.startsWith("W/");
 
-/** Parts of the same content have the same. */
+/** Ends the name of a part, so that only a part of the same content is continued. */
 const tagOf = (remote: Remote): string =>
   isResumable(remote) ? textHash(`${remote.etag} ${remote.size}`) : builtin("node:crypto").randomUUID();
 
 const textHash = (text: string): string =>
   builtin("node:crypto").createHash("sha256").update(text).digest("hex").slice(0, 12);
 
-/** Fills a part, from where it ends. Attempts that bring nothing are counted. */
+/** Continues a part from where it ends. Only attempts that bring no bytes count as failures. */
 async function download(remote: Remote, part: string, onProgress: PullOptions["onProgress"]): Promise<void> {
   const { rm, stat } = builtin("node:fs/promises");
   const sizeOf = async (): Promise<number> => (await stat(part).catch(() => undefined))?.size ?? 0;
@@ -303,7 +308,7 @@ async function transfer(
   start: number,
   onProgress: PullOptions["onProgress"],
 ): Promise<void> {
-  // The Hub's tag is not that of the server it leads to, so only a quoted one is a condition.
+  // The Hub's tag is not that of the server it redirects to, so only a quoted one, from the server itself, is sent.
   const headers = {
     ...IDENTITY,
     ...(start > 0 && { Range: `bytes=${start}-` }),

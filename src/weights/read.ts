@@ -9,14 +9,17 @@
 import { AcsconvError } from "../base/errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import { readModel } from "../onnx/files.ts";
-import { readNpy } from "../formats/npy.ts";
+import { readModel } from "../onnx/model-file.ts";
+import { arraysOf } from "../formats/npz.ts";
 import { Budget, type Fail, failOf } from "../formats/foreign.ts";
 import { readHdf5 } from "../formats/hdf5.ts";
 import { pickleOf, readStreamCheckpoint, readZipCheckpoint } from "../formats/pytorch/checkpoint.ts";
 import { decodeSafetensors } from "../formats/safetensors.ts";
-import { bytesOf, nameOf, pathOf, type WeightSource } from "../base/source.ts";
+import { type FileSource, openSource } from "../base/byte-source.ts";
 import { ZipArchive } from "../formats/zip.ts";
+
+/** Where weights may come from: a path (in a browser an address), a Blob, a File or bytes. */
+export type WeightSource = FileSource;
 
 /** The format of a file of weights: `pytorch-stream` is what `torch.save` wrote before PyTorch 1.6. */
 export type WeightFormat = "safetensors" | "pytorch" | "pytorch-stream" | "npz" | "hdf5" | "onnx";
@@ -42,19 +45,20 @@ export interface WeightFile {
  * const { tensors } = await readWeights("resnet18-f37072fd.pth");
  */
 export async function readWeights(source: WeightSource): Promise<WeightFile> {
-  const name = nameOf(source);
+  const opened = await openSource(source);
+  const { name } = opened;
   const fail = failOf(name);
-  const bytes = await bytesOf(source);
-  const budget = new Budget(bytes.length, fail);
+  const bytes = await opened.bytes();
+  const budget = Budget.ofWeights(bytes.length, fail);
   const other = FOREIGN.find(({ start }) => startsWith(bytes, start));
-  if (other) fail(other.is);
+  if (other) fail(other.is, "E_UNSUPPORTED");
   if (startsWith(bytes, ZIP)) return readArchive(new ZipArchive(bytes, budget, fail), name, budget, fail);
   if (startsWith(bytes, PICKLE))
     return { format: "pytorch-stream", ...readStreamCheckpoint(bytes, budget, fail) };
   if (startsWith(bytes, HDF5)) return { format: "hdf5", ...(await readHdf5(bytes, budget, fail)) };
   // A header's length in eight bytes, and the header.
   if (bytes[8] === "{".charCodeAt(0)) return { format: "safetensors", ...decodeSafetensors(bytes, name) };
-  const { initializers, metadata } = await readOnnx(pathOf(source) ?? bytes, name, fail);
+  const { initializers, metadata } = await readOnnx(opened.path ?? bytes, name, fail);
   return { format: "onnx", tensors: initializers, metadata };
 }
 
@@ -81,19 +85,13 @@ const startsWith = (bytes: Uint8Array, text: string): boolean =>
 function readArchive(archive: ZipArchive, name: string, budget: Budget, fail: Fail): WeightFile {
   const pickle = pickleOf(archive);
   if (pickle !== undefined) return { format: "pytorch", ...readZipCheckpoint(archive, pickle, budget, fail) };
-  const arrays = archive.names.filter((entry) => entry.endsWith(NPY));
-  if (arrays.length === 0)
-    fail("is a zip archive, but has neither a PyTorch checkpoint nor NumPy arrays in it");
-  const tensors = arrays.map((entry): [string, Tensor] => [
-    entry.slice(0, -NPY.length),
-    readNpy(archive.read(entry)!, `${name}:${entry}`),
-  ]);
-  return { format: "npz", tensors: new Map(tensors), metadata: new Map() };
+  const tensors = arraysOf(archive, name);
+  if (tensors.size === 0)
+    fail("is a zip archive, but has neither a PyTorch checkpoint nor NumPy arrays in it", "E_UNSUPPORTED");
+  return { format: "npz", tensors, metadata: new Map() };
 }
 
-const NPY = ".npy";
-
-/** What is nothing else may be ONNX, whose files do not begin in any way of their own. */
+/** ONNX files have no mark at their beginning: what is nothing else is tried as one. */
 async function readOnnx(source: string | Uint8Array, name: string, fail: Fail): Promise<Graph> {
   try {
     return await readModel(source);
@@ -101,6 +99,7 @@ async function readOnnx(source: string | Uint8Array, name: string, fail: Fail): 
     if (!(error instanceof AcsconvError) || error.kind === "io" || name.endsWith(".onnx")) throw error;
     return fail(
       "has none of the formats that weights are read from (safetensors, PyTorch, npz, HDF5, ONNX), or is damaged",
+      "E_UNSUPPORTED",
     );
   }
 }

@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { build, defaultClientConditions, preview, type InlineConfig, type PreviewServer } from "vite";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { samples2d } from "../../src/experiments/index.ts";
+import { samples2d } from "../../experiments/src/poc/data.ts";
 import { pretrained } from "../../src/index.ts";
 import { encodePng, montage } from "../../src/report/index.ts";
 import { readVolume } from "../../src/volume/index.ts";

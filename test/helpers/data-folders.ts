@@ -20,9 +20,11 @@ export function volumeOf(
   return withData(plainGrid(shape), data);
 }
 
-/** A temporary folder with these files: volumes, text, or what becomes JSON. */
-export async function folderOf(files: Readonly<Record<string, unknown>>): Promise<string> {
-  const root = temporaryFolder();
+/** A folder, by default one of the test's own, with these files: volumes, text, or what becomes JSON. */
+export async function folderOf(
+  files: Readonly<Record<string, unknown>>,
+  root = temporaryFolder(),
+): Promise<string> {
   for (const [name, content] of Object.entries(files)) {
     const path = join(root, name);
     mkdirSync(dirname(path), { recursive: true });

@@ -5,7 +5,7 @@ import type { Graph } from "../../src/graph/graph.ts";
 import { int, ints } from "../../src/graph/graph.ts";
 import { floatTensor } from "../../src/graph/tensor.ts";
 import { liftGraph } from "../../src/lift/index.ts";
-import type { LiftKind } from "../../src/ops/rule.ts";
+import type { LiftKind } from "../../src/ops/kinds/index.ts";
 import { graphOf, node, value } from "./graphs.ts";
 
 interface Array3d {

@@ -17,6 +17,9 @@ export const NETWORKS = readdirSync(folder).flatMap((file) =>
   file.endsWith(".onnx") ? [file.replace(".onnx", "")] : [],
 );
 
+/** Some of them, which have every sort of layer and export: for tests that are run all the time. */
+export const FEW_NETWORKS = ["squeeze_excite_grouped", "unet_interpolate", "unet_interpolate_dynamic"];
+
 /** A tiny network with weights drawn anew; exports of one network get the same ones. */
 export async function network(name: string): Promise<Model> {
   const { graph } = await load(readFileSync(new URL(`${name}.onnx`, folder)));

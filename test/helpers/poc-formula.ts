@@ -5,10 +5,9 @@
 
 import { readFileSync } from "node:fs";
 import { crc32 } from "node:zlib";
+import { readNpz } from "../../src/formats/npz.ts";
 import { elementCount, floatTensor, type Tensor } from "../../src/graph/tensor.ts";
 import type { Model } from "../../src/model/model.ts";
-import type { Sample } from "../../src/experiments/poc/shapes.ts";
-import { readNpz } from "../../src/formats/npz.ts";
 
 const fixture = (file: string): Buffer => readFileSync(new URL(`../fixtures/${file}`, import.meta.url));
 
@@ -75,7 +74,7 @@ function boundsOf(name: string, dims: readonly number[]): readonly [number, numb
 }
 
 /** A volume [48, 48, 48]: two boxes (class 0) in uniform noise, placed by its number. */
-export function formulaSample(number: number): Sample {
+export function formulaSample(number: number): { readonly image: Float32Array; readonly labels: Uint8Array } {
   const labels = new Uint8Array(48 ** 3).fill(5);
   type Range = readonly [from: number, to: number];
   const fill = ([d0, d1]: Range, [h0, h1]: Range, [w0, w1]: Range): void => {

@@ -94,7 +94,7 @@ describe("the view of training", () => {
   });
 
   test("draws nothing when quiet", () => {
-    const view = startTrainView(undefined, true);
+    const view = startTrainView("loss", true);
     for (const event of [start, step(1, 1), epoch(1, 1, true)]) view.onEvent(event);
     view.stop();
     expect(written).toBe("");

@@ -19,10 +19,10 @@ export interface TrainView {
 const SMOOTHING = 0.05;
 
 /**
- * @param monitor - the metric that finished epochs are shown with
+ * @param monitor - the value that finished epochs are shown with; `loss` always is
  * @param quiet - draw nothing
  */
-export function startTrainView(monitor: string | undefined, quiet: boolean): TrainView {
+export function startTrainView(monitor: string, quiet: boolean): TrainView {
   const stream = process.stderr;
   const state = {
     epochs: 0,
@@ -50,6 +50,10 @@ export function startTrainView(monitor: string | undefined, quiet: boolean): Tra
   const say = (line: string): void => {
     if (stream.isTTY) draw([line], []);
     else stream.write(`${line}\n`);
+  };
+
+  const stop = (): void => {
+    if (!quiet && stream.isTTY && linesDrawn > 0) draw([], []);
   };
 
   const secondsLeft = (epoch: number, step: number, stepsPerSecond: number): number =>
@@ -83,7 +87,7 @@ export function startTrainView(monitor: string | undefined, quiet: boolean): Tra
 
   const onEpoch = ({ epoch, loss, metrics, best, seconds }: TrainEvent & { type: "epoch" }): void => {
     state.evaluationSeconds = (performance.now() - state.lastStepAt) / 1000;
-    const value = monitor === undefined ? undefined : metrics[monitor];
+    const value = metrics[monitor];
     const shown = value === undefined ? `loss ${figure(loss)}` : `${monitor} ${figure(value)}`;
     if (best) state.best = `${shown} (epoch ${epoch})`;
     const facts = [
@@ -111,18 +115,18 @@ export function startTrainView(monitor: string | undefined, quiet: boolean): Tra
       case "stop":
         say(`stopped: no better epoch than ${event.best.epoch} in the last ${event.patience}`);
         break;
-      case "checkpoint":
       case "interrupted":
       case "end":
+        stop();
+        break;
+      case "checkpoint":
         break;
     }
   };
   return {
     onEvent: quiet ? () => {} : onEvent,
     say: quiet ? () => {} : say,
-    stop: () => {
-      if (!quiet && stream.isTTY && linesDrawn > 0) draw([], []);
-    },
+    stop,
   };
 }
 

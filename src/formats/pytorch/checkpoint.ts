@@ -32,9 +32,12 @@ export function readZipCheckpoint(archive: ZipArchive, pickle: string, budget: B
   const folder = pickle.slice(0, -PICKLE.length);
   const order = archive.read(`${folder}byteorder`);
   if (order && decodeText(order) === "big")
-    fail("was written on a big-endian machine, which is not read; save it anew on another one");
+    fail(
+      "was written on a big-endian machine, which is not read; save it anew on another one",
+      "E_UNSUPPORTED",
+    );
   if (archive.names.includes(`${folder}constants.pkl`))
-    fail("is a TorchScript program: load it with torch.jit.load and save its state_dict()");
+    fail("is a TorchScript program: load it with torch.jit.load and save its state_dict()", "E_UNSUPPORTED");
   const { value } = unpickle(archive.read(pickle)!, 0, { fail, persistent: (id) => storageOf(id, fail) });
   const blocks = new Map<string, Uint8Array>();
   return contents(value, budget, fail, ({ key }) => {

@@ -4,7 +4,7 @@
  */
 
 import { byteLength, DTYPES, elementCount, type Tensor } from "../../graph/tensor.ts";
-import { swapBytes } from "../../base/bytes.ts";
+import { gatherBytes, swapBytes } from "../../base/bytes.ts";
 import type { Budget, Fail } from "../foreign.ts";
 import { encoded, lengthOf, type Storage, type TensorView } from "./values.ts";
 
@@ -20,9 +20,7 @@ export function tensorOfView(view: TensorView, block: Block, budget: Budget, fai
   const source = bytes === 0 ? new Uint8Array() : elementsOf(view.storage, block, budget, fail);
   if (!bigEndian && isRowMajor(view)) return { dtype, dims, bytes: source.subarray(from, from + bytes) };
   budget.take(bytes);
-  const ordered = isRowMajor(view)
-    ? source.slice(from, from + bytes)
-    : gathered(view, source, new Uint8Array(bytes), width);
+  const ordered = isRowMajor(view) ? source.slice(from, from + bytes) : gatherBytes(source, view, width);
   if (bigEndian && width > 1) swapBytes(ordered, dtype.startsWith("complex") ? width / 2 : width);
   return { dtype, dims, bytes: ordered };
 }
@@ -47,29 +45,4 @@ function elementsOf(storage: Storage, block: Block, budget: Budget, fail: Fail):
 function isRowMajor({ dims, strides }: TensorView): boolean {
   if (dims.includes(0)) return true;
   return dims.every((size, axis) => size === 1 || strides[axis] === elementCount(dims.slice(axis + 1)));
-}
-
-/** Elements in row-major order. */
-function gathered(
-  { dims, strides, offset }: TensorView,
-  source: Uint8Array,
-  target: Uint8Array,
-  width: number,
-): Uint8Array {
-  const inner = dims.length - 1;
-  const [length, step] = [dims[inner]!, strides[inner]! * width];
-  const index = dims.map(() => 0);
-  let from = offset * width;
-  for (let to = 0; to < target.length;) {
-    for (let i = 0, at = from; i < length; i++, at += step)
-      for (let b = 0; b < width; b++) target[to++] = source[at + b]!;
-    // The next row: the innermost of the outer axes goes on first.
-    for (let axis = inner - 1; axis >= 0; axis--) {
-      from += strides[axis]! * width;
-      if (++index[axis]! < dims[axis]!) break;
-      from -= strides[axis]! * width * dims[axis]!;
-      index[axis] = 0;
-    }
-  }
-  return target;
 }

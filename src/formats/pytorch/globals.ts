@@ -6,8 +6,8 @@
  * and arrays of NumPy, dates, paths, settings of training frameworks.
  */
 
-import { type DType, DTYPES, elementCount, numbersOf } from "../../graph/tensor.ts";
-import { NUMPY_TYPES } from "../npy.ts";
+import { type DType, dtypeBy, DTYPES } from "../../base/dtypes.ts";
+import { elementCount, numbersOf } from "../../graph/tensor.ts";
 import type { Fail } from "../foreign.ts";
 import {
   encoded,
@@ -35,73 +35,42 @@ export type Persistent = (id: Value) => Value;
 /** Makes a value of arguments, as the Python function of that name would. */
 type Constructor = (args: readonly Value[], fail: Fail) => Value;
 
-const STORAGES: Readonly<Record<string, DType>> = {
-  "torch.DoubleStorage": "float64",
-  "torch.FloatStorage": "float32",
-  "torch.HalfStorage": "float16",
-  "torch.BFloat16Storage": "bfloat16",
-  "torch.LongStorage": "int64",
-  "torch.IntStorage": "int32",
-  "torch.ShortStorage": "int16",
-  "torch.CharStorage": "int8",
-  "torch.ByteStorage": "uint8",
-  "torch.BoolStorage": "bool",
-  "torch.ComplexFloatStorage": "complex64",
-  "torch.ComplexDoubleStorage": "complex128",
-  "torch.UntypedStorage": "uint8",
-  "torch.storage.UntypedStorage": "uint8",
-  "torch.storage._UntypedStorage": "uint8",
+/** The element type of `torch.float32`, if it is one. */
+const elementTypeOf = (name: string): DType | undefined => {
+  const [, torch] = /^torch\.(\w+)$/.exec(name) ?? [];
+  return torch === undefined ? undefined : dtypeBy("torch", torch);
 };
 
-const ELEMENT_TYPES: Readonly<Record<string, DType>> = {
-  "torch.float64": "float64",
-  "torch.float32": "float32",
-  "torch.float16": "float16",
-  "torch.bfloat16": "bfloat16",
-  "torch.float8_e4m3fn": "float8e4m3fn",
-  "torch.float8_e5m2": "float8e5m2",
-  "torch.int64": "int64",
-  "torch.int32": "int32",
-  "torch.int16": "int16",
-  "torch.int8": "int8",
-  "torch.uint64": "uint64",
-  "torch.uint32": "uint32",
-  "torch.uint16": "uint16",
-  "torch.uint8": "uint8",
-  "torch.bool": "bool",
-  "torch.complex64": "complex64",
-  "torch.complex128": "complex128",
+/** The element type of `torch.FloatStorage`, if it is one; storages without a type hold bytes. */
+const storageType = (name: string): DType | undefined => {
+  const [, kind] = /^torch\.(\w+)Storage$/.exec(name) ?? [];
+  if (kind === undefined || kind === "Untyped") return UNTYPED.includes(name) ? "uint8" : undefined;
+  return dtypeBy("storage", kind);
 };
+const UNTYPED = ["torch.UntypedStorage", "torch.storage.UntypedStorage", "torch.storage._UntypedStorage"];
 
 /** Classes of which nothing but the name is kept, also not of their objects. */
 const OPAQUE: ReadonlySet<string> = new Set([
-  "torch.Tensor",
-  "numpy.ndarray",
-  "datetime.date",
-  "datetime.datetime",
-  "datetime.time",
-  "datetime.timedelta",
-  "datetime.timezone",
-  "pathlib.Path",
-  "pathlib.PosixPath",
-  "pathlib.PurePosixPath",
-  "pathlib.PureWindowsPath",
-  "pathlib.WindowsPath",
-  "pathlib._local.PosixPath",
-  "pathlib._local.WindowsPath",
-  "typing.Any",
-  "uuid.UUID",
-  "pytorch_lightning.callbacks.early_stopping.EarlyStopping",
-  "pytorch_lightning.callbacks.lr_monitor.LearningRateMonitor",
-  "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint",
-  ...[
-    "base.ContainerMetadata",
-    "base.Metadata",
-    "dictconfig.DictConfig",
-    "listconfig.ListConfig",
-    "nodes.AnyNode",
-  ].map((name) => `omegaconf.${name}`),
+  ...within("torch", "Tensor"),
+  ...within("numpy", "ndarray"),
+  ...within("datetime", "date datetime time timedelta timezone"),
+  ...within("pathlib", "Path PosixPath PurePosixPath PureWindowsPath WindowsPath"),
+  ...within("pathlib._local", "PosixPath WindowsPath"),
+  ...within("typing", "Any"),
+  ...within("uuid", "UUID"),
+  ...within("pytorch_lightning.callbacks.early_stopping", "EarlyStopping"),
+  ...within("pytorch_lightning.callbacks.lr_monitor", "LearningRateMonitor"),
+  ...within("pytorch_lightning.callbacks.model_checkpoint", "ModelCheckpoint"),
+  ...within("omegaconf.base", "ContainerMetadata Metadata"),
+  ...within("omegaconf.dictconfig", "DictConfig"),
+  ...within("omegaconf.listconfig", "ListConfig"),
+  ...within("omegaconf.nodes", "AnyNode"),
 ]);
+
+/** The full names of a module's members. */
+function within(module: string, names: string): string[] {
+  return names.split(" ").map((name) => `${module}.${name}`);
+}
 
 /** Python 2 gives the pairs of an OrderedDict as an argument, `Counter` gives its dict. */
 const dictOf: Constructor = ([base]) => {
@@ -123,7 +92,7 @@ function tensorOf([storage, offset, sizes, strides, , , type]: readonly Value[],
   const steps = sizesOf(strides);
   if (!(storage instanceof Storage) || !isSize(offset) || !dims || dims.length !== steps?.length)
     return fail("is damaged: a tensor in it lacks a storage, an offset, sizes or strides");
-  const dtype = type instanceof Named ? ELEMENT_TYPES[type.name] : undefined;
+  const dtype = type instanceof Named ? elementTypeOf(type.name) : undefined;
   const view = { storage, dtype: dtype ?? storage.dtype, dims, strides: steps, offset };
   return checked({ ...view, bigEndian: false }, fail);
 }
@@ -156,8 +125,7 @@ const bytesOfText: Constructor = ([text, encoding], fail) => {
 const numpyType: Constructor = ([code], fail) =>
   new NumpyType(textOf(code) ?? fail("is damaged: an element type of NumPy has no name"));
 
-const dtypeOf = ({ code }: NumpyType): DType | undefined =>
-  Object.hasOwn(NUMPY_TYPES, code) ? NUMPY_TYPES[code] : undefined;
+const dtypeOf = ({ code }: NumpyType): DType | undefined => dtypeBy("numpy", code);
 
 /** (type, bytes): a number where it is one, otherwise a name. */
 const numpyScalar: Constructor = ([type, bytes]) => {
@@ -222,19 +190,10 @@ const CONSTRUCTORS: Readonly<Record<string, Constructor>> = {
       [`${module}.frozenset`, listOf],
       [`${module}.tuple`, tupleOf],
       [`${module}.bytearray`, firstOf],
-      ...[
-        "bool",
-        "bytes",
-        "complex",
-        "float",
-        "int",
-        "long",
-        "object",
-        "range",
-        "slice",
-        "str",
-        "unicode",
-      ].map((name) => [`${module}.${name}`, () => new Named(`${module}.${name}`)]),
+      ...within(module, "bool bytes complex float int long object range slice str unicode").map((name) => [
+        name,
+        () => new Named(name),
+      ]),
     ]),
   ),
   // Objects that are their fields, and dicts by other names.
@@ -254,11 +213,12 @@ const MAX_SHOWN = 100;
 /** What a name stands for: nothing yet, it has to be called. Unknown ones end reading. */
 export function globalValue(module: string, name: string, fail: Fail): Named {
   const full = `${module}.${name}`;
-  const known = [STORAGES, ELEMENT_TYPES, CONSTRUCTORS].some((table) => Object.hasOwn(table, full));
-  if (known || OPAQUE.has(full)) return new Named(full);
+  const known = Object.hasOwn(CONSTRUCTORS, full) || OPAQUE.has(full);
+  if (known || (elementTypeOf(full) ?? storageType(full)) !== undefined) return new Named(full);
   const shown = full.length > MAX_SHOWN ? `${full.slice(0, MAX_SHOWN)}…` : full;
   return fail(
     `asks for the Python object ${JSON.stringify(shown)}, but only weights and plain data are read: save those alone, with torch.save(model.state_dict(), …)`,
+    "E_UNSAFE",
   );
 }
 
@@ -280,7 +240,7 @@ export function build(target: Value, state: Value, fail: Fail): void {
 /** ("storage", type, key, device, count[, (view's key, offset, count)]): the device does not matter here. */
 export function storageOf(id: Value, fail: Fail): Storage {
   const [kind, type, key, , count, view] = itemsOf(id) ?? [];
-  const dtype = type instanceof Named ? STORAGES[type.name] : undefined;
+  const dtype = type instanceof Named ? storageType(type.name) : undefined;
   const name = textOf(key);
   if (textOf(kind) !== "storage" || !dtype || name === undefined || !isSize(count))
     return fail("is damaged: something in it is stored outside of its pickle and is no tensor's elements");

@@ -74,7 +74,7 @@ export class Storage {
   /** In a zip file the entry `data/<key>`, in a stream one of the blocks at its end. */
   readonly key: string;
   readonly dtype: DType;
-  /** Of elements. */
+  /** How many elements it has. */
   readonly count: number;
   /** How far into the block of this key it begins, in elements. */
   readonly start: number;

@@ -33,6 +33,10 @@ export const helper = (
   attrs: Readonly<Record<string, Attr>> = {},
 ): Node => ({ op, domain: "", name: "", inputs, outputs: [output], attrs });
 
+/** One rule for several operators, named in one text. */
+export const each = (ops: string, rule: UpgradeRule): Record<string, UpgradeRule> =>
+  Object.fromEntries(ops.split(" ").map((op) => [op, rule]));
+
 /** Attributes that only repeated what is now always so. */
 export const dropping =
   (...names: readonly string[]): UpgradeRule =>
@@ -99,6 +103,7 @@ export const refusal = (node: Node, reason: string): AcsconvError =>
     "graph",
     `${nodeLabel(node)} is in a form of an old operator set that has no newer counterpart (${reason}); ` +
       `export the model again with opset 13 or later.`,
+    { code: "E_UNSUPPORTED" },
   );
 
 /** The value that new names are made from. */

@@ -3,18 +3,14 @@
  * adds values to it.
  */
 
-import type { Graph, Node, ValueType } from "../../graph/graph.ts";
-import type { DType, Tensor } from "../../graph/tensor.ts";
-import { createTypes } from "./types.ts";
+import { indexOf } from "../../graph/graph-index.ts";
+import type { Graph, Node } from "../../graph/graph.ts";
+import type { Tensor } from "../../graph/tensor.ts";
+import { createTypes, type Types } from "./types.ts";
 
-export interface UpgradeContext {
+export interface UpgradeContext extends Types {
   /** The constant behind a value, if it is one. */
   constantOf(name: string | undefined): Tensor | undefined;
-  /** Element type and rank of a value, as far as they show without running shape inference. */
-  dtypeOf(name: string | undefined): DType | undefined;
-  rankOf(name: string | undefined): number | undefined;
-  /** The sizes that the file declares for a value. */
-  shapeOf(name: string | undefined): ValueType["shape"];
   /** Whether a node or an output of the model reads a value. */
   isRead(name: string | undefined): boolean;
   /** A value name that nothing in the model uses, made from `base`. */
@@ -50,16 +46,6 @@ export function allNames(graph: Graph, names = new Set<string>()): Set<string> {
   return names;
 }
 
-/** Every value name that nodes read, and the outputs. */
-function readNames(graph: Graph, names = new Set<string>()): Set<string> {
-  for (const { name } of graph.outputs) names.add(name);
-  for (const node of graph.nodes) {
-    for (const name of node.inputs) names.add(name);
-    for (const attr of Object.values(node.attrs)) if (attr.kind === "graph") readNames(attr.value, names);
-  }
-  return names;
-}
-
 /** The context of one graph; `outer` is that of the graph around it. New initialisers go to `added`. */
 export function createContext(
   graph: Graph,
@@ -75,10 +61,9 @@ export function createContext(
   }
   const constantOf = (name: string | undefined): Tensor | undefined =>
     name ? (constants.get(name) ?? outer?.constantOf(name)) : undefined;
-  const reads = readNames(graph);
   return {
     constantOf,
-    isRead: (name) => name !== undefined && reads.has(name),
+    isRead: (name) => name !== undefined && indexOf(graph).readCount(name) > 0,
     ...createTypes(graph, constantOf, outer),
     fresh,
     constant(base, tensor) {

@@ -11,6 +11,7 @@ import { DTYPES, numbersOf, type DType } from "../../graph/tensor.ts";
 import {
   defaulting,
   dropping,
+  each,
   helper,
   intsToInput,
   inTurn,
@@ -20,9 +21,6 @@ import {
   withoutAttrs,
 } from "./combinators.ts";
 import type { UpgradeContext, UpgradeRule } from "./context.ts";
-
-const each = (ops: string, rule: UpgradeRule): Record<string, UpgradeRule> =>
-  Object.fromEntries(ops.split(" ").map((op) => [op, rule]));
 
 const withoutHints = dropping("consumed_inputs");
 

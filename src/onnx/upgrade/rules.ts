@@ -15,6 +15,7 @@ import {
   castLike,
   defaulting,
   dropping,
+  each,
   floatsToInput,
   intsToInput,
   inTurn,
@@ -32,7 +33,6 @@ import { resizeFrom10, resizeFrom11, resizeFromUpsample } from "./resize.ts";
 import { flattened } from "./softmax.ts";
 
 const axesToInput = intsToInput("axes", 1);
-const withoutSuccessor = refuse("the operator was removed");
 
 /** By the version that changed the form, the operators and what to do with them. In order. */
 export const RULES: readonly (readonly [number, Readonly<Record<string, UpgradeRule>>])[] = [
@@ -53,18 +53,11 @@ export const RULES: readonly (readonly [number, Readonly<Record<string, UpgradeR
       Slice: inTurn(intsToInput("starts", 1), intsToInput("ends", 2), intsToInput("axes", 3)),
       TopK: topKFrom1,
       Dropout: dropoutFrom7,
-      Affine: withoutSuccessor,
-      ATen: withoutSuccessor,
-      ConstantFill: withoutSuccessor,
-      Crop: withoutSuccessor,
-      DynamicSlice: withoutSuccessor,
-      GivenTensorFill: withoutSuccessor,
-      GRUUnit: withoutSuccessor,
-      ImageScaler: withoutSuccessor,
-      LoopIndexTensor: withoutSuccessor,
-      ParametricSoftplus: withoutSuccessor,
-      Scale: withoutSuccessor,
-      ScaledTanh: withoutSuccessor,
+      ...each(
+        "Affine ATen ConstantFill Crop DynamicSlice GivenTensorFill GRUUnit ImageScaler LoopIndexTensor " +
+          "ParametricSoftplus Scale ScaledTanh",
+        refuse("the operator was removed"),
+      ),
     },
   ],
   [
@@ -80,12 +73,8 @@ export const RULES: readonly (readonly [number, Readonly<Record<string, UpgradeR
   [
     13,
     {
-      Softmax: flattened,
-      LogSoftmax: flattened,
-      Hardmax: flattened,
-      Squeeze: axesToInput,
-      Unsqueeze: axesToInput,
-      ReduceSum: axesToInput,
+      ...each("Softmax LogSoftmax Hardmax", flattened),
+      ...each("Squeeze Unsqueeze ReduceSum", axesToInput),
       Split: intsToInput("split", 1),
       Resize: resizeFrom11,
     },
@@ -95,15 +84,10 @@ export const RULES: readonly (readonly [number, Readonly<Record<string, UpgradeR
   [
     18,
     {
-      ReduceL1: axesToInput,
-      ReduceL2: axesToInput,
-      ReduceLogSum: axesToInput,
-      ReduceLogSumExp: axesToInput,
-      ReduceMax: axesToInput,
-      ReduceMean: axesToInput,
-      ReduceMin: axesToInput,
-      ReduceProd: axesToInput,
-      ReduceSumSquare: axesToInput,
+      ...each(
+        "ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSumSquare",
+        axesToInput,
+      ),
       Split: (node) => [node.inputs[1] ? node : withAttrs(node, { num_outputs: int(node.outputs.length) })],
     },
   ],

@@ -5,6 +5,7 @@
  * or a Clip. What is not known stays undefined; rules then take the longer way.
  */
 
+import { indexOf } from "../../graph/graph-index.ts";
 import { intAttr, intsAttr, type Graph, type Node, type ValueType } from "../../graph/graph.ts";
 import { dtypeFromOnnx, type DType, type Tensor } from "../../graph/tensor.ts";
 
@@ -34,9 +35,12 @@ const LIKE_INPUT_TYPE = new Set([
 /** How far back a type is looked for; chains are as long as the file likes, and the stack is not. */
 const MAX_STEPS = 1000;
 
-interface Types {
+/** What is known of values. */
+export interface Types {
+  /** Element type and rank of a value, as far as they show without running shape inference. */
   dtypeOf(name: string | undefined): DType | undefined;
   rankOf(name: string | undefined): number | undefined;
+  /** The sizes that the file declares for a value. */
   shapeOf(name: string | undefined): ValueType["shape"];
 }
 
@@ -47,16 +51,14 @@ export function createTypes(
 ): Types {
   const declared = new Map<string, ValueType>(graph.valueInfos);
   for (const info of [...graph.inputs, ...graph.outputs]) declared.set(info.name, info);
-  const producers = new Map(
-    graph.nodes.flatMap((node) => node.outputs.map((name, at) => [name, { node, at }] as const)),
-  );
+  const index = indexOf(graph);
   const dtypes = new Map<string, DType | undefined>();
   const ranks = new Map<string, number | undefined>();
 
   /** The node whose rules hold for a value: other outputs than the first are indices, masks, states. */
   const makerOf = (name: string): Node | undefined => {
-    const { node, at } = producers.get(name) ?? {};
-    return node?.domain === "" && (at === 0 || node.op === "Split") ? node : undefined;
+    const node = index.producer(name);
+    return node?.domain === "" && (node.outputs[0] === name || node.op === "Split") ? node : undefined;
   };
 
   const dtypeOf = (name: string | undefined, steps = 0): DType | undefined => {
@@ -67,7 +69,7 @@ export function createTypes(
       declared.get(name)?.dtype ??
       constantOf(name)?.dtype ??
       (maker && dtypeOfOutput(maker, (input) => dtypeOf(input, steps + 1))) ??
-      (producers.has(name) ? undefined : outer?.dtypeOf(name));
+      (index.producer(name) ? undefined : outer?.dtypeOf(name));
     dtypes.set(name, found);
     return found;
   };
@@ -80,7 +82,7 @@ export function createTypes(
       declared.get(name)?.shape?.length ??
       constantOf(name)?.dims.length ??
       (maker && rankOfOutput(maker, (input) => rankOf(input, steps + 1), constantOf)) ??
-      (producers.has(name) ? undefined : outer?.rankOf(name));
+      (index.producer(name) ? undefined : outer?.rankOf(name));
     ranks.set(name, found);
     return found;
   };

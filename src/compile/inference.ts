@@ -1,0 +1,31 @@
+/** @file A network made ready to be run, at one size or at any, on one device. */
+
+import { substituteDim } from "../graph/dim.ts";
+import type { Graph } from "../graph/graph.ts";
+import { LIFTED_DOMAIN } from "../ops/lifted.ts";
+import { lower } from "../passes/lower.ts";
+import { simplify } from "../passes/simplify.ts";
+import type { Rewrite, Target } from "./targets/target.ts";
+
+/** Whether a network holds internal operators. */
+export const isLifted = (graph: Graph): boolean => graph.nodes.some(({ domain }) => domain === LIFTED_DOMAIN);
+
+/**
+ * Plain ONNX for inference; a network that holds no internal operator stays as it is.
+ *
+ * @param sizes - numbers for the inputs' open sizes, by name, where they are known
+ */
+export function forInference(graph: Graph, sizes: ReadonlyMap<string, number>, target: Target): Graph {
+  if (!isLifted(graph)) return graph;
+  const inputs = graph.inputs.map((input) => ({
+    ...input,
+    ...(input.shape && { shape: input.shape.map((dim) => substituteDim(dim, sizes)) }),
+  }));
+  const { lifted, plain } = target.rewrites.inference;
+  const prepared = rewritten(simplify({ ...graph, inputs }), lifted, target);
+  return rewritten(lower(prepared, target.fuses).graph, plain, target);
+}
+
+/** The graph after these rewrites, one after the other. */
+export const rewritten = (graph: Graph, rewrites: readonly Rewrite[], { fuses }: Target): Graph =>
+  rewrites.reduce((current, rewrite) => rewrite(current, fuses), graph);

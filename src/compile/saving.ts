@@ -1,0 +1,108 @@
+/**
+ * @file What a saved 3D model carries, in `metadata_props`, so that it can be
+ * read back as the lifted network it is: how each operator was lowered, and the
+ * 2D graph without its weights (those are in the file, under the same names).
+ */
+
+import { fromBase64, toBase64 } from "../base/base64.ts";
+import type { Graph } from "../graph/graph.ts";
+import { sameDims } from "../graph/dim.ts";
+import type { LiftOptions } from "../lift/options.ts";
+import { decodeModel } from "../onnx/decode.ts";
+import { encodeModel } from "../onnx/encode.ts";
+import type { LoweredNode } from "../passes/lower.ts";
+import { lower, raise } from "../passes/lower.ts";
+import { dropUnused } from "../passes/tidy.ts";
+import { plain } from "./targets/plain.ts";
+
+const KEY = "acsconv";
+const FORMAT = 1;
+
+/**
+ * A 2D graph without its weights takes kilobytes. Only `3d` and `psc`, whose
+ * kernels are new, have the 2D ones beside them; from this size on they are left
+ * out, and the file is a plain 3D network.
+ */
+const SKELETON_LIMIT = 2 ** 27;
+
+/** A lifted network and where it came from. */
+export interface LiftedSource {
+  readonly graph: Graph;
+  readonly source: Graph;
+  readonly options: LiftOptions;
+}
+
+interface Stored {
+  readonly format: number;
+  readonly options: LiftOptions;
+  readonly lowered: readonly LoweredNode[];
+  /** base64 ONNX: the 2D graph without the initialisers that the file has. */
+  readonly source: string;
+}
+
+/** Plain ONNX, with what {@link restore} needs in its metadata. */
+export function forSaving({ graph, source, options }: LiftedSource): Graph {
+  const lowered = lower(graph, plain.fuses);
+  const shared = (name: string): boolean => {
+    const [here, there] = [source.initializers.get(name), lowered.graph.initializers.get(name)];
+    return !!here && !!there && here.dtype === there.dtype && sameDims(here.dims, there.dims);
+  };
+  const skeleton: Graph = {
+    ...source,
+    metadata: new Map(),
+    initializers: new Map([...source.initializers].filter(([name]) => !shared(name))),
+    inputs: [
+      ...source.inputs,
+      ...[...source.initializers].flatMap(([name, { dtype, dims }]) =>
+        shared(name) ? [{ name, dtype, shape: dims }] : [],
+      ),
+    ],
+  };
+  const chunks = encodeModel(skeleton);
+  const size = chunks.reduce((sum, { length }) => sum + length, 0);
+  if (size > SKELETON_LIMIT) return lowered.graph;
+  const stored: Stored = {
+    format: FORMAT,
+    options,
+    lowered: lowered.nodes,
+    source: toBase64(...chunks),
+  };
+  return { ...lowered.graph, metadata: new Map([...graph.metadata, [KEY, JSON.stringify(stored)]]) };
+}
+
+/**
+ * The lifted network in a saved model, or undefined if it is none of ours (or
+ * somebody removed or broke what we need to know).
+ */
+export function restore(graph: Graph): LiftedSource | undefined {
+  const text = graph.metadata.get(KEY);
+  const stored = text === undefined ? undefined : parse(text);
+  if (!stored) return undefined;
+  const skeleton = decodeModel(fromBase64(stored.source));
+  const own = new Map(skeleton.initializers);
+  const inputs = skeleton.inputs.filter(({ name }) => {
+    const tensor = graph.initializers.get(name);
+    if (tensor) own.set(name, tensor);
+    return !tensor;
+  });
+  const metadata = new Map([...graph.metadata].filter(([key]) => key !== KEY));
+  return {
+    graph: dropUnused(raise({ ...graph, metadata }, stored.lowered)),
+    source: { ...skeleton, inputs, initializers: own, metadata },
+    options: stored.options,
+  };
+}
+
+function parse(text: string): Stored | undefined {
+  try {
+    const value = JSON.parse(text) as Partial<Stored>;
+    const ok =
+      value.format === FORMAT &&
+      Array.isArray(value.lowered) &&
+      typeof value.source === "string" &&
+      !!value.options;
+    return ok ? (value as Stored) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,161 @@
+/**
+ * @file Operators that make values rather than transform them (constants,
+ * ranges, the sizes of others), and those that hand their input on.
+ */
+
+import type { Dim } from "../graph/dim.ts";
+import { productOfDims } from "../graph/dim.ts";
+import type { Node } from "../graph/graph.ts";
+import { intAttr } from "../graph/graph.ts";
+import { mapNd, ndArray, vector } from "../graph/nd-array.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import { DTYPES, elementCount, floatTensor, int64Tensor, numbersOf } from "../graph/tensor.ts";
+import { axisOfSize, dtypeOf, liftSame, numbersIn, sameAsInput, shapeOf, unknown } from "./common.ts";
+import { liftedShape } from "./roles.ts";
+import type { Known, OpRule } from "./rule.ts";
+
+/** Arrays up to this many elements are followed element by element; shape arithmetic is far smaller. */
+export const VALUE_LIMIT = 4096;
+
+const COMPUTABLE = /^(u?int(8|16|32|64)|bool|float(16|32|64)|bfloat16)$/;
+
+/** What is known of a constant. Its elements are read only up to `limit`. */
+export function knownOf(tensor: Tensor, limit = VALUE_LIMIT): Known {
+  const { dtype, dims } = tensor;
+  const readable = COMPUTABLE.test(dtype) && DTYPES[dtype].bits > 0 && elementCount(dims) <= limit;
+  return { dtype, shape: dims, ...(readable && { value: ndArray(dims, numbersOf(tensor)) }) };
+}
+
+/** The tensor that a Constant node holds, in any of the forms ONNX allows; undefined for other nodes. */
+export function constantOf(node: Node): Tensor | undefined {
+  if (node.op !== "Constant" || node.domain !== "") return undefined;
+  const { value, value_float, value_floats, value_int, value_ints } = node.attrs;
+  if (value?.kind === "tensor") return value.value;
+  if (value_float?.kind === "float") return floatTensor([], [value_float.value]);
+  if (value_floats?.kind === "floats") return floatTensor([value_floats.value.length], value_floats.value);
+  if (value_int?.kind === "int") return int64Tensor([value_int.value], []);
+  if (value_ints?.kind === "ints") return int64Tensor(value_ints.value);
+  return undefined;
+}
+
+// What makes values has nothing before it to learn, and sizes do not change with what they are sizes of: null.
+
+const notFollowed = (what: string) => ({ refuse: `${what} depends on the data` });
+
+export const Constant: OpRule = {
+  infer(c) {
+    const tensor = constantOf(c.node);
+    return [tensor ? knownOf(tensor) : unknown];
+  },
+  value(c) {
+    const tensor = constantOf(c.node);
+    return [tensor && knownOf(tensor).value];
+  },
+  lift: { refuse: "its constant has a form (sparse, strings) that cannot be lifted" },
+  gradient: null,
+};
+
+export const ConstantOfShape: OpRule = {
+  infer(c) {
+    const value = c.node.attrs["value"];
+    const sizes = c.inputs[0]?.value;
+    const rank = c.inputs[0]?.shape?.[0];
+    const shape = sizes
+      ? Array.from(sizes.data)
+      : typeof rank === "number"
+        ? Array.from({ length: rank }, () => c.fresh())
+        : undefined;
+    return [{ dtype: value?.kind === "tensor" ? value.value.dtype : "float32", shape }];
+  },
+  value(c) {
+    const sizes = numbersIn(c, 0);
+    if (!sizes || elementCount(sizes) > VALUE_LIMIT) return undefined;
+    const value = c.node.attrs["value"];
+    const fill = value?.kind === "tensor" ? numbersOf(value.value)[0]! : 0;
+    return [ndArray(sizes, new Array<number>(elementCount(sizes)).fill(fill))];
+  },
+  lift(c) {
+    const [sizes, twin] = [c.input(0).known.value, c.input(0).twin.value];
+    if (!sizes || !twin) return c.refuse("E_SHAPE", "takes its sizes from the data");
+    const axes = Array.from(sizes.data, (size, i) =>
+      axisOfSize(c, size, twin.data[i]!, i, sizes.data.length),
+    );
+    c.emit([c.shape(liftedShape(axes))]);
+    return [axes];
+  },
+  gradient: null,
+};
+
+export const Range: OpRule = {
+  infer(c) {
+    const [start, limit, delta] = [numbersIn(c, 0), numbersIn(c, 1), numbersIn(c, 2)];
+    if (!start || !limit || !delta) return [{ dtype: dtypeOf(c, 0), shape: [c.fresh()] }];
+    const count = Math.max(0, Math.ceil((limit[0]! - start[0]!) / delta[0]!));
+    return [{ dtype: dtypeOf(c, 0), shape: [count] }];
+  },
+  value(c) {
+    const [start, limit, delta] = [numbersIn(c, 0), numbersIn(c, 1), numbersIn(c, 2)];
+    if (!start || !limit || !delta) return undefined;
+    const count = Math.max(0, Math.ceil((limit[0]! - start[0]!) / delta[0]!));
+    if (count > VALUE_LIMIT) return undefined;
+    return [vector(Array.from({ length: count }, (_, i) => start[0]! + i * delta[0]!))];
+  },
+  lift: {
+    refuse: "makes coordinates along a spatial axis (E_COORD_RAMP); a coordinate along depth has no weights",
+  },
+  gradient: null,
+};
+
+/** The sizes that Shape hands out: `start` to `end`. */
+function shapeElements(shape: readonly Dim[] | undefined, node: Node): Dim[] | undefined {
+  return shape?.slice(intAttr(node, "start", 0), intAttr(node, "end", shape.length));
+}
+
+export const Shape: OpRule = {
+  infer(c) {
+    const sizes = shapeElements(shapeOf(c, 0), c.node);
+    return [{ dtype: "int64", shape: [sizes ? sizes.length : c.fresh()] }];
+  },
+  value(c) {
+    const sizes = shapeElements(shapeOf(c, 0), c.node);
+    return sizes && [vector(sizes)];
+  },
+  lift: notFollowed("the shape it reads"),
+  gradient: null,
+};
+
+export const Size: OpRule = {
+  infer: () => [{ dtype: "int64", shape: [] }],
+  value(c) {
+    const shape = shapeOf(c, 0);
+    return shape && [ndArray([], [productOfDims(shape)])];
+  },
+  lift: notFollowed("the size it reads"),
+  gradient: null,
+};
+
+export const Identity: OpRule = {
+  infer: sameAsInput,
+  value: (c) => [c.inputs[0]?.value],
+  lift: liftSame,
+  gradient: (c) => [c.dy()],
+  traits: { alias: "same" },
+};
+
+/** Outside training, the identity; the second output is the mask. */
+export const Dropout: OpRule = {
+  infer: (c) => [...sameAsInput(c), { dtype: "bool", shape: shapeOf(c, 0) }],
+  value(c) {
+    const x = c.inputs[0]?.value;
+    return x && [x, mapNd(x, () => 1)];
+  },
+  lift: liftSame,
+  gradient(c) {
+    const drawing = c.x(2) && c.numbers(c.x(2))?.[0] !== 0;
+    // The backward half could not know what was dropped.
+    return drawing
+      ? c.refuse("it draws its own random numbers; multiply by a mask that is fed instead")
+      : [c.dy()];
+  },
+  traits: { trainingOnly: true },
+};

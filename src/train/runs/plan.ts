@@ -1,0 +1,190 @@
+/**
+ * @file From a configuration to a run: the network, lifted and with its head; the cases, and which of them
+ * are set aside; and a trainer for them. Nothing is written.
+ */
+
+import { AcsconvError } from "../../base/errors.ts";
+import { builtin } from "../../base/files.ts";
+import { checkFields } from "../../base/fields.ts";
+import { type DataFolder, openFolder } from "../../data/folders.ts";
+import { IGNORED } from "../../data/labels.ts";
+import { patches, wholeScans } from "../../data/patches.ts";
+import { inTurn, mapDataset } from "../../data/transform.ts";
+import type { Metric } from "../../metrics/metric.ts";
+import { normalizationOf } from "../../model/prepare.ts";
+import type { Model } from "../../model/model.ts";
+import { readScores } from "../../model/scores.ts";
+import type { Task } from "../../model/task.ts";
+import {
+  createAugmentation,
+  createLoss,
+  createMetrics,
+  createOptimiser,
+  createSchedule,
+} from "../choices.ts";
+import { estimateMemory } from "../../compile/memory.ts";
+import { Trainer } from "../trainer.ts";
+import { type TrainerOptions, monitorOf } from "../trainer-options.ts";
+import { type CaseSets, caseSets } from "./case-sets.ts";
+import type { TrainConfig } from "./config.ts";
+import { CONFIG_FIELDS, type RunConfig, completeConfig, memoryBytes, withPaths } from "./config-fields.ts";
+import { configOfRun, runFolder } from "./folder.ts";
+import { checkMemory } from "./memory-check.ts";
+import { channelsOf, checkClasses, fixedSize, networkOfRun } from "./trained-network.ts";
+
+/** How to plan a run. */
+export interface PlanOptions {
+  /** Of the run. */
+  readonly folder?: string | undefined;
+  /** Whether to go on with the run in the folder: what its config.json says holds, but for what the configuration does. */
+  readonly resume?: boolean | undefined;
+  /** Told what is odd, such as voxels that are no numbers. */
+  readonly onWarning?: ((sentence: string) => void) | undefined;
+}
+
+/** A run, ready to start. */
+export interface TrainPlan extends CaseSets {
+  /** With all defaults, and all that was found out. */
+  readonly config: RunConfig & Required<Pick<RunConfig, "size">>;
+  readonly model: Model;
+  readonly data: DataFolder;
+  /** The value that makes an epoch the best: `loss` without validation. */
+  readonly monitor: string;
+  readonly options: TrainerOptions;
+  readonly trainer: Trainer;
+  /** Bytes that the process takes in a step, as estimated. */
+  readonly memory: number;
+  /** What its networks are saved with. */
+  readonly task: Task;
+}
+
+/** Patches [D, H, W] where neither the configuration nor the network says: two thirds of a gigabyte per 100 maps. */
+const USUAL_SIZE = [64, 64, 64] as const;
+
+/**
+ * What a run would be: its network, cases, steps and memory. Reads the network and the first scans, and writes nothing.
+ *
+ * @throws {@link AcsconvError} as loading, lifting and opening the folder do; `input` where network, data and
+ *   settings do not fit together, or a step takes more memory than there is; `train` where the network cannot be trained
+ *
+ * @example
+ * const { trainer, memory, config } = await planTraining({ model: "unet.acs.onnx", data: "Task09_Spleen" });
+ * console.log(`${trainer.stepsPerEpoch * config.epochs} steps of ${memory / 2 ** 30} GiB`);
+ */
+export async function planTraining(config: TrainConfig, options: PlanOptions = {}): Promise<TrainPlan> {
+  const { config: complete } = await configOf(config, options);
+  return makePlan(complete, undefined, options.onWarning);
+}
+
+/**
+ * The whole configuration of a run, and what it was told when it began, if it goes on.
+ *
+ * @throws {@link AcsconvError} `input` for what no configuration holds, or if there is no run to go on with
+ */
+export async function configOf(
+  config: TrainConfig,
+  { folder, resume = false }: PlanOptions,
+): Promise<{ readonly config: RunConfig; readonly before: TrainConfig | undefined }> {
+  checkFields(config, CONFIG_FIELDS, "The training configuration");
+  if (resume && folder === undefined) {
+    throw new AcsconvError("input", "To resume a run takes its folder: name it.");
+  }
+  const before = resume ? await configOfRun(runFolder(folder!)) : undefined;
+  const own = withPaths(config, (path) => builtin("node:path").resolve(path));
+  return { config: completeConfig({ ...before, ...own }), before };
+}
+
+/** @param checkpoints - the folder where the trainer keeps them */
+export async function makePlan(
+  config: RunConfig,
+  checkpoints: string | undefined,
+  onWarning: (sentence: string) => void = () => undefined,
+): Promise<TrainPlan> {
+  const { model: network, kind } = await networkOfRun(config, onWarning);
+  const data = await openFolder(config.data);
+  checkClasses(network, data);
+  const size = config.size ?? fixedSize(network) ?? USUAL_SIZE;
+  const sets = await caseSets(config, data, channelsOf(network, data), onWarning);
+  const { training, validation } = sets;
+  const task = taskOf(network, data, { ...config, size });
+  // What no file can say of a network is told now, and not after the first epoch.
+  const model = network.withTask(task);
+
+  const drawn = patches(training.store, {
+    size,
+    perCase: config.patchesPerCase,
+    foreground: config.foreground,
+  });
+  const augmentations = config.augment.map(createAugmentation);
+  const metrics = (): Metric[] =>
+    createMetrics(config.metrics, data, task.scores === "logits" ? "logits" : "probabilities");
+  // Names that there are not are told without validation, too.
+  metrics();
+  const options: TrainerOptions = {
+    data: augmentations.length > 0 ? mapDataset(drawn, inTurn(...augmentations)) : drawn,
+    loss: createLoss(config.loss, data.classes.ignore === undefined ? undefined : IGNORED),
+    optimiser: createOptimiser(config.optimiser),
+    schedule: createSchedule(config.schedule),
+    learningRate: config.learningRate,
+    epochs: config.epochs,
+    batch: config.batch,
+    accumulate: config.accumulate,
+    size,
+    groups: [...config.freeze.map((match) => ({ match, frozen: true })), ...config.groups],
+    clipNorm: config.clipNorm,
+    batchNorm: config.batchNorm,
+    seed: config.seed,
+    patience: config.patience,
+    memory: config.memory === undefined ? undefined : memoryBytes(config.memory),
+    monitor: config.monitor,
+    session: { device: config.device, threads: config.threads },
+    validation: validation && { data: wholeScans(validation.store), metrics },
+    checkpoint: checkpoints === undefined ? undefined : { folder: checkpoints, everySteps: config.saveEvery },
+  };
+  const trainer = trainerOf(model, options);
+  const memory = estimateMemory(trainer.step.graph).peakBytes;
+  checkMemory(memory, config, onWarning);
+  return {
+    ...sets,
+    config: { ...config, size, ...(kind && { kind }) },
+    model,
+    data,
+    monitor: monitorOf(options),
+    options,
+    trainer,
+    memory,
+    task,
+  };
+}
+
+/** @throws {@link AcsconvError} `train` or `input` where the network has no such training step */
+function trainerOf(model: Model, options: TrainerOptions): Trainer {
+  const trainer = new Trainer(model, options);
+  const [, , ...scores] = trainer.step.output;
+  if (scores.join() === options.size.join()) return trainer;
+  throw new AcsconvError(
+    "input",
+    `The network gives scores of [${scores.join(", ")}] voxels for patches of [${options.size.join(", ")}], ` +
+      "and training needs one for every voxel: choose a size that its strides divide, such as a multiple of 32, " +
+      "or a network that ends at the size of its input.",
+  );
+}
+
+/** What prediction and evaluation have to know of a network that is trained so. */
+function taskOf(model: Model, { classes, channels }: DataFolder, config: TrainPlan["config"]): Task {
+  const { spacing, orientation, window } = config;
+  // What its file says goes before what it shows.
+  const scores = model.task?.scores ?? readScores(model.graph).scores;
+  return {
+    ...(scores && { scores }),
+    classes: { names: classes.names, values: classes.values.map(([first]) => first!) },
+    ...(channels && { channels }),
+    patch: config.size,
+    preparation: {
+      ...(spacing && { spacing }),
+      ...(orientation !== undefined && { orientation }),
+      ...(window && { window }),
+      normalize: normalizationOf(config),
+    },
+  };
+}

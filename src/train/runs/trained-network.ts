@@ -1,0 +1,91 @@
+/** @file The network of a run: 3D as it was saved, or lifted here, and fit for the classes of its data. */
+
+import { AcsconvError } from "../../base/errors.ts";
+import type { DataFolder } from "../../data/folders.ts";
+import { withKind } from "../../lift/options.ts";
+import { type Model, lift, load } from "../../model/model.ts";
+import { readNetwork, readScores } from "../../model/scores.ts";
+import type { LiftKind } from "../../ops/kinds/index.ts";
+import { shapeText } from "../../report/figures.ts";
+import type { Size3 } from "../../run/tensor.ts";
+import { replaceHead } from "../head.ts";
+import type { RunConfig } from "./config-fields.ts";
+
+/** How a 2D network is lifted unless its run says. */
+const USUAL_KIND = "acs";
+
+const is2d = ({ inputs: [input] }: Model): boolean => input?.shape?.length === 4;
+
+/**
+ * The network that a run begins with. One that is 3D already keeps its kernels, unless another kind is asked for.
+ *
+ * @returns the kind, too, if it was lifted here
+ * @throws {@link AcsconvError} as loading, lifting and a new head do; `input` for a kind that it cannot have
+ */
+export async function networkOfRun(
+  { model: path, kind, classes, seed }: RunConfig,
+  onWarning: (sentence: string) => void,
+): Promise<{ readonly model: Model; readonly kind: LiftKind | undefined }> {
+  const loaded = await load(path);
+  const { lifted } = loaded;
+  const present = lifted && (lifted.options.kind ?? USUAL_KIND);
+  const isLifted = is2d(loaded) || (kind !== undefined && kind !== present);
+  if (isLifted && !is2d(loaded) && !lifted) {
+    throw new AcsconvError(
+      "input",
+      `"${path}" is a 3D network that acsconv did not lift, so it cannot become ${kind}: leave the kind out.`,
+    );
+  }
+  const wanted = kind ?? USUAL_KIND;
+  const network = isLifted ? lift(loaded, withKind(lifted?.options ?? {}, wanted)) : loaded;
+  for (const warning of network.report?.warnings ?? []) onWarning(warning);
+  return {
+    model: classes === undefined ? network : replaceHead(network, classes, { seed }),
+    kind: isLifted ? wanted : undefined,
+  };
+}
+
+/** @throws {@link AcsconvError} `input` unless it is a 3D network that scores the classes of the data */
+export function checkClasses(model: Model, { classes: { names } }: Pick<DataFolder, "classes">): void {
+  const [input] = model.inputs;
+  if (is2d(model)) {
+    throw new AcsconvError(
+      "input",
+      `This is a 2D network ("${input!.name}" is ${shapeText(input!.shape)}): lift it first, as with "acsconv lift".`,
+    );
+  }
+  const [output] = model.outputs;
+  const shape = output?.shape;
+  const reading = output && readScores(model.graph);
+  if (shape && shape.length !== 5 && reading?.axis !== null) {
+    throw new AcsconvError(
+      "input",
+      `Expected an output with a score for every voxel, [N, K, D, H, W], and "${output.name}" is ${shapeText(shape)}: use a segmentation network.`,
+    );
+  }
+  const scores = reading?.scores === "labels" ? undefined : reading?.classes;
+  // One score tells two classes apart.
+  if (typeof scores !== "number" || scores === names.length || (scores === 1 && names.length === 2)) return;
+  throw new AcsconvError(
+    "input",
+    `The network tells ${scores} classes apart and the data set has ${names.length} (${names.join(", ")}): ` +
+      `train with --classes ${names.length}, which gives the network a new last layer.`,
+  );
+}
+
+const channelAxisOf = ({ graph }: Model): number => readNetwork(graph).channelAxis ?? 1;
+
+/** The network's input channels; where it leaves them open, those of the data. */
+export function channelsOf(model: Model, { channels }: DataFolder): number {
+  const own = model.inputs[0]?.shape?.[channelAxisOf(model)];
+  return typeof own === "number" ? own : (channels?.length ?? 1);
+}
+
+/** [D, H, W] of the network's input, where they are fixed. */
+export function fixedSize(model: Model): Size3 | undefined {
+  const channels = channelAxisOf(model);
+  const size = model.inputs[0]?.shape?.filter((_, axis) => axis > 0 && axis !== channels) ?? [];
+  return size.length === 3 && size.every((n) => typeof n === "number")
+    ? (size as unknown as Size3)
+    : undefined;
+}
