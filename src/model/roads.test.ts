@@ -11,6 +11,7 @@ import { TrainingSession } from "../train/session.ts";
 import { trainingStep } from "../train/step.ts";
 import { Trainer } from "../train/trainer.ts";
 import { readVolume } from "../volume/index.ts";
+import type { Vec3 } from "../volume/vec3.ts";
 import { withData } from "../volume/volume.ts";
 import { evaluate } from "./evaluate.ts";
 import { lift, load, Model, unlift } from "./model.ts";
@@ -99,6 +100,17 @@ test.each([
   const last = data.subarray((channels - 1) * truth.length);
   expect(Uint8Array.from(last, (p) => (p > 0.5 ? 1 : 0))).toEqual(truth);
   expect(Math.max(...last) - Math.min(...last)).toBeGreaterThan(0.4);
+});
+
+test("labels that a network has chosen are never interpolated", async () => {
+  const model = (await network("2d/argmax3_keep")).withTask({
+    classes: { names: ["rest", "a", "b"], values: [0, 7, 300] },
+  });
+  const fine = scan.spacing.map((mm) => mm / 1.5) as unknown as Vec3;
+  const { data } = await model.predict(scan, { ...raw, spacing: fine, patch: [4, 8, 8] });
+  expect(data).toBeInstanceOf(Uint16Array);
+  expect([...new Set(data)].filter((label) => ![0, 7, 300].includes(label))).toEqual([]);
+  expect(new Set(data).size).toBeGreaterThan(1);
 });
 
 describe("three regions", () => {
