@@ -5,6 +5,7 @@
 
 import { AcsconvError } from "../base/errors.ts";
 import { seedFor, uniform } from "../base/random.ts";
+import type { Graph } from "../graph/graph.ts";
 import type { Metric, Prediction } from "../metrics/metric.ts";
 import type { Session, SessionOptions } from "../run/session.ts";
 import { type PlaneSink, type Scores, toLabels, toProbabilities } from "../run/sinks.ts";
@@ -13,7 +14,9 @@ import { cropTo } from "../volume/crop.ts";
 import { type Volume, type Voxels, plainGrid, withData } from "../volume/volume.ts";
 import { factsOf, feedsOf, networkOf, scoresOf } from "./network.ts";
 import { predictSettled, runWindows } from "./predict-volume.ts";
+import { readScores } from "./scores.ts";
 import { type PredictOptions, type Settled, settle, settledScores } from "./settle.ts";
+import { taskOf } from "./task.ts";
 
 /** Measures by name, as metrics give them. */
 export type Metrics = Readonly<Record<string, number>>;
@@ -133,6 +136,14 @@ async function whole(session: Session, { dims, data }: RunTensor<"float32">): Pr
   sink.plane(0, logits.data, classes!);
   return sink.result();
 }
+
+/**
+ * Makes sure that what a network says can be compared with labels, before work is done for it.
+ *
+ * @throws {@link AcsconvError} `input` if it gives regions that may overlap
+ */
+export const requireComparable = (graph: Graph): void =>
+  void comparable(taskOf(graph)?.scores ?? readScores(graph).scores ?? "logits");
 
 /** @throws {@link AcsconvError} `input` for classes that may overlap, of which a voxel may have several */
 function comparable(scores: Scores): Exclude<Scores, "regions"> {

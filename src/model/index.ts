@@ -1,4 +1,5 @@
 /** @file Prediction on volumes: intensities, windows, and the way back onto the scan's grid. */
 
 export type { Normalization } from "./intensity.ts";
-export { type PredictionKind, type PredictOptions, predictVolume } from "./predict-volume.ts";
+export { predictVolume } from "./predict-volume.ts";
+export type { PredictionKind, PredictOptions } from "./settle.ts";

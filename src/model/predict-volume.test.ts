@@ -4,7 +4,8 @@ import type { RunTensor, RunTensors } from "../run/tensor.ts";
 import { reorient } from "../volume/reorient.ts";
 import type { Vec3 } from "../volume/vec3.ts";
 import { type Volume, plainGrid, withData } from "../volume/volume.ts";
-import { type PredictOptions, predictVolume } from "./predict-volume.ts";
+import { predictVolume } from "./predict-volume.ts";
+import type { PredictOptions } from "./settle.ts";
 
 const EXACT = { rtol: 1e-5, atol: 1e-5 };
 

@@ -23,7 +23,7 @@ import type { Normalization } from "./intensity.ts";
 import { choosePatch, feedsOf, type Network, networkOf, scoresOf } from "./network.ts";
 import { boxReader, normalizationOf, prepareScan } from "./prepare.ts";
 import { resampledSink } from "./resampled-sink.ts";
-import { type PredictionKind, type PredictOptions, type Settled, settle } from "./settle.ts";
+import { type PredictOptions, type Settled, settle } from "./settle.ts";
 
 /**
  * Runs a 3D network over a volume of any size, in overlapping windows.
@@ -206,5 +206,3 @@ function patchHint(error: unknown, patch: Vec3): unknown {
     { cause: error },
   );
 }
-
-export type { PredictionKind, PredictOptions };

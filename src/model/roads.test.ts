@@ -163,7 +163,8 @@ async function lossOf(model: Model, loss: Loss): Promise<number> {
     image: { dtype: "float32", dims: step.image.dims, data: image },
     target: { dtype: "uint8", dims: step.target.dims, data: target },
   } as const;
-  const result = await session.run(batch, { learningRate: 1e-3, seed: 0 }).finally(() => session.dispose());
+  const result = await session.run(batch, { learningRate: 1e-3, seed: 0 });
+  await session.dispose();
   return result.loss;
 }
 

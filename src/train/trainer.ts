@@ -25,7 +25,7 @@ import {
   removeUnfinished,
   writeCheckpoints,
 } from "./checkpoint.ts";
-import { evaluate } from "../model/evaluate.ts";
+import { evaluate, requireComparable } from "../model/evaluate.ts";
 import type { Best, Metrics, TrainEvent } from "./events.ts";
 import { withinMemory } from "../compile/recompute.ts";
 import { learningRateFactor } from "./schedules.ts";
@@ -91,6 +91,7 @@ export class Trainer {
    */
   constructor(model: Model, options: TrainerOptions) {
     checkOptions(options);
+    if (options.validation) requireComparable(model.graph);
     this.#model = model;
     this.#options = options;
     this.#seed = options.seed ?? 0;
@@ -261,7 +262,8 @@ export class Trainer {
     if (!chosen) throw new AcsconvError("input", "There are no best weights yet: an epoch has to end first.");
     const { lifted, report } = this.#model;
     const source = lifted && inSinglePrecision(lifted.source, ["float16", "float64"]);
-    return new Model(this.step.network, lifted && { ...lifted, source: source! }, report).withWeights(chosen);
+    const origin = source && source !== lifted.source ? { ...lifted, source } : lifted;
+    return new Model(this.step.network, origin, report).withWeights(chosen);
   }
 
   /** What of a state is part of the network. */
