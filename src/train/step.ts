@@ -116,7 +116,7 @@ export function trainingStep(network: Graph, options: StepOptions): TrainingStep
   const output = outputOf(prepared.plain, options.loss);
   const target = targetOf(options, g.shape(output));
   sheet.input(target.name, target.dtype, target.dims);
-  const loss = sheet.define(LOSS, "Identity", [options.loss.write(g, output, target.name)]);
+  const loss = g.into(LOSS).identity(options.loss.write(g, output, target.name));
 
   const names = prepared.parameters.map(({ name }) => name);
   const gradients = differentiate(g, loss, names);
