@@ -41,7 +41,7 @@ export function blocksToConvolutions(graph: Graph): Graph {
 /** The last node of each spelled-out PixelUnshuffle. */
 function findUnshuffles(graph: Graph, types: ReadonlyMap<string, Known>): Map<Node, Block> {
   const found = new Map<Node, Block>();
-  const { producer, readers } = indexOf(graph);
+  const index = indexOf(graph);
   const rank = (name: string): number | undefined => types.get(name)?.shape?.length;
   for (const node of graph.nodes) {
     if (traitsOf(node).moves !== "permute" || intsAttr(node, "perm")?.join() !== "0,1,3,5,2,4") continue;
@@ -49,10 +49,11 @@ function findUnshuffles(graph: Graph, types: ReadonlyMap<string, Known>): Map<No
     const b = blocks?.[5];
     if (typeof b !== "number" || b < 2 || blocks?.[3] !== b) continue;
     let input = node.inputs[0]!;
-    while (rank(input) !== 4 && traitsOf(producer(input)).alias) input = producer(input)!.inputs[0]!;
+    while (rank(input) !== 4 && traitsOf(index.producer(input)).alias)
+      input = index.producer(input)!.inputs[0]!;
     let last: Node | undefined = node;
     while (last && rank(last.outputs[0]!) !== 4) {
-      last = readers(last.outputs[0]!).at(-1);
+      last = index.readers(last.outputs[0]!).at(-1);
       if (!traitsOf(last).alias) last = undefined;
     }
     if (rank(input) !== 4 || !last) continue;

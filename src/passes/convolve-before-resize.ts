@@ -17,11 +17,11 @@ import { groupsOf } from "../ops/geometry.ts";
 import { traitsOf } from "../ops/index.ts";
 
 export function convolveBeforeResize(graph: Graph): Graph {
-  const { producer, readCount } = indexOf(graph);
+  const index = indexOf(graph);
   const replaced = new Map<Node, Node>();
   for (const conv of graph.nodes) {
-    const resize = isPointwise(graph, conv) ? producer(conv.inputs[0]!) : undefined;
-    if (!resize || readCount(resize.outputs[0]!) !== 1 || !enlarges(graph, resize)) continue;
+    const resize = isPointwise(graph, conv) ? index.producer(conv.inputs[0]!) : undefined;
+    if (!resize || index.readCount(resize.outputs[0]!) !== 1 || !enlarges(graph, resize)) continue;
     // The resized map is replaced by the convolved one of the small size.
     const small = `${conv.outputs[0]!}/small`;
     replaced.set(resize, { ...conv, inputs: [resize.inputs[0]!, ...conv.inputs.slice(1)], outputs: [small] });

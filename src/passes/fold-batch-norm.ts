@@ -24,17 +24,17 @@ import { traitsOf } from "../ops/index.ts";
 import { dropUnused } from "./tidy.ts";
 
 export function foldBatchNorm(graph: Graph): Graph {
-  const { producer, readCount } = indexOf(graph);
+  const index = indexOf(graph);
   const initializers = new Map(graph.initializers);
   const replaced = new Map<Node, Node>();
   const dropped = new Set<Node>();
   for (const node of graph.nodes) {
     if (!traitsOf(node).batchNorm || intAttr(node, "training_mode", 0) === 1) continue;
-    const before = producer(node.inputs[0]!);
+    const before = index.producer(node.inputs[0]!);
     const isJoin = before && traitsOf(before).moves === "join" && intAttr(before, "axis", 0) === 1;
-    const convs = isJoin ? before.inputs.map((name) => producer(name)) : [before];
+    const convs = isJoin ? before.inputs.map((name) => index.producer(name)) : [before];
     const isOurs = (read: Node | undefined): read is Node =>
-      read !== undefined && readCount(read.outputs[0]!) === 1 && !replaced.has(read);
+      read !== undefined && index.readCount(read.outputs[0]!) === 1 && !replaced.has(read);
     if (!isOurs(before) || !convs.every(isOurs)) continue;
     const folded = fold(convs, node, initializers);
     if (!folded) continue;

@@ -60,7 +60,7 @@ function withHead(original: Graph, classes: number, seed: number): Graph {
   const [output] = original.outputs;
   const own = dropIdentities(upgradeGraph(dropUnused({ ...original, outputs: [output!] })));
   const graph = separateVectors(dropUnused(foldConstants(own)));
-  const { producer } = indexOf(graph);
+  const index = indexOf(graph);
   const initializers = new Map(graph.initializers);
   const renamed = new Map<Node, Node>();
   const types = inferTypes(graph);
@@ -73,7 +73,7 @@ function withHead(original: Graph, classes: number, seed: number): Graph {
     const rank = types.get(node.outputs[0]!)?.shape?.length ?? 0;
     if (tensor) initializers.set(name, zeros(tensor, classes, rank));
   };
-  let node = producer(output!.name);
+  let node = index.producer(output!.name);
   while (node) {
     const current = node;
     const slots = slotsOfNode(current).filter((slot) => held(current, slot));
@@ -92,7 +92,7 @@ function withHead(original: Graph, classes: number, seed: number): Graph {
     if (addend) clear(current, addend);
     const resized = withSizes(current, initializers, classes);
     if (resized) renamed.set(current, resized);
-    node = producer(current.inputs[addend?.input === 0 ? 1 : 0]!);
+    node = index.producer(current.inputs[addend?.input === 0 ? 1 : 0]!);
   }
   throw new AcsconvError(
     "train",
