@@ -27,7 +27,7 @@ import { dtypeOf, shapeOf } from "./common.ts";
 import { convolutionCost, tapsOfKernel } from "./cost.ts";
 import { convSize, convTransposeSize, groupsOf, tapsOf } from "./geometry.ts";
 import type { InferContext, OpRule } from "./rule.ts";
-import { liftedConvolution, liftedTransposedConvolution } from "./slots.ts";
+import { liftedConvolution, transposedConvolution } from "./slots.ts";
 
 export const LIFTED_DOMAIN = "ai.acsconv";
 
@@ -85,7 +85,7 @@ export const LiftedConvTranspose: OpRule = {
   },
   lift: refuse,
   gradient: null,
-  slots: liftedTransposedConvolution,
+  slots: transposedConvolution,
   cost: convolutionCost("input", transposedTaps),
   traits: { convolution: "transposed" },
 };
