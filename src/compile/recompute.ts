@@ -61,6 +61,7 @@ export function withinMemory<S extends Step>(step: S, budget: number): S {
     throw new AcsconvError(
       "train",
       `A training step on ${batch} examples of ${size.join("×")} takes ${sizeText(now)}, and ${sizeText(Math.min(now, least))} with all that can be computed again; the budget is ${sizeText(budget)}: take a smaller batch (and accumulate), smaller patches, or a larger budget.`,
+      { code: "E_MEMORY" },
     );
   }
   while (high - low > 1) {

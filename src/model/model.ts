@@ -291,6 +291,7 @@ export function unlift(model: Model): Model {
     throw new AcsconvError(
       "lift",
       "Expected a model that acsconv lifted; this one has no 2D form in its metadata.",
+      { code: "E_NOT_LIFTED" },
     );
   }
   const { source } = model.lifted;

@@ -123,6 +123,7 @@ export function requireRoom(graph: Graph, sizes: ReadonlyMap<string, number> = n
   throw new AcsconvError(
     "input",
     `The volume ${input} is too small for the network: nothing is left of it after ${nodeLabel(node)}; give a larger one, or lift with depth kept.`,
+    { code: "E_TOO_SMALL" },
   );
 }
 

@@ -15,13 +15,17 @@ import { arrayTypeOf, isRunDType, type RunTensor, type RunTensors } from "./tens
 export function checkFeeds(inputs: readonly ValueSpec[], feeds: RunTensors): void {
   for (const name of Object.keys(feeds)) {
     if (inputs.some((input) => input.name === name)) continue;
-    throw new AcsconvError("input", `The model has no input "${name}"; it has ${listInputs(inputs)}.`);
+    throw new AcsconvError("input", `The model has no input "${name}"; it has ${listInputs(inputs)}.`, {
+      code: "E_UNKNOWN_NAME",
+    });
   }
   for (const input of inputs) {
     const feed = feeds[input.name];
     const reason = feed ? mismatch(input, feed) : "found nothing";
     if (!reason) continue;
-    throw new AcsconvError("input", `Input "${input.name}": expected ${describe(input)}, ${reason}.`);
+    throw new AcsconvError("input", `Input "${input.name}": expected ${describe(input)}, ${reason}.`, {
+      code: "E_FEED",
+    });
   }
 }
 

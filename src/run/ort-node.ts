@@ -100,6 +100,7 @@ function missing(device: Device, backends: Answers["backends"], cause?: unknown)
     "runtime",
     `Device "${device}" cannot be used here${reason}: ONNX Runtime brings ${built.join(" and ")} on this system` +
       `${remedy ? `; ${remedy}` : ""}.`,
+    { code: "E_DEVICE" },
   );
 }
 

@@ -99,6 +99,7 @@ function missing(device: Device): AcsconvError {
   return new AcsconvError(
     "runtime",
     `Device "${device}" cannot be used here: ONNX Runtime brings wasm and webgpu in a browser${remedy ? `; ${remedy}` : ""}.`,
+    { code: "E_DEVICE" },
   );
 }
 

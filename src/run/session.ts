@@ -109,6 +109,9 @@ export class Session {
   }
 
   #checkOpen(): void {
-    if (this.#released) throw new AcsconvError("runtime", "This session is disposed: create another one.");
+    if (this.#released)
+      throw new AcsconvError("runtime", "This session is disposed: create another one.", {
+        code: "E_DISPOSED",
+      });
   }
 }

@@ -67,6 +67,7 @@ export async function slidingWindow<T>(options: SlidingWindowOptions<T>): Promis
     throw new AcsconvError(
       "input",
       `A volume [${shape.join(", ")}] takes ${count} windows of [${patch.join(", ")}] voxels, more than can be worked on: choose a larger patch or a smaller overlap.`,
+      { code: "E_LIMIT" },
     );
   }
   const windows = gridOf(along);
@@ -120,6 +121,7 @@ function check(given: {
     throw new AcsconvError(
       "input",
       `${batch} windows of [${patch.join(", ")}] voxels at once do not fit into memory: choose a smaller patch or batch.`,
+      { code: "E_MEMORY" },
     );
   }
   if (!(overlap >= 0 && overlap < 1)) {

@@ -97,7 +97,7 @@ export class TrainingSession {
     this.#state = done.state;
     const result = { loss: done.loss, gradientNorm: done.gradientNorm };
     if (Number.isFinite(result.loss) && Number.isFinite(result.gradientNorm)) return result;
-    throw new AcsconvError("train", await this.#complaint(result, micro));
+    throw new AcsconvError("train", await this.#complaint(result, micro), { code: "E_NOT_FINITE" });
   }
 
   /** All that a checkpoint needs, copied: parameters, optimiser state, running statistics, updates done. */
@@ -123,6 +123,7 @@ export class TrainingSession {
         "train",
         `Expected "${name}" in the training state as ${dtype} [${dims.join(", ")}], found ${what}; ` +
           `it belongs to another network, optimiser or choice of frozen parameters.`,
+        { code: "E_STATE" },
       );
     }
     const unknown = [...state.keys()].find((name) => !this.#step.state.has(name));
@@ -131,6 +132,7 @@ export class TrainingSession {
         "train",
         `The training state holds "${unknown}", which this step does not train; ` +
           `it belongs to another network, optimiser or choice of frozen parameters.`,
+        { code: "E_STATE" },
       );
     }
     this.#state = new Map([...state].map(([name, tensor]) => [name, feedOf(tensor)]));
@@ -241,5 +243,6 @@ function requireBatch({ dtype, dims, data }: RunTensor, feed: Feed, accumulate: 
   throw new AcsconvError(
     "input",
     `Expected ${which} as ${feed.dtype} [${wanted.join(", ")}], found ${dtype} [${dims.join(", ")}].`,
+    { code: "E_FEED" },
   );
 }
