@@ -26,7 +26,6 @@ export const EXCEPTIONS = {
   "src/lift/walk.ts": "writes the Reshape and Cast that lifted values need",
   "src/lift/prepare.ts": "writes the Concat of copied channels",
   "src/lift/neighbours.ts": "looks for heads behind regroupings",
-  "src/model/network.ts": "looks for activations at the end",
 };
 
 /**

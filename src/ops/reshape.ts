@@ -257,3 +257,13 @@ export const Transpose: OpRule = {
   },
   traits: { moves: "permute" },
 };
+
+/** A node that turns the axes of `input` into those of `output`: axis i of it is axis `perm[i]` of the input. */
+export const transposed = (input: string, output: string, perm: readonly number[]): Node => ({
+  op: "Transpose",
+  domain: "",
+  name: output,
+  inputs: [input],
+  outputs: [output],
+  attrs: { perm: ints(perm) },
+});

@@ -1,8 +1,9 @@
 /** @file Networks of images with channels last, which are trained with channels first, as examples have them. */
 
 import { AcsconvError } from "../base/errors.ts";
-import { type Graph, ints, type Node, type ValueInfo } from "../graph/graph.ts";
+import type { Graph, ValueInfo } from "../graph/graph.ts";
 import { readNetwork } from "../model/scores.ts";
+import { transposed } from "../ops/reshape.ts";
 
 /**
  * A network that takes [N, C, ...], whatever axis counts its channels.
@@ -37,14 +38,7 @@ export function channelsFirst(graph: Graph): { readonly network: Graph; back(tra
     shape: [0, channelAxis, ...spatial].map((axis) => shape[axis]!),
   };
   const perm = [0, ...spatial.map((_, i) => i + 2)].toSpliced(channelAxis, 0, 1);
-  const turn: Node = {
-    op: "Transpose",
-    domain: "",
-    name,
-    inputs: [name],
-    outputs: [image.name],
-    attrs: { perm: ints(perm) },
-  };
+  const turn = transposed(name, image.name, perm);
   return {
     network: { ...graph, inputs: [input], nodes: [turn, ...graph.nodes] },
     back: (trained) => ({

@@ -15,7 +15,7 @@ import { traitsOf } from "../ops/index.ts";
 import type { Scores } from "../run/sinks.ts";
 import type { Loss } from "./losses.ts";
 
-/** Probabilities nearer to 0 or 1 are taken for this, so that logarithms are finite. */
+/** Smaller probabilities are taken for this, so that logarithms are finite. */
 const LEAST = 1e-6;
 
 /**
@@ -87,8 +87,7 @@ const isCentred = (node: Node): boolean =>
   floatAttr(node, "beta", 0.5) === 0.5 && floatAttr(node, "alpha", 0.2) > 0;
 
 function fromProbabilities(g: Algebra, p: string, scores: Scores, classes: number | undefined): string {
-  const inside = g.op("Clip", [p, LEAST, 1 - LEAST]);
-  const log = g.op("Log", [inside]);
+  const log = (x: string): string => g.log(g.add(g.relu(g.sub(x, LEAST)), LEAST));
   const isDistribution = scores === "probabilities" && classes !== 1;
-  return isDistribution ? log : g.sub(log, g.op("Log", [g.sub(g.scalar(1, p), inside)]));
+  return isDistribution ? log(p) : g.sub(log(p), log(g.sub(1, p)));
 }
