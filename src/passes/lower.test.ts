@@ -35,7 +35,9 @@ test("names of values stay, and no two values share one", async () => {
   );
   const kept = new Set(outputs);
   // An activation that moved into the views took the name of the convolution before it along.
-  const moved = new Set(lower(graph, plain.fuses).nodes.flatMap(({ was }) => (was.length > 1 ? was[0]!.outputs : [])));
+  const moved = new Set(
+    lower(graph, plain.fuses).nodes.flatMap(({ was }) => (was.length > 1 ? was[0]!.outputs : [])),
+  );
   for (const name of graph.nodes.flatMap((n) => n.outputs))
     expect(kept.has(name) || moved.has(name)).toBe(true);
 });
@@ -62,7 +64,10 @@ describe("a file that somebody changed since", () => {
 
   test("with none of our operators left, it is a plain graph", async () => {
     const { graph: lowered, nodes } = lower(await lifted("unet"), plain.fuses);
-    const other = { ...lowered, nodes: [node("Relu", [lowered.inputs[0]!.name], [lowered.outputs[0]!.name])] };
+    const other = {
+      ...lowered,
+      nodes: [node("Relu", [lowered.inputs[0]!.name], [lowered.outputs[0]!.name])],
+    };
     expect(raise(other, nodes)).toBe(other);
   });
 });
