@@ -6,11 +6,11 @@
  * @see Srivastava et al., Dropout, JMLR 15, 2014
  */
 
-import type { Graph, Node, ValueInfo } from "../graph/graph.ts";
-import { floatTensor, numbersOf } from "../graph/tensor.ts";
+import type { Graph, Node } from "../graph/graph.ts";
+import { numbersOf } from "../graph/tensor.ts";
+import { identityNode } from "../ops/constant-ops.ts";
 import { traitsOf } from "../ops/index.ts";
-import { inferTypes } from "../ops/infer.ts";
-import { renameReads } from "../passes/tidy.ts";
+import { rewrite } from "../passes/rewrite.ts";
 
 /** A random mask that is fed with every batch: true with probability 1 − ratio. */
 export interface Mask {
@@ -22,20 +22,13 @@ export interface Mask {
 
 const isDropout = (node: Node): boolean => traitsOf(node).trainingOnly === true;
 
-/** The graph without its Dropout nodes. */
-export function withoutDropout(graph: Graph): Graph {
-  const alias = new Map<string, string>();
-  const resolve = (name: string): string => alias.get(name) ?? name;
-  const nodes = graph.nodes.flatMap((node): Node[] => {
-    if (!isDropout(node)) return [renameReads(node, resolve)];
-    const [input, output] = [resolve(node.inputs[0]!), node.outputs[0]!];
-    if (graph.outputs.some(({ name }) => name === output))
-      return [{ ...node, op: "Identity", inputs: [input], outputs: [output], attrs: {} }];
-    alias.set(output, input);
-    return [];
-  });
-  return { ...graph, nodes };
-}
+/** The graph with the identity in the place of its Dropout nodes. */
+export const withoutDropout = (graph: Graph): Graph => ({
+  ...graph,
+  nodes: graph.nodes.map((node) =>
+    isDropout(node) ? identityNode(node.inputs[0]!, node.outputs[0]!, node.name) : node,
+  ),
+});
 
 /**
  * The graph with Dropout as it is in training, and the masks that it reads.
@@ -44,30 +37,16 @@ export function withoutDropout(graph: Graph): Graph {
  */
 export function withDropout(graph: Graph): { readonly graph: Graph; readonly masks: readonly Mask[] } {
   if (!graph.nodes.some(isDropout)) return { graph, masks: [] };
-  const types = inferTypes(graph);
-  const initializers = new Map(graph.initializers);
   const masks: Mask[] = [];
-  const nodes = graph.nodes.flatMap((node): Node[] => {
-    if (!isDropout(node)) return [node];
+  const active = rewrite(graph, (g, node) => {
+    if (!isDropout(node)) return false;
     const [x, y] = [node.inputs[0]!, node.outputs[0]!];
     const given = graph.initializers.get(node.inputs[1] ?? "");
-    const ratio = given ? numbersOf(given)[0]! : 0.5;
-    const dims = (types.get(x)?.shape ?? []).map(Number);
-    const [mask, scale, zero, scaled] = ["mask", "scale", "zero", "scaled"].map((part) => `${y}/${part}`) as [
-      string,
-      string,
-      string,
-      string,
-    ];
-    masks.push({ name: mask, dims, ratio });
-    initializers.set(scale, floatTensor([], [ratio < 1 ? 1 / (1 - ratio) : 0]));
-    initializers.set(zero, floatTensor([], [0]));
-    const plain = { name: "", domain: "", attrs: {} };
-    return [
-      { ...plain, op: "Mul", inputs: [x, scale], outputs: [scaled] },
-      { ...plain, op: "Where", name: node.name, inputs: [mask, scaled, zero], outputs: [y] },
-    ];
+    const mask = { name: `${y}/mask`, dims: g.shape(x), ratio: given ? numbersOf(given)[0]! : 0.5 };
+    masks.push(mask);
+    g.builder.input({ name: mask.name, dtype: "bool", shape: mask.dims });
+    g.into(y, node.name).where(mask.name, g.mul(x, mask.ratio < 1 ? 1 / (1 - mask.ratio) : 0), 0);
+    return true;
   });
-  const inputs = masks.map(({ name, dims }): ValueInfo => ({ name, dtype: "bool", shape: dims }));
-  return { graph: { ...graph, nodes, initializers, inputs: [...graph.inputs, ...inputs] }, masks };
+  return { graph: active, masks };
 }

@@ -32,12 +32,6 @@ export class StepBuilder {
     return name;
   }
 
-  /** Writes a node whose output has this name, and returns it. */
-  define(output: string, op: string, inputs: readonly string[]): string {
-    this.#builder.push({ op, domain: "", name: output, inputs, outputs: [output], attrs: {} });
-    return output;
-  }
-
   /**
    * Plain ONNX of what these values need.
    *

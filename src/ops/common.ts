@@ -7,8 +7,9 @@ import type { Node } from "../graph/graph.ts";
 import { nodeLabel } from "../graph/graph.ts";
 import { literalNumbers, vector } from "../graph/nd-array.ts";
 import type { DType } from "../graph/tensor.ts";
-import type { GradientContext } from "./gradient.ts";
-import type { InferContext, Known, LiftContext, LiftRule } from "./rule.ts";
+import type { GradientContext, GradientRule } from "./gradient.ts";
+import type { InferContext, Known, LiftContext, LiftRule, OpRule } from "./rule.ts";
+import type { Traits } from "./traits.ts";
 import type { Axes, Axis } from "./roles.ts";
 import { atom, hasHeight, isHeight, liftedAxis, showAxes } from "./roles.ts";
 
@@ -163,3 +164,11 @@ export const verbatim: LiftRule = (c) => {
   c.emit(c.names());
   return c.outputs.map((output) => plainAxes(output.shape ?? []));
 };
+
+/** The rule of an operator that lifting refuses. */
+export const refused = (
+  why: string,
+  infer: (c: InferContext) => readonly Known[],
+  gradient: GradientRule | null = null,
+  traits: Traits = {},
+): OpRule => ({ infer, lift: { refuse: why }, gradient, traits });

@@ -134,6 +134,16 @@ export const Size: OpRule = {
   gradient: null,
 };
 
+/** A node that hands a value on under another name. */
+export const identityNode = (from: string, to: string, name = ""): Node => ({
+  op: "Identity",
+  domain: "",
+  name,
+  inputs: [from],
+  outputs: [to],
+  attrs: {},
+});
+
 export const Identity: OpRule = {
   infer: sameAsInput,
   value: (c) => [c.inputs[0]?.value],

@@ -109,7 +109,7 @@ export function kernelGradient(
     const columns = matrix(moved.still(start, end), still);
     products.push(c.op("MatMul", [rows, swapped(c, columns)]));
   }
-  const total = c.sum(products.length > 1 ? c.op("Sum", products) : products[0]!, [0]);
+  const total = c.sum(c.total(products), [0]);
   // [g, k, O/g, C/g] or [g, k, C/g, O/g]
   const split = c.reshape(total, [groups, offsets.length, copied, still]);
   const ordered = c.transpose(split, moved.shifts === "x" ? [0, 3, 2, 1] : [0, 2, 3, 1]);

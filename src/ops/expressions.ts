@@ -16,9 +16,23 @@ export class Expressions implements Algebra {
   /** Outputs of the nodes written so far, by operator, inputs and attributes. */
   readonly written: Map<string, string[]>;
 
+  /** The name of the next node and of its output. */
+  #wanted: { readonly output: string; readonly name: string } | undefined;
+
   constructor(builder: GraphBuilder, written = new Map<string, string[]>()) {
     this.builder = builder;
     this.written = written;
+  }
+
+  /**
+   * What writes one node, whose output gets this name.
+   *
+   * @param name - of the node
+   */
+  into(output: string, name = output): Expressions {
+    const once = new Expressions(this.builder);
+    once.#wanted = { output, name };
+    return once;
   }
 
   op(op: string, inputs: readonly Operand[], attrs: Attrs = {}): string {
@@ -33,8 +47,10 @@ export class Expressions implements Algebra {
     const before = this.written.get(key);
     if (before) return before;
     const [name, domain = ""] = op.split(":").reverse() as [string, string?];
-    const outputs = Array.from({ length: count }, () => this.builder.unique(name));
-    this.builder.push({ op: name, domain, name: outputs[0]!, inputs: names, outputs, attrs });
+    const wanted = this.#wanted;
+    this.#wanted = undefined;
+    const outputs = wanted ? [wanted.output] : Array.from({ length: count }, () => this.builder.unique(name));
+    this.builder.push({ op: name, domain, name: wanted?.name ?? outputs[0]!, inputs: names, outputs, attrs });
     this.written.set(key, outputs);
     return outputs;
   }
@@ -49,20 +65,32 @@ export class Expressions implements Algebra {
     );
   }
 
-  add(a: Operand, b: Operand): string {
-    return this.op("Add", [a, b]);
-  }
+  readonly add = (a: Operand, b: Operand): string => this.op("Add", [a, b]);
+  readonly sub = (a: Operand, b: Operand): string => this.op("Sub", [a, b]);
+  readonly mul = (a: Operand, b: Operand): string => this.op("Mul", [a, b]);
+  readonly div = (a: Operand, b: Operand): string => this.op("Div", [a, b]);
+  readonly pow = (a: Operand, b: Operand): string => this.op("Pow", [a, b]);
+  readonly min = (a: Operand, b: Operand): string => this.op("Min", [a, b]);
+  readonly equal = (a: Operand, b: Operand): string => this.op("Equal", [a, b]);
+  readonly less = (a: Operand, b: Operand): string => this.op("Less", [a, b]);
+  readonly lessOrEqual = (a: Operand, b: Operand): string => this.op("LessOrEqual", [a, b]);
+  readonly greater = (a: Operand, b: Operand): string => this.op("Greater", [a, b]);
+  readonly not = (x: string): string => this.op("Not", [x]);
+  readonly abs = (x: string): string => this.op("Abs", [x]);
+  readonly exp = (x: string): string => this.op("Exp", [x]);
+  readonly log = (x: string): string => this.op("Log", [x]);
+  readonly neg = (x: string): string => this.op("Neg", [x]);
+  readonly relu = (x: string): string => this.op("Relu", [x]);
+  readonly softplus = (x: string): string => this.op("Softplus", [x]);
+  readonly sqrt = (x: string): string => this.op("Sqrt", [x]);
+  readonly tanh = (x: string): string => this.op("Tanh", [x]);
+  readonly softmax = (x: string, axis: number): string => this.op("Softmax", [x], { axis: int(axis) });
+  readonly logSoftmax = (x: string, axis: number): string => this.op("LogSoftmax", [x], { axis: int(axis) });
+  /** Under another name. */
+  readonly identity = (x: string): string => this.op("Identity", [x]);
 
-  sub(a: Operand, b: Operand): string {
-    return this.op("Sub", [a, b]);
-  }
-
-  mul(a: Operand, b: Operand): string {
-    return this.op("Mul", [a, b]);
-  }
-
-  div(a: Operand, b: Operand): string {
-    return this.op("Div", [a, b]);
+  total(values: readonly string[]): string {
+    return values.length === 1 ? values[0]! : this.op("Sum", values);
   }
 
   where(condition: string, x: Operand, y: Operand): string {
@@ -77,6 +105,10 @@ export class Expressions implements Algebra {
     return this.#reduce("ReduceMean", x, axes, keep);
   }
 
+  largest(x: string, axes?: readonly number[], keep = false): string {
+    return this.#reduce("ReduceMax", x, axes, keep);
+  }
+
   /**
    * Axis by axis, the last first: ONNX Runtime adds up a reduction element by
    * element in float32, which over 10⁵ elements of mean 10σ leaves an error of
@@ -84,9 +116,10 @@ export class Expressions implements Algebra {
    */
   #reduce(op: string, x: string, axes: readonly number[] | undefined, keep: boolean): string {
     if (axes?.length === 0) return x;
+    const attrs = { keepdims: int(keep ? 1 : 0) };
+    if (axes?.length === 1) return this.op(op, [x, this.ints(axes)], attrs);
     const sizes = this.shape(x);
     const over = (axes ?? [...sizes.keys()]).map((axis) => (axis < 0 ? axis + sizes.length : axis));
-    const attrs = { keepdims: int(keep ? 1 : 0) };
     if (elementCount(over.map((axis) => sizes[axis]!)) < AT_ONCE)
       return this.op(op, axes ? [x, this.ints(axes)] : [x], attrs);
     return over

@@ -27,11 +27,34 @@ export interface Algebra {
   sub(a: Operand, b: Operand): string;
   mul(a: Operand, b: Operand): string;
   div(a: Operand, b: Operand): string;
+  pow(a: Operand, b: Operand): string;
+  /** The smaller of two, element by element. */
+  min(a: Operand, b: Operand): string;
+  /** Bool tensors. */
+  equal(a: Operand, b: Operand): string;
+  less(a: Operand, b: Operand): string;
+  lessOrEqual(a: Operand, b: Operand): string;
+  greater(a: Operand, b: Operand): string;
+  not(x: string): string;
+  abs(x: string): string;
+  exp(x: string): string;
+  log(x: string): string;
+  neg(x: string): string;
+  relu(x: string): string;
+  softplus(x: string): string;
+  sqrt(x: string): string;
+  tanh(x: string): string;
+  softmax(x: string, axis: number): string;
+  logSoftmax(x: string, axis: number): string;
+  /** a + b + … */
+  total(values: readonly string[]): string;
   /** x where the bool tensor holds, otherwise y; as large as the three broadcast. */
   where(condition: string, x: Operand, y: Operand): string;
   /** Σ over axes (all of them where absent); they stay as sizes of 1 where `keep`. No axes: x itself. */
   sum(x: string, axes?: readonly number[], keep?: boolean): string;
   mean(x: string, axes?: readonly number[], keep?: boolean): string;
+  /** The largest element over axes. */
+  largest(x: string, axes?: readonly number[], keep?: boolean): string;
   /** x itself where it has these sizes already. */
   reshape(x: string, sizes: readonly number[]): string;
   /** x itself where nothing moves. */

@@ -7,6 +7,7 @@
 import { maxDims, minDims, addDims, subDims, mulDims, floorDim } from "../graph/dim.ts";
 import type { Node } from "../graph/graph.ts";
 import * as activation from "./activation-gradient.ts";
+import { DepthToSpace, SpaceToDepth } from "./blocks.ts";
 import { remapAxis, sameAsInput } from "./common.ts";
 import { Concat, Split } from "./concat.ts";
 import { ConvTranspose } from "./conv-transpose.ts";
@@ -199,6 +200,8 @@ export const onnxOps = {
   Identity,
   // typed, not lifted
   ...refused,
+  DepthToSpace,
+  SpaceToDepth,
 } satisfies Record<string, OpRule>;
 
 /** acsconv's internal operators. */

@@ -30,7 +30,7 @@ import { LiftedConvolution } from "./kinds/convolution.ts";
 import { kindOf } from "./kinds/index.ts";
 import type { KeptKernel, Transposed } from "./kinds/kind.ts";
 import type { InferContext, OpRule } from "./rule.ts";
-import { liftedConvolution, liftedTransposedConvolution } from "./slots.ts";
+import { liftedConvolution, transposedConvolution } from "./slots.ts";
 
 export const LIFTED_DOMAIN = "ai.acsconv";
 
@@ -103,7 +103,7 @@ export const LiftedConvTranspose: OpRule = {
   lift: refuse,
   gradient: null,
   lower: (c) => transposedOf(c.node).lower(new LiftedConvolution(c, true)),
-  slots: liftedTransposedConvolution,
+  slots: transposedConvolution,
   cost: convolutionCost("input", transposedTaps),
   traits: { convolution: "transposed" },
 };

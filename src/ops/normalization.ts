@@ -12,6 +12,7 @@ import { dtypeOf, liftSame, normAxis, sameAsInput, shapeOf } from "./common.ts";
 import type { GradientRule } from "./gradient.ts";
 import * as gradients from "./normalization-gradient.ts";
 import { affine, affineWithStatistics } from "./slots.ts";
+import { LIFTED_DOMAIN } from "./lifted.ts";
 import { hasHeight, isHeight, isSpatial, liftedAxes, liftedAxis, showAxes } from "./roles.ts";
 import type { Lifted, LiftContext, LiftRule, OpRule } from "./rule.ts";
 
@@ -40,6 +41,10 @@ export const BatchNormalization: OpRule = {
   slots: affineWithStatistics,
   traits: { batchNorm: true },
 };
+
+/** What a node is that normalises by statistics that it is given, and one that takes them of the batch. */
+export const BATCH_NORM = { op: "BatchNormalization", domain: "" };
+export const TRAINING_BATCH_NORM = { op: "TrainingBatchNorm", domain: LIFTED_DOMAIN };
 
 /**
  * BatchNormalization with the statistics of the batch (`ai.acsconv`; written for

@@ -1,25 +1,14 @@
 /**
  * @file Operators we know well enough to type but that have no 3D reading, each
- * with the reason; and DepthToSpace, which lifting rewrites first.
+ * with the reason.
  */
 
 import type { Dim } from "../graph/dim.ts";
-import { floorDivDims, mulDims } from "../graph/dim.ts";
 import type { DType } from "../graph/tensor.ts";
 import { dtypeFromOnnx } from "../graph/tensor.ts";
 import { intAttr } from "../graph/graph.ts";
-import { depthToSpace, spaceToDepth } from "./blocks-gradient.ts";
-import { dtypeOf, normAxis, numbersIn, sameAsInput, shapeOf } from "./common.ts";
-import type { GradientRule } from "./gradient.ts";
+import { dtypeOf, normAxis, refused, numbersIn, sameAsInput, shapeOf } from "./common.ts";
 import type { InferContext, Known, OpRule } from "./rule.ts";
-import type { Traits } from "./traits.ts";
-
-const refused = (
-  why: string,
-  infer: (c: InferContext) => readonly Known[],
-  gradient: GradientRule | null = null,
-  traits: Traits = {},
-): OpRule => ({ infer, lift: { refuse: why }, gradient, traits });
 
 const typed =
   (dtype?: DType) =>
@@ -83,31 +72,6 @@ export const DeformConv = refused(
 export const MaxUnpool = refused("unpools by indices into a slice", (c) => [
   { dtype: dtypeOf(c, 0), shape: numbersIn(c, 2) },
 ]);
-
-/** Features move into b×b pixels; rewritten as a transposed convolution before lifting. */
-export const DepthToSpace = refused(
-  "moves features into blocks of pixels",
-  (c) => {
-    const x = shapeOf(c, 0);
-    const b = intAttr(c.node, "blocksize", 1);
-    const shape = x && [x[0]!, floorDivDims(x[1]!, b * b), mulDims(x[2]!, b), mulDims(x[3]!, b)];
-    return [{ dtype: dtypeOf(c, 0), shape }];
-  },
-  depthToSpace,
-  { moves: "permute" },
-);
-/** The inverse; rewritten as a convolution with stride b. */
-export const SpaceToDepth = refused(
-  "moves blocks of pixels into features",
-  (c) => {
-    const x = shapeOf(c, 0);
-    const b = intAttr(c.node, "blocksize", 1);
-    const shape = x && [x[0]!, mulDims(x[1]!, b * b), floorDivDims(x[2]!, b), floorDivDims(x[3]!, b)];
-    return [{ dtype: dtypeOf(c, 0), shape }];
-  },
-  spaceToDepth,
-  { moves: "permute" },
-);
 
 /** Loops and branches that survive folding: types of what they yield, nothing more. */
 export const If = refused("branches on data", (c) =>

@@ -11,7 +11,7 @@
 
 import type { Dim } from "../graph/dim.ts";
 import { floorDim, mulDims, sameDim } from "../graph/dim.ts";
-import type { Attrs, Node } from "../graph/graph.ts";
+import type { Attrs } from "../graph/graph.ts";
 import { intsAttr, stringAttr } from "../graph/graph.ts";
 import { literalNumbers } from "../graph/nd-array.ts";
 import { floatTensor } from "../graph/tensor.ts";
@@ -45,10 +45,6 @@ function resizeSizes(c: InferContext): readonly Dim[] | undefined {
   });
 }
 
-/** The input of a Resize that names a size for every axis; undefined for other nodes and other Resizes. */
-export const targetSizes = (node: Node): string | undefined =>
-  node.op === "Resize" && node.domain === "" && !intsAttr(node, "axes") ? node.inputs[3] : undefined;
-
 export const Resize: OpRule = {
   infer: (c) => [{ dtype: dtypeOf(c, 0), shape: resizeSizes(c) }],
   lift(c) {
@@ -78,7 +74,7 @@ export const Resize: OpRule = {
 
   gradient,
   // Cubic interpolation overshoots.
-  traits: { averages: (node) => stringAttr(node, "mode", "nearest") !== "cubic" },
+  traits: { resamples: true, averages: (node) => stringAttr(node, "mode", "nearest") !== "cubic" },
 };
 
 const attrsWithoutAxes = (c: LiftContext): Attrs => {

@@ -43,66 +43,43 @@ export interface Slot {
 /** Whether a slot holds a running statistic, which is not trained. */
 export const isStatistic = ({ role }: Slot): boolean => role === "mean" || role === "variance";
 
-/** Sizes [outputs, inputs, …taps]. */
-const outputsFirst = (dims: readonly number[]): KernelLayout => ({
-  outputs: 0,
-  fanIn: elementCount(dims.slice(1)),
-});
+type Layout = NonNullable<Slot["layout"]>;
 
-/** Sizes […, inputs, outputs], or [inputs]. */
-const outputsLast = (dims: readonly number[]): KernelLayout =>
-  dims.length === 1
-    ? { outputs: undefined, fanIn: dims[0]! }
-    : { outputs: dims.length - 1, fanIn: dims.at(-2)! };
+/** Sizes [outputs, inputs, …taps]; [inputs, outputs, …taps] of a transposed convolution, whose fan-in PyTorch counts alike. */
+const taps =
+  (outputs: 0 | 1): Layout =>
+  (_, dims) => ({ outputs, fanIn: elementCount(dims.slice(1)) });
 
+/** An operand of a matrix product, summed over the axis `inner`, counted from the end; of a vector over its only one. */
+const matrix =
+  (inner: -1 | -2): Layout =>
+  (_, dims) =>
+    dims.length === 1
+      ? { outputs: undefined, fanIn: dims[0]! }
+      : { outputs: dims.length - 3 - inner, fanIn: dims.at(inner)! };
+
+const kernel = (layout: Layout, input = 1): Slot => ({ input, role: "kernel", layout });
 const bias: Slot = { input: 2, role: "bias" };
-const logits: Slot = { input: 3, role: "logits" };
 
-export const convolution: readonly Slot[] = [
-  { input: 1, role: "kernel", layout: (_, dims) => outputsFirst(dims) },
-  bias,
-];
-
-/** Sizes [inputs, outputs, …taps]; fan-in as PyTorch counts it, over the second axis. */
-export const transposedConvolution: readonly Slot[] = [
-  { input: 1, role: "kernel", layout: (_, dims) => ({ outputs: 1, fanIn: elementCount(dims.slice(1)) }) },
-  bias,
-];
-
-/** With logits of the three views. */
-export const liftedConvolution: readonly Slot[] = [...convolution, logits];
-export const liftedTransposedConvolution: readonly Slot[] = [...transposedConvolution, logits];
+export const convolution: readonly Slot[] = [kernel(taps(0)), bias];
+export const transposedConvolution: readonly Slot[] = [kernel(taps(1)), bias];
+/** With soft-ACS's logits of the three views. */
+export const liftedConvolution: readonly Slot[] = [...convolution, { input: 3, role: "logits" }];
 
 /** @param outputsLead - whether the weight is [outputs, inputs] */
 export const fullyConnected = (outputsLead: (node: Node) => boolean): readonly Slot[] => [
-  {
-    input: 1,
-    role: "kernel",
-    layout: (node, dims) => (outputsLead(node) ? outputsFirst(dims) : outputsLast(dims)),
-  },
+  kernel((node, dims) => (outputsLead(node) ? taps(0) : matrix(-2))(node, dims)),
   bias,
 ];
 
-export const matrixProduct: readonly Slot[] = [
-  {
-    input: 0,
-    role: "kernel",
-    layout: (_, dims) => ({
-      outputs: dims.length === 1 ? undefined : dims.length - 2,
-      fanIn: dims.at(-1)!,
-    }),
-  },
-  { input: 1, role: "kernel", layout: (_, dims) => outputsLast(dims) },
-];
+export const matrixProduct: readonly Slot[] = [kernel(matrix(-1), 0), kernel(matrix(-2))];
 
 /** Of a normalisation. */
 export const affine: readonly Slot[] = [
   { input: 1, role: "scale" },
   { input: 2, role: "shift" },
 ];
-
 export const affineOfInstances: readonly Slot[] = affine.map((slot) => ({ ...slot, filledForGroups: true }));
-
 export const affineWithStatistics: readonly Slot[] = [
   ...affine,
   { input: 3, role: "mean" },
@@ -112,7 +89,5 @@ export const affineWithStatistics: readonly Slot[] = [
 export const slope: readonly Slot[] = [{ input: 1, role: "slope" }];
 
 /** Of a sum or product of two operands. */
-export const operands = (role: "addend" | "factor"): readonly Slot[] => [
-  { input: 0, role },
-  { input: 1, role },
-];
+export const operands = (role: "addend" | "factor"): readonly Slot[] =>
+  [0, 1].map((input) => ({ input, role }));

@@ -30,6 +30,8 @@ export interface Traits {
    * axes merged, or under sizes of any kind.
    */
   readonly alias?: "same" | "ones" | "merge" | "reshape";
+  /** Samples the first input anew, by factors (input 2) or to sizes (input 3). */
+  readonly resamples?: boolean;
   /** Changes the type of elements only. */
   readonly casts?: boolean;
   /** Outputs are positions along an axis of the input, such as class numbers. */

@@ -9,19 +9,19 @@
  * upsampled map, and the scales are constants (sizes would name the channels).
  */
 
+import { indexOf } from "../graph/graph-index.ts";
 import type { Graph, Node } from "../graph/graph.ts";
 import { intsAttr, stringAttr } from "../graph/graph.ts";
 import { numbersOf } from "../graph/tensor.ts";
 import { groupsOf } from "../ops/geometry.ts";
-import { readersOf } from "./tidy.ts";
+import { traitsOf } from "../ops/index.ts";
 
 export function convolveBeforeResize(graph: Graph): Graph {
-  const readers = readersOf(graph);
-  const producer = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
+  const index = indexOf(graph);
   const replaced = new Map<Node, Node>();
   for (const conv of graph.nodes) {
-    const resize = isPointwise(graph, conv) ? producer.get(conv.inputs[0]!) : undefined;
-    if (!resize || readers.get(resize.outputs[0]!) !== 1 || !enlarges(graph, resize)) continue;
+    const resize = isPointwise(graph, conv) ? index.producer(conv.inputs[0]!) : undefined;
+    if (!resize || index.readCount(resize.outputs[0]!) !== 1 || !enlarges(graph, resize)) continue;
     // The resized map is replaced by the convolved one of the small size.
     const small = `${conv.outputs[0]!}/small`;
     replaced.set(resize, { ...conv, inputs: [resize.inputs[0]!, ...conv.inputs.slice(1)], outputs: [small] });
@@ -34,7 +34,7 @@ export function convolveBeforeResize(graph: Graph): Graph {
 
 /** A convolution of one tap that has fewer outputs than inputs. */
 function isPointwise(graph: Graph, node: Node): boolean {
-  if (node.op !== "Conv" && node.op !== "LiftedConv") return false;
+  if (traitsOf(node).convolution !== "forward") return false;
   const [outputs, inputs, ...kernel] = graph.initializers.get(node.inputs[1]!)?.dims ?? [];
   const still = (values: readonly number[] | undefined, value: number): boolean =>
     values?.every((v) => v === value) ?? true;
@@ -49,7 +49,7 @@ function isPointwise(graph: Graph, node: Node): boolean {
 }
 
 function enlarges(graph: Graph, node: Node): boolean {
-  const scales = node.op === "Resize" ? graph.initializers.get(node.inputs[2] ?? "") : undefined;
+  const scales = traitsOf(node).resamples ? graph.initializers.get(node.inputs[2] ?? "") : undefined;
   if (!scales || intsAttr(node, "axes")) return false;
   const [batch, channels, ...spatial] = numbersOf(scales);
   const inside = stringAttr(node, "coordinate_transformation_mode", "half_pixel") !== "tf_crop_and_resize";

@@ -14,29 +14,27 @@
  * Folded where kernels are constant and nothing else reads the convolutions.
  */
 
+import { indexOf } from "../graph/graph-index.ts";
 import type { Graph, Node } from "../graph/graph.ts";
 import { floatAttr, intAttr } from "../graph/graph.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { elementCount, numbersOf, tensorOf } from "../graph/tensor.ts";
 import { groupsOf } from "../ops/geometry.ts";
-import { dropUnused, readersOf } from "./tidy.ts";
-
-const FORWARD = new Set(["Conv", "LiftedConv"]);
-const TRANSPOSED = new Set(["ConvTranspose", "LiftedConvTranspose"]);
+import { traitsOf } from "../ops/index.ts";
+import { dropUnused } from "./tidy.ts";
 
 export function foldBatchNorm(graph: Graph): Graph {
-  const readers = readersOf(graph);
-  const producer = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
+  const index = indexOf(graph);
   const initializers = new Map(graph.initializers);
   const replaced = new Map<Node, Node>();
   const dropped = new Set<Node>();
   for (const node of graph.nodes) {
-    if (node.op !== "BatchNormalization" || intAttr(node, "training_mode", 0) === 1) continue;
-    const before = producer.get(node.inputs[0]!);
-    const isJoin = before?.op === "Concat" && before.domain === "" && intAttr(before, "axis", 0) === 1;
-    const convs = isJoin ? before.inputs.map((name) => producer.get(name)) : [before];
+    if (!traitsOf(node).batchNorm || intAttr(node, "training_mode", 0) === 1) continue;
+    const before = index.producer(node.inputs[0]!);
+    const isJoin = before && traitsOf(before).moves === "join" && intAttr(before, "axis", 0) === 1;
+    const convs = isJoin ? before.inputs.map((name) => index.producer(name)) : [before];
     const isOurs = (read: Node | undefined): read is Node =>
-      read !== undefined && readers.get(read.outputs[0]!) === 1 && !replaced.has(read);
+      read !== undefined && index.readCount(read.outputs[0]!) === 1 && !replaced.has(read);
     if (!isOurs(before) || !convs.every(isOurs)) continue;
     const folded = fold(convs, node, initializers);
     if (!folded) continue;
@@ -71,11 +69,13 @@ function fold(
     const b0 = bias && numbersOf(bias);
     const shift = Float32Array.from(scale, (s, o) => s * ((b0?.[o] ?? 0) - m![start + o]!) + b![start + o]!);
     const name = `${norm.outputs[0]!}/folded${layers.length > 1 ? i : ""}`;
-    initializers.set(`${name}.weight`, scaled(kernel, scale, TRANSPOSED.has(conv.op), groupsOf(conv)));
+    initializers.set(`${name}.weight`, scaled(kernel, scale, isTransposed(conv), groupsOf(conv)));
     initializers.set(`${name}.bias`, tensorOf(kernel.dtype, [outputs], shift));
     return { ...conv, inputs: [conv.inputs[0]!, `${name}.weight`, `${name}.bias`, ...conv.inputs.slice(3)] };
   });
 }
+
+const isTransposed = (conv: Node): boolean => traitsOf(conv).convolution === "transposed";
 
 interface Layer {
   readonly conv: Node;
@@ -86,12 +86,16 @@ interface Layer {
 
 /** A convolution whose weights are constants. */
 function layerOf(conv: Node, initializers: ReadonlyMap<string, Tensor>): Layer | undefined {
-  const transposed = TRANSPOSED.has(conv.op);
-  if (!transposed && !FORWARD.has(conv.op)) return undefined;
+  if (!traitsOf(conv).convolution) return undefined;
   const kernel = initializers.get(conv.inputs[1]!);
   const bias = conv.inputs[2] ? initializers.get(conv.inputs[2]) : undefined;
   if (!kernel || (conv.inputs[2] && !bias)) return undefined;
-  return { conv, kernel, bias, outputs: transposed ? kernel.dims[1]! * groupsOf(conv) : kernel.dims[0]! };
+  return {
+    conv,
+    kernel,
+    bias,
+    outputs: isTransposed(conv) ? kernel.dims[1]! * groupsOf(conv) : kernel.dims[0]!,
+  };
 }
 
 function scaled(kernel: Tensor, scale: Float64Array, transposed: boolean, groups: number): Tensor {

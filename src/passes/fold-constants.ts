@@ -15,10 +15,10 @@ import { opsetOf } from "../graph/graph.ts";
 import { literalNumbers } from "../graph/nd-array.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { elementCount, tensorOf } from "../graph/tensor.ts";
-import { ruleFor } from "../ops/index.ts";
+import { ruleFor, traitsOf } from "../ops/index.ts";
 import { inferTypes } from "../ops/infer.ts";
 import type { Known } from "../ops/rule.ts";
-import { constantOf, knownOf } from "../ops/constant-ops.ts";
+import { constantOf, identityNode, knownOf } from "../ops/constant-ops.ts";
 import { renameReads } from "./tidy.ts";
 
 /** Folding more elements than this would cost more than it saves (32 million: a 128 MB weight). */
@@ -31,7 +31,7 @@ export function foldConstants(graph: Graph, folds: (node: Node) => boolean = () 
   const inputs = new Set(graph.inputs.map(({ name }) => name));
   const nodes: Node[] = [];
   const visit = (node: Node): void => {
-    const branch = node.op === "If" && node.domain === "" ? chosenBranch(node, types) : undefined;
+    const branch = "then_branch" in node.attrs ? chosenBranch(node, types) : undefined;
     if (branch) {
       for (const inner of inlineBranch(node, branch, initializers)) visit(inner);
       return;
@@ -69,7 +69,7 @@ function foldNode(
   const rule = ruleFor(node);
   const size = operands.reduce((sum, tensor) => sum + (tensor ? elementCount(tensor.dims) : 0), 0);
   if (!rule?.value || size > FOLD_LIMIT) return undefined;
-  if (node.op === "Identity") return [operands[0]!];
+  if (traitsOf(node).alias === "same") return [operands[0]!];
   const context = {
     node,
     opset,
@@ -116,18 +116,7 @@ function inlineBranch(node: Node, branch: Graph, initializers: Map<string, Tenso
     outputs: inner.outputs.map((name) => (name === "" ? "" : rename(name))),
   }));
   const passed = branch.outputs.flatMap(({ name }, i) =>
-    rename(name) === node.outputs[i]
-      ? []
-      : [
-          {
-            op: "Identity",
-            domain: "",
-            name: "",
-            inputs: [rename(name)],
-            outputs: [node.outputs[i]!],
-            attrs: {},
-          },
-        ],
+    rename(name) === node.outputs[i] ? [] : [identityNode(rename(name), node.outputs[i]!)],
   );
   return [...nodes, ...passed];
 }

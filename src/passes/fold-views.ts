@@ -9,19 +9,19 @@
 import type { Graph, Node } from "../graph/graph.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { byteLength, numbersOf } from "../graph/tensor.ts";
+import { traitsOf } from "../ops/index.ts";
 import { inferTypes } from "../ops/infer.ts";
 import { dropUnused } from "./tidy.ts";
-
-const REGROUPINGS = new Set(["Unsqueeze", "Squeeze", "Reshape", "Flatten"]);
 
 export function foldViews(graph: Graph): Graph {
   const types = inferTypes(graph);
   const initializers = new Map(graph.initializers);
   const nodes = graph.nodes.filter((node) => {
-    const tensor = node.domain === "" ? initializers.get(node.inputs[0] ?? "") : undefined;
+    const { alias, moves } = traitsOf(node);
+    const tensor = alias || moves === "crop" ? initializers.get(node.inputs[0] ?? "") : undefined;
     const shape = types.get(node.outputs[0]!)?.shape;
     if (!tensor || !shape?.every((n) => typeof n === "number") || tensor.dtype === "string") return true;
-    const start = REGROUPINGS.has(node.op) ? 0 : firstRow(node, tensor, initializers);
+    const start = alias ? 0 : firstRow(node, tensor, initializers);
     if (start === undefined) return true;
     const bytes = tensor.bytes.subarray(start, start + byteLength(tensor.dtype, shape));
     initializers.set(node.outputs[0]!, { dtype: tensor.dtype, dims: shape, bytes });
@@ -30,9 +30,8 @@ export function foldViews(graph: Graph): Graph {
   return dropUnused({ ...graph, nodes, initializers });
 }
 
-/** Where the bytes begin that a Slice of whole rows takes; undefined for any other node. */
+/** Where the bytes begin that a Slice of whole rows takes; undefined for other Slices. */
 function firstRow(node: Node, tensor: Tensor, initializers: ReadonlyMap<string, Tensor>): number | undefined {
-  if (node.op !== "Slice") return undefined;
   const [starts, , axes, steps] = node.inputs.slice(1).map((name) => {
     const operand = initializers.get(name);
     return operand && numbersOf(operand);

@@ -11,23 +11,23 @@
 
 import type { Graph } from "../graph/graph.ts";
 import { intAttr } from "../graph/graph.ts";
+import { traitsOf } from "../ops/index.ts";
 import { rewrite } from "./rewrite.ts";
 
 /** @param graph - plain ONNX, of opset 18 or later */
 export function plainSoftmax(graph: Graph): Graph {
   return rewrite(graph, (g, node) => {
-    if ((node.op !== "Softmax" && node.op !== "LogSoftmax") || node.domain !== "") return false;
-    const [x, y] = [node.inputs[0]!, node.outputs[0]!];
+    const { activation } = traitsOf(node);
+    if (activation !== "softmax" && activation !== "logSoftmax") return false;
+    const [x, y] = [node.inputs[0]!, g.into(node.outputs[0]!)];
     const axis = intAttr(node, "axis", -1);
     const rank = g.builder.known(x).shape?.length;
     if (rank === undefined || axis === -1 || axis === rank - 1) return false;
-    const axes = g.ints([axis]);
-    const z = g.sub(x, g.op("ReduceMax", [x, axes]));
-    const e = g.op("Exp", [z]);
-    const sum = g.op("ReduceSum", [e, axes]);
-    const [op, inputs] =
-      node.op === "Softmax" ? (["Div", [e, sum]] as const) : (["Sub", [z, g.op("Log", [sum])]] as const);
-    g.builder.push({ op, domain: "", name: y, inputs, outputs: [y], attrs: {} });
+    const z = g.sub(x, g.largest(x, [axis], true));
+    const e = g.exp(z);
+    const sum = g.sum(e, [axis], true);
+    if (activation === "softmax") y.div(e, sum);
+    else y.sub(z, g.log(sum));
     return true;
   });
 }

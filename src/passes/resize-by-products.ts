@@ -11,6 +11,7 @@
 
 import type { Dim } from "../graph/dim.ts";
 import type { Graph } from "../graph/graph.ts";
+import { traitsOf } from "../ops/index.ts";
 import { inferTypes } from "../ops/infer.ts";
 import { resizeMaps } from "../ops/resize-gradient.ts";
 import { pushForward } from "../ops/separable.ts";
@@ -22,14 +23,13 @@ const LONGEST = 128;
 export function resizeByProducts(graph: Graph): Graph {
   const types = inferTypes(graph);
   return rewrite(graph, (g, node) => {
-    if (node.op !== "Resize" || node.domain !== "") return false;
+    if (!traitsOf(node).resamples) return false;
     const [x, y] = [node.inputs[0]!, node.outputs[0]!];
     const [from, to] = [types.get(x)?.shape, types.get(y)?.shape];
     if (!numbers(from) || !numbers(to) || !enlarges(from, to)) return false;
     const maps = resizeMaps(g, node, to);
     if (typeof maps === "string") return false;
-    const inputs = [pushForward(g, x, maps)];
-    g.builder.push({ op: "Identity", domain: "", name: node.name, inputs, outputs: [y], attrs: {} });
+    g.into(y, node.name).identity(pushForward(g, x, maps));
     return true;
   });
 }

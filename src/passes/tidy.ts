@@ -9,6 +9,7 @@
  */
 
 import type { Attr, Graph, Node } from "../graph/graph.ts";
+import { traitsOf } from "../ops/index.ts";
 import { readsOf } from "../graph/graph-index.ts";
 
 export function dropUnused(graph: Graph): Graph {
@@ -35,7 +36,7 @@ export function dropIdentities(graph: Graph): Graph {
   const initializers = new Map(graph.initializers);
   for (const node of graph.nodes) {
     const [input, output] = [node.inputs[0], node.outputs[0]];
-    if (node.op === "Identity" && node.domain === "" && input && output && !outputs.has(output)) {
+    if (traitsOf(node).alias === "same" && input && output && !outputs.has(output)) {
       const tensor = initializers.get(resolve(input));
       if (tensor) initializers.set(output, tensor);
       else alias.set(output, resolve(input));

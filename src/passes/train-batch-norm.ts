@@ -16,11 +16,13 @@
  */
 
 import { AcsconvError } from "../base/errors.ts";
-import type { Graph, Node } from "../graph/graph.ts";
+import type { Graph } from "../graph/graph.ts";
 import { floatAttr, nodeLabel } from "../graph/graph.ts";
 import { floatTensor } from "../graph/tensor.ts";
 import { Expressions } from "../ops/expressions.ts";
 import { LIFTED_DOMAIN, MICROSOFT_DOMAIN } from "../ops/lifted.ts";
+import { ruleFor, traitsOf } from "../ops/index.ts";
+import { BATCH_NORM, TRAINING_BATCH_NORM, TrainingBatchNorm } from "../ops/normalization.ts";
 import { rewrite } from "./rewrite.ts";
 import { countAlong, meanProductOver } from "../ops/statistics.ts";
 
@@ -51,7 +53,7 @@ export function trainBatchNorm(graph: Graph): {
   const rewritten = rewrite(graph, (g, node) => {
     const [x, scale, bias, mean, variance] = node.inputs as [string, string, string, string, string];
     const running = [mean, variance].every((name) => graph.initializers.has(name));
-    if (node.op !== "BatchNormalization" || !running) return false;
+    if (!traitsOf(node).batchNorm || !running) return false;
     const y = node.outputs[0]!;
     const [batchMean, batchVariance, centred] = ["mean", "variance", "centred"].map((what) =>
       g.builder.unique(`${y}/${what}`),
@@ -66,8 +68,7 @@ export function trainBatchNorm(graph: Graph): {
     }
     g.builder.push({
       ...node,
-      op: "TrainingBatchNorm",
-      domain: LIFTED_DOMAIN,
+      ...TRAINING_BATCH_NORM,
       inputs: [x, scale, bias],
       outputs: [y, batchMean, batchVariance, centred],
       attrs: { ...(epsilon && { epsilon }) },
@@ -83,19 +84,18 @@ export function trainBatchNorm(graph: Graph): {
 /** @param graph - with sizes that are numbers, and TrainingBatchNorm as {@link trainBatchNorm} wrote it */
 export function lowerTrainBatchNorm(graph: Graph): Graph {
   const lowered = rewrite(graph, (g, node) => {
-    if (node.op !== "TrainingBatchNorm" || node.domain !== LIFTED_DOMAIN) return false;
+    if (ruleFor(node) !== TrainingBatchNorm) return false;
     const [x, scale, bias] = node.inputs as [string, string, string];
     const [y, mean, variance, centred] = node.outputs as [string, string, string, string];
-    const push = (op: string, inputs: string[], output: string, attrs: Node["attrs"] = {}): void =>
-      g.builder.push({ op, domain: "", name: output, inputs, outputs: [output], attrs });
     const axes = axesOf(g, x);
     const features = g.shape(x)[1]!;
     const wideMean = g.mean(x, axes, true);
-    push("Reshape", [wideMean, g.ints([features])], mean);
-    push("Sub", [x, wideMean], centred);
-    push("Reshape", [meanProductOver(g, centred, centred, axes), g.ints([features])], variance);
+    g.into(mean).reshape(wideMean, [features]);
+    g.into(centred).sub(x, wideMean);
+    g.into(variance).reshape(meanProductOver(g, centred, centred, axes), [features]);
     const zero = g.constant(floatTensor([features], new Float32Array(features)));
-    push("BatchNormalization", [centred, scale, bias, zero, variance], y, node.attrs);
+    const inputs = [centred, scale, bias, zero, variance];
+    g.builder.push({ ...BATCH_NORM, name: y, inputs, outputs: [y], attrs: node.attrs });
     return true;
   });
   const opsets = new Map([...graph.opsets].filter(([domain]) => domain !== LIFTED_DOMAIN));

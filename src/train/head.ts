@@ -6,7 +6,7 @@
 import { AcsconvError } from "../base/errors.ts";
 import type { Graph, Node } from "../graph/graph.ts";
 import { indexOf } from "../graph/graph-index.ts";
-import { nodeLabel } from "../graph/graph.ts";
+import { intsAttr, nodeLabel } from "../graph/graph.ts";
 import { seedFor, uniform } from "../base/random.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { elementCount, int64Tensor, numbersOf, tensorOf } from "../graph/tensor.ts";
@@ -15,7 +15,6 @@ import { slotsOfNode, traitsOf } from "../ops/index.ts";
 import { inferTypes } from "../ops/infer.ts";
 import { lift, Model, unlift } from "../model/model.ts";
 import { parameterSlots } from "../ops/parameters.ts";
-import { targetSizes } from "../ops/resize.ts";
 import type { Slot } from "../ops/slots.ts";
 import { separateVectors } from "../passes/separate-vectors.ts";
 import { simplify } from "../passes/simplify.ts";
@@ -100,9 +99,9 @@ function withHead(original: Graph, classes: number, seed: number): Graph {
   );
 }
 
-/** A Resize to sizes written down as numbers repeats the classes among them. */
+/** What resamples to sizes written down as numbers repeats the classes among them. */
 function withSizes(node: Node, initializers: Map<string, Tensor>, classes: number): Node | undefined {
-  const target = targetSizes(node) ?? "";
+  const target = traitsOf(node).resamples && !intsAttr(node, "axes") ? (node.inputs[3] ?? "") : "";
   const sizes = initializers.get(target);
   if (!sizes) return undefined;
   const name = `${target}/${classes}`;

@@ -12,7 +12,6 @@
  */
 
 import { AcsconvError } from "../base/errors.ts";
-import { int } from "../graph/graph.ts";
 import { floatTensor, tensorOf } from "../graph/tensor.ts";
 import type { Algebra } from "../ops/gradient.ts";
 
@@ -61,7 +60,7 @@ export const dice = ({ epsilon = 0.01, ignore }: DiceOptions = {}): Loss => ({
   target: "classes",
   write(g, logits, target) {
     requireClasses(g, logits, "dice");
-    const p = g.op("Softmax", [logits], { axis: int(1) });
+    const p = g.softmax(logits, 1);
     return softDice(g, p, compared(g, logits, target, ignore), epsilon);
   },
 });
@@ -111,7 +110,7 @@ export const binaryCrossEntropy = ({ ignore }: ClassOptions = {}): Loss => ({
   target: "classes",
   write(g, logits, target) {
     const { target: t, counts } = compared(g, logits, target, ignore);
-    return meanOver(g, g.sub(g.op("Softplus", [logits]), g.mul(logits, t)), counts);
+    return meanOver(g, g.sub(g.softplus(logits), g.mul(logits, t)), counts);
   },
 });
 
@@ -123,11 +122,11 @@ export const focal = ({ gamma = 2, ignore }: FocalOptions = {}): Loss => ({
   write(g, logits, target) {
     requireClasses(g, logits, "focal");
     const { target: t, counts } = compared(g, logits, target, ignore);
-    const log = g.op("LogSoftmax", [logits], { axis: int(1) });
+    const log = g.logSoftmax(logits, 1);
     // Rounding may make p a little more than 1.
-    const rest = g.op("Relu", [g.sub(1, g.op("Exp", [log]))]);
-    const each = g.mul(g.mul(t, g.op("Pow", [rest, gamma])), log);
-    return meanOver(g, g.op("Neg", [g.sum(each, [1], true)]), counts);
+    const rest = g.relu(g.sub(1, g.exp(log)));
+    const each = g.mul(g.mul(t, g.pow(rest, gamma)), log);
+    return meanOver(g, g.neg(g.sum(each, [1], true)), counts);
   },
 });
 
@@ -149,14 +148,14 @@ function softDice(g: Algebra, p: string, { target, counts }: Compared, epsilon: 
   const said = g.sum(counts === undefined ? p : g.mul(p, counts), over);
   const is = g.sum(target, over);
   const score = g.div(g.add(g.mul(both, 2), epsilon), g.add(g.add(said, is), epsilon));
-  const present = g.cast(g.op("Greater", [is, 0]), "float32");
+  const present = g.cast(g.greater(is, 0), "float32");
   return g.div(g.sum(g.mul(present, g.sub(1, score))), g.shape(p)[1]!);
 }
 
 function softmaxEntropy(g: Algebra, logits: string, target: string, weights?: readonly number[]): string {
-  const log = g.op("LogSoftmax", [logits], { axis: int(1) });
+  const log = g.logSoftmax(logits, 1);
   const weighted = weights ? g.mul(target, perClass(g, logits, weights)) : target;
-  return g.op("Neg", [g.div(g.sum(g.mul(weighted, log)), notZero(g, g.sum(weighted)))]);
+  return g.neg(g.div(g.sum(g.mul(weighted, log)), notZero(g, g.sum(weighted))));
 }
 
 function perClass(g: Algebra, logits: string, weights: readonly number[]): string {
@@ -182,12 +181,9 @@ function compared(g: Algebra, logits: string, target: string, ignore: number | u
   if (g.dtype(target) !== "uint8") return { target, counts: undefined };
   const [batch, channels, ...spatial] = g.shape(logits) as [number, number, ...number[]];
   const classes = g.reshape(g.cast(target, "int32"), [batch, 1, ...spatial]);
-  const is = g.cast(
-    channels === 1 ? classes : g.op("Equal", [classes, range(g, channels, spatial)]),
-    "float32",
-  );
+  const is = g.cast(channels === 1 ? classes : g.equal(classes, range(g, channels, spatial)), "float32");
   if (ignore === undefined) return { target: is, counts: undefined };
-  const counts = g.cast(g.op("Not", [g.op("Equal", [classes, ignore])]), "float32");
+  const counts = g.cast(g.not(g.equal(classes, ignore)), "float32");
   return { target: g.mul(is, counts), counts };
 }
 
@@ -201,7 +197,7 @@ function meanOver(g: Algebra, x: string, counts: string | undefined): string {
   return g.div(g.sum(g.mul(x, counts)), notZero(g, g.mul(g.sum(counts), g.shape(x)[1]!)));
 }
 
-const notZero = (g: Algebra, x: string): string => g.where(g.op("Equal", [x, 0]), 1, x);
+const notZero = (g: Algebra, x: string): string => g.where(g.equal(x, 0), 1, x);
 
 function requireClasses(g: Algebra, logits: string, loss: string): void {
   const [, classes] = g.shape(logits);

@@ -124,7 +124,7 @@ function moments(
   const m = g.add(g.mul(mean, beta1), g.mul(gradient, 1 - beta1));
   const v = g.add(g.mul(square, beta2), g.mul(g.mul(gradient, gradient), 1 - beta2));
   const size = g.div(learningRate, complement(g, beta1, number));
-  const spread = g.div(g.op("Sqrt", [v]), g.op("Sqrt", [complement(g, beta2, number)]));
+  const spread = g.div(g.sqrt(v), g.sqrt(complement(g, beta2, number)));
   return { parameter: step(g, parameter, size, g.div(m, g.add(spread, epsilon))), state: [m, v] };
 }
 
@@ -135,7 +135,7 @@ function moments(
  *   1 − e^−a = 2T / (1 + T)        T = tanh(a / 2),  a = −t ln β
  */
 function complement(g: Algebra, beta: number, t: string): string {
-  const tanh = g.op("Tanh", [g.mul(t, -Math.log(beta) / 2)]);
+  const tanh = g.tanh(g.mul(t, -Math.log(beta) / 2));
   return g.div(g.mul(tanh, 2), g.add(tanh, 1));
 }
 

@@ -116,7 +116,7 @@ export function trainingStep(network: Graph, options: StepOptions): TrainingStep
   const output = outputOf(plain, options.loss);
   const target = labelsOf(options, g.shape(output));
   step.input(target.name, target.dtype, target.dims);
-  const loss = step.define(LOSS, "Identity", [options.loss.write(g, output, target.name)]);
+  const loss = g.into(LOSS).identity(options.loss.write(g, output, target.name));
 
   const names = trained.map(({ name }) => name);
   const gradients = differentiate(g, loss, names);

@@ -83,8 +83,8 @@ export function writeUpdate(
   { optimiser, clipNorm }: UpdateOptions,
 ): { readonly norm: string; readonly changes: readonly Change[] } {
   const g = step.algebra;
-  const norm = step.define(GRADIENT_NORM, "Sqrt", [squareSum(g, [...gradients.values()])]);
-  const scale = clipNorm && g.op("Min", [g.div(g.scalar(clipNorm, norm), g.add(norm, 1e-6)), 1]);
+  const norm = g.into(GRADIENT_NORM).sqrt(squareSum(g, [...gradients.values()]));
+  const scale = clipNorm && g.min(g.div(g.scalar(clipNorm, norm), g.add(norm, 1e-6)), 1);
   const rate = step.input(LEARNING_RATE, "float32", []);
   const now = g.add(step.input(STEP, "int64", []), 1);
   const number = g.cast(now, "float32");
@@ -104,20 +104,18 @@ export function writeUpdate(
   return { norm, changes: [...changes, [STEP, now]] };
 }
 
-function squareSum(g: Algebra, values: readonly string[]): string {
-  const sums = values.map((value) => g.sum(g.mul(value, value)));
-  return sums.length === 1 ? sums[0]! : g.op("Sum", sums);
-}
+const squareSum = (g: Algebra, values: readonly string[]): string =>
+  g.total(values.map((value) => g.sum(g.mul(value, value))));
 
 /** Gives values to the state, and returns the names of the outputs that hold it. */
 export const replace = (step: StepBuilder, changes: readonly Change[]): string[] =>
-  changes.map(([name, value]) => step.define(next(name), "Identity", [value]));
+  changes.map(([name, value]) => step.algebra.into(next(name)).identity(value));
 
 /** As {@link replace} where a scalar is finite; otherwise everything stays as it was. */
 export function replaceIf(step: StepBuilder, scalar: string, changes: readonly Change[]): string[] {
   const g = step.algebra;
-  const finite = g.op("LessOrEqual", [g.op("Abs", [scalar]), LARGEST]);
-  return changes.map(([name, value]) => step.define(next(name), "Where", [finite, value, name]));
+  const finite = g.lessOrEqual(g.abs(scalar), LARGEST);
+  return changes.map(([name, value]) => g.into(next(name)).where(finite, value, name));
 }
 
 /** The largest float32. */
