@@ -154,6 +154,7 @@ class Meanings {
     const index = indexOf(this.#graph);
     const context = {
       constant: (value: string) => this.#numbers(value),
+      isConstant: (value: string) => this.#isConstant(value),
       producer: (value: string) => index.producer(value),
       isClassAxis: (value: string, axis: number) => this.#isClassAxis(value, axis),
       classes: (value: string) => this.#classes(value),
@@ -161,8 +162,24 @@ class Meanings {
     for (const node of this.#graph.nodes) {
       const inputs = node.inputs.map((name) => this.#known.get(name) ?? this.#ofConstant(name));
       const meaning = meaningOf({ node, inputs, ...context });
-      for (const output of node.outputs) if (output) this.#known.set(output, meaning);
+      for (const output of node.outputs)
+        if (output) this.#known.set(output, this.#ofType(output, node.op, meaning));
     }
+  }
+
+  /** Whole numbers for each voxel that are neither decisions nor known to be classes may be anything. */
+  #ofType(name: string, op: string, meaning: Meaning): Meaning {
+    const { dtype, shape } = this.#shapes.declared.get(name) ?? this.#shapes.free.get(name) ?? {};
+    const isInteger = /^u?int/.test(dtype ?? "") && (shape?.length ?? 0) > 2;
+    return isInteger && !meaning.labels && !meaning.whole
+      ? { ...meaning, lostIn: meaning.lostIn ?? op }
+      : meaning;
+  }
+
+  #isConstant(name: string): boolean {
+    if (this.#graph.initializers.has(name)) return true;
+    const node = indexOf(this.#graph).producer(name);
+    return node !== undefined && node.inputs.every((input) => input === "" || this.#isConstant(input));
   }
 
   #ofConstant(name: string): Meaning {
@@ -188,8 +205,9 @@ class Meanings {
   }
 
   #size(name: string, axis: number | undefined): number | undefined {
-    const size = axis === undefined ? undefined : this.#shape(name)?.[axis];
-    return typeof size === "number" ? size : undefined;
+    const told = this.#graph.outputs.find((output) => output.name === name)?.shape;
+    const sizes = axis === undefined ? [] : [this.#shape(name)?.[axis], told?.[axis]];
+    return sizes.find((size) => typeof size === "number");
   }
 
   #classes(name: string): number | undefined {

@@ -6,7 +6,7 @@
 
 import { intAttr, type Node, stringAttr } from "../graph/graph.ts";
 import { dtypeFromOnnx } from "../graph/tensor.ts";
-import { keepsRange, rangeOf, ruleFor, traitsOf } from "./index.ts";
+import { keepsRange, rangeOf, slotsOfNode, traitsOf } from "./index.ts";
 
 /** What is known of a value's elements, whatever the image. */
 export interface Meaning {
@@ -15,6 +15,8 @@ export interface Meaning {
   readonly whole: boolean;
   /** Over the classes they add up to a known number (1 for probabilities), or their exponentials add up to 1. */
   readonly total?: number | "log";
+  /** The probability of one of two classes: with the other's it adds up to 1. */
+  readonly isOneOfTwo?: boolean;
   /** Numbers of classes. */
   readonly labels?: boolean;
   /** The operator in which probabilities or labels went astray: what these numbers mean cannot be told. */
@@ -27,6 +29,8 @@ export interface MeaningContext {
   readonly inputs: readonly Meaning[];
   /** Elements of a value that is a small constant. */
   readonly constant: (value: string) => readonly number[] | undefined;
+  /** Whether a value is the same for every image. */
+  readonly isConstant: (value: string) => boolean;
   /** The node that computes a value. */
   readonly producer: (value: string) => Node | undefined;
   /** Whether an axis of a value counts the classes. */
@@ -54,7 +58,7 @@ export function meaningOf(c: MeaningContext): Meaning {
   const followed = follow(c);
   // Beyond a layer or an activation, nothing depends on what was lost before.
   if (!followed) return range ? between(...range) : lose(c);
-  const meaning = range ? limited(followed, range) : followed;
+  const meaning = distributed(c, range ? limited(followed, range) : followed);
   const lost = inputs.find(({ lostIn }) => lostIn !== undefined) ?? x;
   return lost.lostIn === undefined || meaning.lostIn ? meaning : { ...meaning, lostIn: lost.lostIn };
 }
@@ -70,14 +74,31 @@ function follow(c: MeaningContext): Meaning | undefined {
   return ARITHMETIC[node.op]?.(c) ?? (typeof range === "function" ? inputs[0] : undefined);
 }
 
-/** Layers make something new of whatever they get; what other operators make of probabilities is not known. */
-function lose({ node, inputs }: MeaningContext): Meaning {
-  const isLayer = ruleFor(node) !== undefined && !traitsOf(node).pointwise;
-  const isBounded = inputs.some(
-    ({ low, high, labels }) => labels === true || (low >= 0 && high <= 1 && low < high),
-  );
-  return isLayer || !isBounded ? ANYTHING : { ...ANYTHING, lostIn: node.op };
+/** Probabilities that no longer add up mean something else, but where one of them is left. */
+function distributed({ node, inputs, classes }: MeaningContext, meaning: Meaning): Meaning {
+  const isKept = meaning.total !== undefined || meaning.lostIn !== undefined;
+  const wasWhole = inputs.some(({ total }) => total !== undefined);
+  return isKept || !wasWhole || classes(node.outputs[0]!) === 1 ? meaning : { ...meaning, lostIn: node.op };
 }
+
+/**
+ * Layers make something new of whatever they get, by what they have learned; what other operators make of
+ * probabilities is not known.
+ */
+function lose(c: MeaningContext): Meaning {
+  const isTelling = c.inputs.some(
+    ({ low, high, labels, total }) =>
+      labels === true || total !== undefined || (low >= 0 && high <= 1 && low < high),
+  );
+  return isTelling && !isLearned(c) ? { ...ANYTHING, lostIn: c.node.op } : ANYTHING;
+}
+
+/** Whether a node has a kernel that is no mere choice or average: these have no negative elements. */
+const isLearned = ({ node, constant, isConstant }: MeaningContext): boolean =>
+  slotsOfNode(node).some(({ role, input }) => {
+    const kernel = node.inputs[input] ?? "";
+    return role === "kernel" && isConstant(kernel) && (constant(kernel)?.some((x) => x < 0) ?? true);
+  });
 
 /** Distributions are clipped at their very ends, so that logarithms are finite. */
 const END = 0.05;
@@ -130,6 +151,7 @@ function kept(c: MeaningContext): Meaning {
   const padded = moves === "pad" ? paddedBy(c, meaning) : meaning;
   if (joined.every(({ labels }) => labels) && isMoved) return { ...padded, labels: true };
   if (joined.some(({ labels }) => labels)) return { ...padded, lostIn: node.op };
+  if (joined.length > 1 && joined.some(({ isOneOfTwo }) => isOneOfTwo)) return { ...padded, lostIn: node.op };
   return withTotal(c, padded, joined);
 }
 
@@ -149,12 +171,13 @@ function withTotal(c: MeaningContext, meaning: Meaning, joined: readonly Meaning
   const [before, after] = [node.inputs[0]!, node.outputs[0]!].map((name) => c.classes(name));
   if (joined.some((one) => one.total !== total) || total === undefined) {
     if (joined.some((one) => one.total !== undefined)) return { ...meaning, lostIn: node.op };
-    return isPair(c) ? { ...meaning, total: 1 } : meaning;
+    if (isPair(c)) return { ...meaning, total: 1 };
+    return joined.some(({ isOneOfTwo }) => isOneOfTwo) ? { ...meaning, isOneOfTwo: true } : meaning;
   }
   if (before === after && !CHOOSE.has(node.op)) return { ...meaning, total };
   // One of two classes tells all; of more, those that are left out are missing.
   return before === 2 && after === 1 && total === 1 && !CHOOSE.has(node.op)
-    ? meaning
+    ? { ...meaning, isOneOfTwo: true }
     : { ...meaning, lostIn: node.op };
 }
 
