@@ -3,7 +3,7 @@
  * Node's file system is asked for when a path is used and not before, so that the same module runs in a browser.
  */
 
-import { AcsconvError, messageOf } from "./errors.ts";
+import { ioError, messageOf } from "./errors.ts";
 import { builtin, ioErrors, notAFile } from "./files.ts";
 
 /** A string is a path in Node and an address in a browser; so is a URL that is not `file:`. */
@@ -79,7 +79,7 @@ const bytesSource = (bytes: Uint8Array, name: string): ByteSource => ({
 
 async function fetched(address: string | URL, what: string): Promise<Uint8Array> {
   const fail = (reason: string, cause?: unknown): never => {
-    throw new AcsconvError("io", `Cannot read the ${what} at ${address}: ${reason}.`, {
+    throw ioError(`Cannot read the ${what} at ${address}: ${reason}.`, {
       cause,
       code: "E_NETWORK",
     });
@@ -110,7 +110,7 @@ async function fileSource(path: string): Promise<ByteSource> {
           const bytes = new Uint8Array(size);
           for (let at = 0; at < size;) {
             const { bytesRead } = await handle.read(bytes, at, Math.min(size - at, READ_STEP), at);
-            if (bytesRead === 0) throw new AcsconvError("io", `Cannot read "${path}": it shrank meanwhile.`);
+            if (bytesRead === 0) throw ioError(`Cannot read "${path}": it shrank meanwhile.`);
             at += bytesRead;
           }
           return bytes;

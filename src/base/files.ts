@@ -8,7 +8,7 @@
 
 import type { Stats } from "node:fs";
 import type { ErrorCode } from "./error-codes.ts";
-import { AcsconvError, messageOf } from "./errors.ts";
+import { AcsconvError, inputError, ioError, messageOf } from "./errors.ts";
 
 /**
  * A module of Node's own. Asked for while running instead of imported, because
@@ -19,7 +19,7 @@ import { AcsconvError, messageOf } from "./errors.ts";
 export const builtin = ((id: string) => {
   const found = globalThis.process?.getBuiltinModule?.(id);
   if (found) return found;
-  throw new AcsconvError("io", "There is no file system here: in a browser give bytes, a Blob or a File.");
+  throw ioError("There is no file system here: in a browser give bytes, a Blob or a File.");
 }) as NodeJS.Process["getBuiltinModule"];
 
 export interface FileContent {
@@ -126,13 +126,10 @@ export async function checkApart(paths: readonly string[]): Promise<void> {
   for (const path of paths) {
     const file = await realpath(path).catch(() => builtin("node:path").resolve(path));
     const other = seen.get(file);
-    if (other !== undefined) {
-      throw new AcsconvError(
-        "input",
-        `"${other}" would be replaced by what is written to "${path}": choose another name.`,
-        { code: "E_OVERWRITE" },
-      );
-    }
+    if (other !== undefined)
+      throw inputError(`"${other}" would be replaced by what is written to "${path}": choose another name.`, {
+        code: "E_OVERWRITE",
+      });
     seen.set(file, path);
   }
 }
@@ -159,13 +156,13 @@ export async function ioErrors<T>(verb: "read" | "write", path: string, work: ()
   try {
     return await work();
   } catch (error) {
-    throw ioError(verb, path, error);
+    throw fileError(verb, path, error);
   }
 }
 
 export function notAFile(verb: "read" | "write", path: string, found: Stats): AcsconvError {
   const what = found.isDirectory() ? "a folder" : "no regular file";
-  return new AcsconvError("io", `Cannot ${verb} "${path}": it is ${what}; name a file.`, {
+  return ioError(`Cannot ${verb} "${path}": it is ${what}; name a file.`, {
     code: "E_NOT_A_FILE",
   });
 }
@@ -186,8 +183,8 @@ const REASONS: Readonly<Record<string, readonly [string, ErrorCode]>> = {
 };
 
 /** What the file system threw, as a sentence; our own errors stay as they are. */
-export function ioError(verb: "read" | "write", path: string, error: unknown): AcsconvError {
+export function fileError(verb: "read" | "write", path: string, error: unknown): AcsconvError {
   if (error instanceof AcsconvError) return error;
   const [reason, code] = REASONS[(error as { code?: string } | undefined)?.code ?? ""] ?? [messageOf(error)];
-  return new AcsconvError("io", `Cannot ${verb} "${path}": ${reason}.`, { cause: error, code });
+  return ioError(`Cannot ${verb} "${path}": ${reason}.`, { cause: error, code });
 }

@@ -1,6 +1,6 @@
 /** @file Errors about unknown names, with the name that was probably meant. */
 
-import { AcsconvError } from "./errors.ts";
+import { AcsconvError, inputError } from "./errors.ts";
 
 /**
  * @param what - what the name is of, such as `metric`
@@ -9,7 +9,7 @@ import { AcsconvError } from "./errors.ts";
 export function unknownName(what: string, name: string, names: readonly string[]): AcsconvError {
   const nearest = nearestName(name, names);
   const meant = nearest === undefined ? "there are" : `the nearest is "${nearest}", of`;
-  return new AcsconvError("input", `There is no ${what} "${name}": ${meant} ${names.join(", ")}.`, {
+  return inputError(`There is no ${what} "${name}": ${meant} ${names.join(", ")}.`, {
     code: "E_UNKNOWN_NAME",
   });
 }

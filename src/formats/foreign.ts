@@ -4,7 +4,7 @@
  */
 
 import type { ErrorCode } from "../base/error-codes.ts";
-import { AcsconvError } from "../base/errors.ts";
+import { formatError } from "../base/errors.ts";
 
 /** Ends reading with a sentence: `"file" <what>.` */
 export type Fail = (what: string, code?: ErrorCode) => never;
@@ -17,7 +17,7 @@ export const failOf =
   (name: string): Fail =>
   (what, code) => {
     const said = what.length > MAX_SENTENCE ? `${what.slice(0, MAX_SENTENCE)}…` : what;
-    throw new AcsconvError("format", `"${name}" ${said}.`, { code });
+    throw formatError(`"${name}" ${said}.`, { code });
   };
 
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });

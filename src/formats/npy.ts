@@ -4,7 +4,7 @@
  * @see https://numpy.org/doc/2.1/reference/generated/numpy.lib.format.html
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import { dtypeBy, DTYPES, elementType } from "../base/dtypes.ts";
 import { type Tensor, byteLength as bytesIn, elementCount } from "../graph/tensor.ts";
 import { type Fail, failOf } from "./foreign.ts";
@@ -72,7 +72,7 @@ export function readNpy({ buffer, byteOffset, byteLength }: Uint8Array, name: st
 export function encodeNpy(tensor: Tensor): [Uint8Array<ArrayBuffer>, Uint8Array] {
   const { numpy: code } = elementType(tensor.dtype);
   if (!code)
-    throw new AcsconvError("input", `NumPy has no element type for ${tensor.dtype}.`, {
+    throw inputError(`NumPy has no element type for ${tensor.dtype}.`, {
       code: "E_UNSUPPORTED",
     });
   const order = code.endsWith("1") && code.length === 2 ? "|" : "<";

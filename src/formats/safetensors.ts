@@ -13,7 +13,7 @@
  * @see https://huggingface.co/docs/safetensors
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import { type DType, dtypeBy, DTYPES, elementType } from "../base/dtypes.ts";
 import { byteLength, type Tensor } from "../graph/tensor.ts";
 import { type Fail, failOf } from "./foreign.ts";
@@ -42,13 +42,10 @@ export function encodeSafetensors({ tensors, metadata }: Safetensors): Uint8Arra
   let offset = 0;
   const entries = sorted.map(([name, { dtype, dims, bytes }]) => {
     const type = elementType(dtype).safetensors;
-    if (type === undefined || name === METADATA) {
-      throw new AcsconvError(
-        "input",
-        `A safetensors file cannot hold "${name}", a tensor of ${dtype} elements.`,
-        { code: "E_UNSUPPORTED" },
-      );
-    }
+    if (type === undefined || name === METADATA)
+      throw inputError(`A safetensors file cannot hold "${name}", a tensor of ${dtype} elements.`, {
+        code: "E_UNSUPPORTED",
+      });
     return [name, { dtype: type, shape: dims, data_offsets: [offset, (offset += bytes.length)] }];
   });
   const texts = metadata.size > 0 ? [[METADATA, Object.fromEntries(metadata)]] : [];

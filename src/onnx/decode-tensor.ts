@@ -11,7 +11,7 @@
 import { BinaryReader } from "@bufbuild/protobuf/wire";
 import { concatBytes } from "../base/bytes.ts";
 import type { ErrorCode } from "../base/error-codes.ts";
-import { AcsconvError } from "../base/errors.ts";
+import { AcsconvError, formatError, ioError } from "../base/errors.ts";
 import { byteLength, DTYPES, dtypeFromOnnx, elementCount, type DType, type Tensor } from "../graph/tensor.ts";
 
 import { EXTERNAL } from "./format.ts";
@@ -43,12 +43,10 @@ const SEGMENT = 3;
  */
 export function decodeTensor(proto: TensorProto, what: string, external?: ReadExternal): Tensor {
   const dtype = dtypeFromOnnx(proto.dataType);
-  if (dtype === undefined) {
+  if (dtype === undefined)
     throw refusal(what, `has element type ${proto.dataType}, which ONNX lacks`, "E_UNSUPPORTED");
-  }
-  if (unknownPayloads(proto, SEGMENT).length > 0) {
+  if (unknownPayloads(proto, SEGMENT).length > 0)
     throw refusal(what, "is one segment of a tensor; only whole ones can be read", "E_UNSUPPORTED");
-  }
   const dims = decodeDims(proto.dims, dtype, what);
   const expected = dtype === "string" ? elementCount(dims) : byteLength(dtype, dims);
   const checkSize = (found: number): void => {
@@ -75,21 +73,19 @@ export function decodeTensor(proto: TensorProto, what: string, external?: ReadEx
 }
 
 const refusal = (what: string, problem: string, code?: ErrorCode): AcsconvError =>
-  new AcsconvError("format", `The ${what} ${problem}.`, { code });
+  formatError(`The ${what} ${problem}.`, { code });
 
 /** Fields of the tensor that are not its type, sizes or elements. */
 export const carriedOfTensor = (proto: TensorProto): Fields => unknownFields(proto, TYPED_DATA);
 
 function decodeDims(dims: readonly bigint[], dtype: DType, what: string): number[] {
-  if (dims.length > MAX_RANK) {
+  if (dims.length > MAX_RANK)
     throw refusal(what, `has ${dims.length} axes; at most ${MAX_RANK} are possible`, "E_LIMIT");
-  }
   const sizes = dims.map(Number);
   // A zero must not hide a neighbour that cannot be counted exactly.
   const bits = sizes.reduce((product, size) => product * Math.max(size, 1), DTYPES[dtype].bits || 8);
-  if (sizes.some((size) => size < 0) || bits > MAX_TENSOR_BITS) {
+  if (sizes.some((size) => size < 0) || bits > MAX_TENSOR_BITS)
     throw refusal(what, `declares sizes that no tensor can have: [${dims.join(", ")}]`);
-  }
   return sizes;
 }
 
@@ -146,22 +142,19 @@ function externalBytes(
   }
   const offset = Number(entries.get("offset") ?? 0);
   const length = Number(entries.get("length") ?? expected);
-  if (!Number.isSafeInteger(offset) || offset < 0 || length !== expected) {
+  if (!Number.isSafeInteger(offset) || offset < 0 || length !== expected)
     throw refusal(
       what,
       `takes ${expected} bytes, but its entry says ${entries.get("length")} bytes ` +
         `from ${entries.get("offset") ?? 0} of "${location}"`,
     );
-  }
   if (expected === 0) return new Uint8Array(0);
-  if (external === undefined) {
-    throw new AcsconvError(
-      "io",
+  if (external === undefined)
+    throw ioError(
       `The ${what} is stored beside the model in "${location}", which cannot be reached from the model's ` +
         `bytes alone; load the model from its path.`,
       { code: "E_NOT_FOUND" },
     );
-  }
   return external(location, offset, expected);
 }
 

@@ -10,7 +10,7 @@
 import { create, type DescField, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { concatBytes } from "../base/bytes.ts";
-import { AcsconvError } from "../base/errors.ts";
+import { ioError } from "../base/errors.ts";
 import { symbolsOf, type Dim } from "../graph/dim.ts";
 import { opsetOf, type Attr, type Graph, type Node, type ValueInfo } from "../graph/graph.ts";
 import { DTYPES, toInt64, type Tensor } from "../graph/tensor.ts";
@@ -54,14 +54,12 @@ const EXTERNAL_ALIGNMENT = 64;
 export function encodeModel(graph: Graph): Uint8Array[] {
   const chunks = joinSmall(modelChunks(graph, encodeTensor));
   const size = lengthOf(chunks);
-  if (size > MAX_MODEL_BYTES) {
-    throw new AcsconvError(
-      "io",
+  if (size > MAX_MODEL_BYTES)
+    throw ioError(
       `The model takes ${size} bytes, but one ONNX file has at most ${MAX_MODEL_BYTES}; ` +
         `save it to a path, where its weights can go to a second file.`,
       { code: "E_LIMIT" },
     );
-  }
   return chunks;
 }
 

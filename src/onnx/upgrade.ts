@@ -4,7 +4,7 @@
  * version by version, in steps that each compute exactly what the old form did.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { graphError } from "../base/errors.ts";
 import { nodeLabel, opsetOf, type Graph, type Node } from "../graph/graph.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { carriedOf } from "./carried.ts";
@@ -50,9 +50,8 @@ function upgradeFrom(
     if (from >= version) continue;
     nodes = nodes.flatMap((node) => {
       if (node.domain !== "" || !Object.hasOwn(rules, node.op)) return [node];
-      if (node.inputs.length === 0 || node.outputs.length === 0) {
-        throw new AcsconvError("graph", `${nodeLabel(node)} needs at least one input and one output.`);
-      }
+      if (node.inputs.length === 0 || node.outputs.length === 0)
+        throw graphError(`${nodeLabel(node)} needs at least one input and one output.`);
       return rules[node.op]!(node, context);
     });
   }

@@ -5,7 +5,7 @@
  * a row-major matrix whose columns are the axes.
  */
 
-import { AcsconvError, messageOf } from "../base/errors.ts";
+import { formatError, messageOf } from "../base/errors.ts";
 import type { Vec3 } from "./vec3.ts";
 import { type Grid, type Volume, checkVolume, withData } from "./volume.ts";
 import { type FileNumbers, separate, voxelsOf } from "./voxels.ts";
@@ -30,15 +30,13 @@ export interface ItkImage {
 export function volumeFromItk(image: ItkImage, name: string): Volume {
   const { dimension, components, pixelType } = image.imageType;
   if (pixelType === "Complex")
-    throw new AcsconvError("format", `"${name}" holds complex numbers: save its magnitude instead.`, {
+    throw formatError(`"${name}" holds complex numbers: save its magnitude instead.`, {
       code: "E_UNSUPPORTED",
     });
   if (dimension < 2 || dimension > 4 || !image.data)
-    throw new AcsconvError(
-      "format",
-      `"${name}" has ${dimension} dimensions, where a volume has 3, or 4 with time.`,
-      { code: "E_UNSUPPORTED" },
-    );
+    throw formatError(`"${name}" has ${dimension} dimensions, where a volume has 3, or 4 with time.`, {
+      code: "E_UNSUPPORTED",
+    });
   const size = (i: number): number => image.size[i] ?? 1;
   // slice: out of the shared memory, which other interfaces refuse
   const numbers = separate(image.data.slice() as FileNumbers, components);
@@ -46,7 +44,7 @@ export function volumeFromItk(image: ItkImage, name: string): Volume {
   try {
     checkVolume(volume);
   } catch (cause) {
-    throw new AcsconvError("format", `"${name}" is damaged: ${messageOf(cause)}`, { cause });
+    throw formatError(`"${name}" is damaged: ${messageOf(cause)}`, { cause });
   }
   return volume;
 }
@@ -109,13 +107,9 @@ export async function quietly<T>(what: string, read: () => Promise<T>): Promise<
     return await read();
   } catch (cause) {
     const reason = typeof cause === "number" ? "ITK's reader rejects it" : messageOf(cause).trim();
-    throw new AcsconvError(
-      "format",
-      `Cannot read ${what}: ${reason}; it may be damaged or of another format.`,
-      {
-        cause,
-      },
-    );
+    throw formatError(`Cannot read ${what}: ${reason}; it may be damaged or of another format.`, {
+      cause,
+    });
   } finally {
     unhush();
   }

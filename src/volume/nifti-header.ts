@@ -6,7 +6,7 @@
  * @see https://nifti.nimh.nih.gov/pub/dist/src/niftilib/nifti1.h
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import { type DTypeOf, dtypeBy, DTYPES } from "../base/dtypes.ts";
 import { type Fail, failOf } from "../formats/foreign.ts";
 import { gridFromRas, rasAffine } from "./geometry.ts";
@@ -186,11 +186,9 @@ export function makeNiftiHeader(volume: Volume): Uint8Array<ArrayBuffer> {
   const sizes = [shape[2], shape[1], shape[0], channels];
   const largest = Math.max(...sizes);
   if (largest > MAX_NIFTI1_SIZE)
-    throw new AcsconvError(
-      "input",
-      `NIfTI-1 holds at most ${MAX_NIFTI1_SIZE} voxels along an axis, not ${largest}.`,
-      { code: "E_LIMIT" },
-    );
+    throw inputError(`NIfTI-1 holds at most ${MAX_NIFTI1_SIZE} voxels along an axis, not ${largest}.`, {
+      code: "E_LIMIT",
+    });
   const view = new DataView(new ArrayBuffer(352));
   view.setInt32(0, NIFTI1_BYTES, true);
   view.setInt16(40, channels > 1 ? 4 : 3, true);

@@ -3,7 +3,7 @@
  * patient, by transposing and flipping only: no voxel changes its value or place.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import { pointOf } from "./geometry.ts";
 import { type Vec3, map3 } from "./vec3.ts";
 import { type Grid, type Volume, emptyLike, voxelCount, withData } from "./volume.ts";
@@ -101,8 +101,7 @@ function parse(code: string): [Letter, Letter, Letter] {
     new Set(letters.map((letter) => letter?.axis)).size !== 3 ||
     letters.includes(undefined)
   )
-    throw new AcsconvError(
-      "input",
+    throw inputError(
       `An orientation names one of R/L, one of A/P and one of I/S, such as "RAS" or "LPS", not "${code}".`,
     );
   return letters as [Letter, Letter, Letter];

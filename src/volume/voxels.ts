@@ -1,6 +1,6 @@
 /** @file From the numbers of a file to voxels: scaling, 64-bit types, interleaved components. */
 
-import { AcsconvError } from "../base/errors.ts";
+import { formatError } from "../base/errors.ts";
 import { type Voxels, allocate } from "./volume.ts";
 
 /** Element arrays that files hold; wider than {@link Voxels}. */
@@ -19,8 +19,7 @@ export function voxelsOf(numbers: FileNumbers, name: string): Voxels {
   for (let i = 0; i < numbers.length; i++) {
     result[i] = Number(numbers[i]);
     if (BigInt(result[i]!) !== numbers[i])
-      throw new AcsconvError(
-        "format",
+      throw formatError(
         `"${name}" holds the 64-bit integer ${numbers[i]}, too large for a voxel: save it as float32.`,
         { code: "E_UNSUPPORTED" },
       );

@@ -1,6 +1,6 @@
 /** @file Windowing: a range of intensities, such as Hounsfield units, stretched to [0, 1]. */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import { type Volume, allocate, withData } from "./volume.ts";
 
 /**
@@ -12,7 +12,7 @@ import { type Volume, allocate, withData } from "./volume.ts";
  */
 export function window(volume: Volume, lo: number, hi: number): Volume {
   if (!(Number.isFinite(lo) && Number.isFinite(hi) && lo < hi))
-    throw new AcsconvError("input", `A window needs a lower and a higher intensity, not ${lo} and ${hi}.`);
+    throw inputError(`A window needs a lower and a higher intensity, not ${lo} and ${hi}.`);
   const { data } = volume;
   const result = allocate(() => new Float32Array(data.length), 4 * data.length);
   for (let i = 0; i < data.length; i++) result[i] = Math.min(Math.max((data[i]! - lo) / (hi - lo), 0), 1);

@@ -6,7 +6,7 @@
  * names fit is taken off; other names are mapped.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { AcsconvError, inputError } from "../base/errors.ts";
 import { numbersOf, type Tensor, tensorOf } from "../graph/tensor.ts";
 import type { Graph } from "../graph/graph.ts";
 import { Model } from "../model/model.ts";
@@ -84,12 +84,10 @@ export async function loadWeights(
   const network = new Model(separateVectors(model.graph), model.lifted, model.report);
   const slots = weightsOf(network);
   const isWanted = (name: string): boolean => matches(only, name);
-  if (![...slots.keys()].some(isWanted)) {
-    throw new AcsconvError(
-      "input",
+  if (![...slots.keys()].some(isWanted))
+    throw inputError(
       `None of the network's ${slots.size} weights is among those to load; their names begin with ${listed(modulesOf(slots.keys()), ALL_MODULES)}.`,
     );
-  }
   const file = await readWeights(source);
   const tensors = file.format === "hdf5" ? translated(file, network.graph, nameOf(source)) : file.tensors;
   const map = mapOf(options.map);
@@ -142,12 +140,10 @@ function translated(
   name: string,
 ): ReadonlyMap<string, Tensor> {
   const backend = metadata.get("backend");
-  if (backend === "theano") {
-    throw new AcsconvError(
-      "input",
+  if (backend === "theano")
+    throw inputError(
       `"${name}" was written by Keras with Theano, whose kernels are turned round: convert it to TensorFlow's with Keras first.`,
     );
-  }
   return fromKeras(tensors, graph.metadata.get(KERAS_AXES));
 }
 
@@ -279,8 +275,7 @@ function misfit(what: {
       : loaded === 0
         ? "it seems to be of another network: compare the names, and give a map"
         : "load what fits with strict: false, leave weights out with only, or give a map";
-  return new AcsconvError(
-    "input",
+  return inputError(
     `"${source}" does not fit the network: of its ${total} weights ${faults.join(" and ")}${instead}; ${remedy}.`,
     { code: "E_MISFIT" },
   );

@@ -2,7 +2,7 @@
  * @file The few ways in which operators change form, as functions that make rules.
  */
 
-import { AcsconvError } from "../../base/errors.ts";
+import { AcsconvError, graphError } from "../../base/errors.ts";
 import { int, intsAttr, nodeLabel, type Attr, type Node } from "../../graph/graph.ts";
 import { DTYPES, floatTensor, int64Tensor, tensorOf, type DType } from "../../graph/tensor.ts";
 import type { UpgradeContext, UpgradeRule } from "./context.ts";
@@ -99,8 +99,7 @@ export const refuse =
   };
 
 export const refusal = (node: Node, reason: string): AcsconvError =>
-  new AcsconvError(
-    "graph",
+  graphError(
     `${nodeLabel(node)} is in a form of an old operator set that has no newer counterpart (${reason}); ` +
       `export the model again with opset 13 or later.`,
     { code: "E_UNSUPPORTED" },

@@ -77,9 +77,8 @@ export function resizeFrom11(node: Node): readonly Node[] {
   const rounding = { floor: "round_prefer_ceil", round_prefer_floor: "ceil" }[
     stringAttr(node, "nearest_mode", "round_prefer_floor")
   ];
-  if (modeOf(node) !== "nearest" || rounding === undefined) {
+  if (modeOf(node) !== "nearest" || rounding === undefined)
     throw refusal(node, "tf_half_pixel_for_nn other than nearest, rounded down or to the nearest");
-  }
   return [
     withAttrs(node, { coordinate_transformation_mode: str("half_pixel"), nearest_mode: str(rounding) }),
   ];
