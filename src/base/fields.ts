@@ -28,10 +28,6 @@ export interface Setting extends Field {
   readonly isPath?: boolean;
 }
 
-/**
- * @param flag - such as `--epochs <n>`
- * @param help - what it means
- */
 export const flagged = <const More extends object = object>(
   field: Field,
   flag: string,

@@ -2,10 +2,7 @@
 
 import { AcsconvError, inputError } from "./errors.ts";
 
-/**
- * @param what - what the name is of, such as `metric`
- * @param names - all that there are
- */
+/** @param what - what the name is of, such as `metric` */
 export function unknownName(what: string, name: string, names: readonly string[]): AcsconvError {
   const nearest = nearestName(name, names);
   const meant = nearest === undefined ? "there are" : `the nearest is "${nearest}", of`;

@@ -62,12 +62,7 @@ function byWidthAndName([a, x]: [string, Tensor], [b, y]: [string, Tensor]): num
   return DTYPES[y.dtype].bits - DTYPES[x.dtype].bits || (a < b ? -1 : 1);
 }
 
-/**
- * Reads a safetensors file. Tensors are views of `bytes`.
- *
- * @param name - the file, for messages
- * @throws {@link AcsconvError} `format` if it is truncated, damaged or something else
- */
+/** Reads a safetensors file. Tensors are views of `bytes`. */
 export function decodeSafetensors(bytes: Uint8Array, name: string): Safetensors {
   const fail: Fail = failOf(name);
   if (bytes.length < 8) fail(`is no safetensors file: it has ${bytes.length} bytes`);
@@ -147,11 +142,7 @@ function spanOf(
 const isSizes = (value: unknown): value is readonly number[] =>
   Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
 
-/**
- * Reads a safetensors file from a path.
- *
- * @throws {@link AcsconvError} `io` if it cannot be read, or as {@link decodeSafetensors}
- */
+/** Reads a safetensors file from a path. */
 export async function readSafetensors(path: string): Promise<Safetensors> {
   return decodeSafetensors(await (await openSource(path)).bytes(), path);
 }

@@ -16,11 +16,7 @@ interface ConvBlockOptions extends Omit<ConvOptions, "padding" | "bias"> {
   readonly activation?: Activation;
 }
 
-/**
- * Convolution without bias that keeps the map's size but for its stride, then BatchNorm, then the activation.
- *
- * @param output - name of the value
- */
+/** Convolution without bias that keeps the map's size but for its stride, then BatchNorm, then the activation. */
 export function convBlock(
   net: Layers,
   name: string,

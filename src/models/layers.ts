@@ -116,11 +116,7 @@ export class Layers {
     return new Layers(base, GraphBuilder.over(base));
   }
 
-  /**
-   * Goes on with another network.
-   *
-   * @throws {@link AcsconvError} `input` unless it has one input, an image
-   */
+  /** Goes on with another network. */
   static after({ graph }: Model): Layers {
     const base = upgradeGraph(graph);
     const ranks = base.inputs.map(({ shape }) => shape?.length);
@@ -286,11 +282,7 @@ export class Layers {
     return this.#node("Mul", name, [x, this.#number(factor)]);
   }
 
-  /**
-   * The finished network: what these values need. Its new parameters are zero: `initialise` draws them.
-   *
-   * @throws {@link AcsconvError} `input` for a value that there is not
-   */
+  /** The finished network: what these values need. Its new parameters are zero: `initialise` draws them. */
   finish(name: string, outputs: readonly string[]): Model {
     const { types, nodes } = this.#builder;
     const values = nodes.flatMap((node) => node.outputs);

@@ -50,7 +50,6 @@ const CHANNELS = [64, 128, 256, 512];
  * All but the head.
  *
  * @param prefix - of the names, such as `backbone.`
- * @returns the last map
  */
 export function resnetBackbone(net: Layers, prefix: string, design: Design, options: ResnetStrides): string {
   const { stem = {}, strides = [1, 2, 2, 2], outputStride = 32 } = options;

@@ -15,11 +15,7 @@ export type ModelSource = FileSource;
 /** Weights beyond this size go to a second file: protobuf ends at 2 GB, and some readers before. */
 const EXTERNAL_FROM_BYTES = 1.5e9;
 
-/**
- * Reads a model, with weights that stand in other files of its folder if it comes from a path.
- *
- * @throws {@link AcsconvError} `io` if it cannot be read, otherwise as {@link decodeModel}
- */
+/** Reads a model, with weights that stand in other files of its folder if it comes from a path. */
 export async function readModel(source: ModelSource): Promise<Graph> {
   const { name, path, size, bytes } = await openSource(source, "model");
   if (size > MAX_MODEL_BYTES)
@@ -100,8 +96,6 @@ function externalReader(modelPath: string): ReadExternal {
 /**
  * Writes a model to a path, weights to `<path>.data` if they exceed `externalFrom` bytes. Whatever
  * fails, neither file is left half-written and what was there before stays.
- *
- * @throws {@link AcsconvError} `io` if it cannot be written
  */
 export async function writeModel(
   graph: Graph,

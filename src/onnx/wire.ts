@@ -25,12 +25,7 @@ export function parsed<T>(what: string, parse: () => T): T {
   }
 }
 
-/**
- * How many fields a message and the messages in it have, without making objects of them.
- *
- * @param limit - where to stop counting
- * @param depth - how many messages deep to look
- */
+/** How many fields a message and the messages in it have, without making objects of them. */
 export function countFields(schema: DescMessage, bytes: Uint8Array, limit: number, depth: number): number {
   const reader = new BinaryReader(bytes);
   let count = 0;

@@ -7,7 +7,7 @@ import { inputError } from "../base/errors.ts";
 import type { Vec3 } from "../volume/vec3.ts";
 import type { Volume } from "../volume/volume.ts";
 import { blend, clamp01, heatColour, labelColour } from "./colours.ts";
-import { type Rgb, type RgbImage, arranged, blankImage, paste } from "./image.ts";
+import { type Rgb, type RgbImage, blankImage, paste, sideBySide } from "./image.ts";
 import { type Plane, PLANES, type PlaneName, linearIn, nearestIn, planeThrough } from "./planes.ts";
 import { GLYPH_HEIGHT, drawText, textWidth } from "./text.ts";
 
@@ -68,7 +68,7 @@ export function montage(volume: Volume, options: MontageOptions = {}): RgbImage 
       return laid ? blend(under, laid.colour, laid.opacity) : under;
     });
   });
-  return arranged(tiles, "row", GAP);
+  return sideBySide(tiles, GAP);
 }
 
 /** Images in rows of `columns`, each with its title above. Cells are as large as the largest image. */

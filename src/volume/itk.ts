@@ -21,12 +21,7 @@ export interface ItkImage {
   readonly data: { slice: () => unknown } | null;
 }
 
-/**
- * An ITK image of 2 to 4 dimensions; the fourth dimension and the components of a voxel become channels.
- *
- * @param name - the file, for messages
- * @throws {@link AcsconvError} `format`
- */
+/** An ITK image of 2 to 4 dimensions; the fourth dimension and the components of a voxel become channels. */
 export function volumeFromItk(image: ItkImage, name: string): Volume {
   const { dimension, components, pixelType } = image.imageType;
   if (pixelType === "Complex")
@@ -97,9 +92,6 @@ function unhush(): void {
 /**
  * Runs one of ITK's readers; whatever it throws becomes one sentence, and what it
  * prints about it is kept off the terminal.
- *
- * @param what - what it reads, to complete "Cannot read …"
- * @throws {@link AcsconvError} `format`
  */
 export async function quietly<T>(what: string, read: () => Promise<T>): Promise<T> {
   hush();
@@ -107,9 +99,7 @@ export async function quietly<T>(what: string, read: () => Promise<T>): Promise<
     return await read();
   } catch (cause) {
     const reason = typeof cause === "number" ? "ITK's reader rejects it" : messageOf(cause).trim();
-    throw formatError(`Cannot read ${what}: ${reason}; it may be damaged or of another format.`, {
-      cause,
-    });
+    throw formatError(`Cannot read ${what}: ${reason}; it may be damaged or of another format.`, { cause });
   } finally {
     unhush();
   }

@@ -69,11 +69,6 @@ export function niftiVersion(bytes: Uint8Array): { bytes: number; littleEndian: 
   return undefined;
 }
 
-/**
- * @param bytes - the whole header
- * @param name - the file, for messages
- * @throws {@link AcsconvError} `format`
- */
 export function parseNiftiHeader(bytes: Uint8Array, littleEndian: boolean, name: string): NiftiHeader {
   const fail: Fail = failOf(name);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

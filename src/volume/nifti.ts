@@ -13,8 +13,6 @@ import { swapBytes } from "../base/bytes.ts";
 /**
  * Reads a NIfTI-1 or NIfTI-2 file, plain or gzipped, scaled by its slope and
  * intercept (then float32). Dimensions beyond the third become channels.
- *
- * @throws {@link AcsconvError} `format` or `io`
  */
 export async function readNifti(source: ByteSource): Promise<Volume> {
   const reader = await ByteReader.open(source);
@@ -44,11 +42,7 @@ export async function readNifti(source: ByteSource): Promise<Volume> {
   }
 }
 
-/**
- * Where the voxels of a NIfTI file lie, by its header alone.
- *
- * @throws {@link AcsconvError} `format` or `io`
- */
+/** Where the voxels of a NIfTI file lie, by its header alone. */
 export async function readNiftiGrid(source: ByteSource): Promise<Grid> {
   const reader = await ByteReader.open(source);
   try {

@@ -20,7 +20,6 @@ export const volumeFromNpy = (bytes: Uint8Array, name: string): Volume =>
  * A volume of a .npz archive.
  *
  * @param array - its name there; by default `data`, or the only array
- * @throws {@link AcsconvError} `format`, or `input` if it is not clear which array is meant
  */
 export function volumeFromNpz(bytes: Uint8Array, name: string, array?: string): Volume {
   const tensors = readNpz(bytes, name);

@@ -59,11 +59,7 @@ export async function readVolume(input: string | File, options: ReadOptions = {}
   }
 }
 
-/**
- * Where the voxels of a file lie, if its header says so without the rest being read (NIfTI).
- *
- * @throws {@link AcsconvError} as {@link readVolume}
- */
+/** Where the voxels of a file lie, if its header says so without the rest being read (NIfTI). */
 export async function readGrid(path: string): Promise<Grid | undefined> {
   const suffix = suffixOf(path);
   return suffix && FORMATS[suffix] === "nifti" ? readNiftiGrid(await openSource(path)) : undefined;

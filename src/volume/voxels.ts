@@ -7,11 +7,7 @@ import { type Voxels, allocate } from "./volume.ts";
 export type FileNumbers =
   Voxels | Float64Array<ArrayBuffer> | BigInt64Array<ArrayBuffer> | BigUint64Array<ArrayBuffer>;
 
-/**
- * Numbers as voxels: float64 is rounded to float32; 64-bit integers become int32.
- *
- * @throws {@link AcsconvError} `format` if a 64-bit integer does not fit into 32
- */
+/** Numbers as voxels: float64 is rounded to float32; 64-bit integers become int32. */
 export function voxelsOf(numbers: FileNumbers, name: string): Voxels {
   if (numbers instanceof Float64Array) return allocate(() => Float32Array.from(numbers), 4 * numbers.length);
   if (!(numbers instanceof BigInt64Array || numbers instanceof BigUint64Array)) return numbers;

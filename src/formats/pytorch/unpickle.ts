@@ -29,11 +29,7 @@ export interface PickleContext {
   readonly persistent: Persistent;
 }
 
-/**
- * Reads the pickle that begins at `start`.
- *
- * @returns its value, and where it ends
- */
+/** Reads the pickle that begins at `start`. */
 export function unpickle(
   bytes: Uint8Array,
   start: number,
