@@ -9,7 +9,7 @@
  */
 
 import { inputError } from "../base/errors.ts";
-import { gridWithSpacing, indexMap } from "./geometry.ts";
+import { type IndexMap, gridWithSpacing, indexMap } from "./geometry.ts";
 import type { Vec3 } from "./vec3.ts";
 import { type Grid, type Volume, type Voxels, allocate, emptyLike, voxelCount, withData } from "./volume.ts";
 
@@ -46,27 +46,11 @@ export function resampleLike(volume: Volume, grid: Grid, interpolation: Interpol
       ? emptyLike(volume.data, length)
       : allocate(() => new Float32Array(length), 4 * length);
   const sample = interpolation === "nearest" ? nearest : linear;
-  const { start, steps } = indexMap(volume, grid);
-  const [sd, sh, sw] = steps;
-  const [D, H, W] = volume.shape;
-  const [depth, height, width] = grid.shape;
+  const map = indexMap(volume, grid);
   for (let c = 0; c < volume.channels; c++) {
     const from = volume.data.subarray(c * voxelCount(volume), (c + 1) * voxelCount(volume));
-    let at = c * voxelCount(grid);
-    for (let d = 0; d < depth; d++) {
-      for (let h = 0; h < height; h++) {
-        const z = start[0] + d * sd[0] + h * sh[0];
-        const y = start[1] + d * sd[1] + h * sh[1];
-        const x = start[2] + d * sd[2] + h * sh[2];
-        for (let w = 0; w < width; w++) {
-          const pz = z + w * sw[0];
-          const py = y + w * sw[1];
-          const px = x + w * sw[2];
-          const isInside = within(pz, D) && within(py, H) && within(px, W);
-          data[at++] = isInside ? sample(from, volume.shape, pz, py, px) : fill;
-        }
-      }
-    }
+    const to = data.subarray(c * voxelCount(grid), (c + 1) * voxelCount(grid));
+    sample(from, volume.shape, to, grid.shape, map, fill);
   }
   return withData(grid, data, volume.channels);
 }
@@ -79,35 +63,88 @@ const within = (x: number, size: number): boolean => x >= -REACH && x <= size - 
 
 const clamp = (x: number, size: number): number => (x < 0 ? 0 : x > size - 1 ? size - 1 : x);
 
-/** Voxels of a shape, and a place between them. */
-type Sampler = (from: Voxels, shape: Vec3, z: number, y: number, x: number) => number;
+type Sampler = (
+  from: Voxels,
+  fromShape: Vec3,
+  to: Voxels,
+  toShape: Vec3,
+  map: IndexMap,
+  fill: number,
+) => void;
 
-// Ties round up, whatever rounding made of them.
-const round = (x: number, size: number): number => clamp(Math.floor(x + REACH), size);
+const nearest: Sampler = (
+  from,
+  [D, H, W],
+  to,
+  [depth, height, width],
+  { start, steps: [sd, sh, sw] },
+  fill,
+) => {
+  // Ties round up, whatever rounding made of them.
+  const round = (x: number, size: number): number => clamp(Math.floor(x + REACH), size);
+  let at = 0;
+  for (let d = 0; d < depth; d++) {
+    for (let h = 0; h < height; h++) {
+      const z = start[0] + d * sd[0] + h * sh[0];
+      const y = start[1] + d * sd[1] + h * sh[1];
+      const x = start[2] + d * sd[2] + h * sh[2];
+      for (let w = 0; w < width; w++) {
+        const pz = z + w * sw[0];
+        const py = y + w * sw[1];
+        const px = x + w * sw[2];
+        to[at++] =
+          within(pz, D) && within(py, H) && within(px, W)
+            ? from[(round(pz, D) * H + round(py, H)) * W + round(px, W)]!
+            : fill;
+      }
+    }
+  }
+};
 
-const nearest: Sampler = (from, [D, H, W], z, y, x) =>
-  from[(round(z, D) * H + round(y, H)) * W + round(x, W)]!;
-
-const linear: Sampler = (from, [D, H, W], z, y, x) => {
-  const cz = clamp(z, D);
-  const cy = clamp(y, H);
-  const cx = clamp(x, W);
-  const z0 = Math.floor(cz);
-  const y0 = Math.floor(cy);
-  const x0 = Math.floor(cx);
-  const fz = cz - z0;
-  const fy = cy - y0;
-  const fx = cx - x0;
-  // A neighbour of weight 0 is not read: it may be outside, or NaN.
-  const base = (z0 * H + y0) * W + x0;
-  const dz = fz > 0 ? H * W : 0;
-  const dy = fy > 0 ? W : 0;
-  const dx = fx > 0 ? 1 : 0;
-  const a = from[base]! * (1 - fx) + from[base + dx]! * fx;
-  const b = from[base + dy]! * (1 - fx) + from[base + dy + dx]! * fx;
-  const c = from[base + dz]! * (1 - fx) + from[base + dz + dx]! * fx;
-  const e = from[base + dz + dy]! * (1 - fx) + from[base + dz + dy + dx]! * fx;
-  const front = a * (1 - fy) + b * fy;
-  const back = c * (1 - fy) + e * fy;
-  return front * (1 - fz) + back * fz;
+const linear: Sampler = (
+  from,
+  [D, H, W],
+  to,
+  [depth, height, width],
+  { start, steps: [sd, sh, sw] },
+  fill,
+) => {
+  let at = 0;
+  for (let d = 0; d < depth; d++) {
+    for (let h = 0; h < height; h++) {
+      const z = start[0] + d * sd[0] + h * sh[0];
+      const y = start[1] + d * sd[1] + h * sh[1];
+      const x = start[2] + d * sd[2] + h * sh[2];
+      for (let w = 0; w < width; w++, at++) {
+        const pz = z + w * sw[0];
+        const py = y + w * sw[1];
+        const px = x + w * sw[2];
+        if (!(within(pz, D) && within(py, H) && within(px, W))) {
+          to[at] = fill;
+          continue;
+        }
+        const cz = clamp(pz, D);
+        const cy = clamp(py, H);
+        const cx = clamp(px, W);
+        const z0 = Math.floor(cz);
+        const y0 = Math.floor(cy);
+        const x0 = Math.floor(cx);
+        const fz = cz - z0;
+        const fy = cy - y0;
+        const fx = cx - x0;
+        // A neighbour of weight 0 is not read: it may be outside, or NaN.
+        const base = (z0 * H + y0) * W + x0;
+        const dz = fz > 0 ? H * W : 0;
+        const dy = fy > 0 ? W : 0;
+        const dx = fx > 0 ? 1 : 0;
+        const a = from[base]! * (1 - fx) + from[base + dx]! * fx;
+        const b = from[base + dy]! * (1 - fx) + from[base + dy + dx]! * fx;
+        const c = from[base + dz]! * (1 - fx) + from[base + dz + dx]! * fx;
+        const e = from[base + dz + dy]! * (1 - fx) + from[base + dz + dy + dx]! * fx;
+        const front = a * (1 - fy) + b * fy;
+        const back = c * (1 - fy) + e * fy;
+        to[at] = front * (1 - fz) + back * fz;
+      }
+    }
+  }
 };
