@@ -5,6 +5,15 @@
 
 import type { ErrorCode } from "../base/error-codes.ts";
 import { formatError } from "../base/errors.ts";
+import type { Tensor } from "../graph/tensor.ts";
+
+/** What is in a file of weights. */
+export interface Contents {
+  /** By name; in nested dictionaries by path, as in `state_dict.module.conv1.weight`; Keras's by layer, `conv1.kernel`. */
+  readonly tensors: ReadonlyMap<string, Tensor>;
+  /** What stands beside the tensors, as texts: the epoch, options of the training … */
+  readonly metadata: ReadonlyMap<string, string>;
+}
 
 /** Ends reading with a sentence: `"file" <what>.` */
 export type Fail = (what: string, code?: ErrorCode) => never;

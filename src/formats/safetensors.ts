@@ -16,14 +16,8 @@
 import { inputError } from "../base/errors.ts";
 import { type DType, dtypeBy, DTYPES, elementType } from "../base/dtypes.ts";
 import { byteLength, type Tensor } from "../graph/tensor.ts";
-import { type Fail, failOf } from "./foreign.ts";
+import { type Contents, type Fail, failOf } from "./foreign.ts";
 import { openSource } from "../base/byte-source.ts";
-
-/** Tensors by name, and texts by key. */
-export interface Safetensors {
-  readonly tensors: ReadonlyMap<string, Tensor>;
-  readonly metadata: ReadonlyMap<string, string>;
-}
 
 const METADATA = "__metadata__";
 /** The reference implementation's limit. */
@@ -37,7 +31,7 @@ const MAX_RANK = 64;
  *
  * @throws {@link AcsconvError} `input` for element types that the format does not have
  */
-export function encodeSafetensors({ tensors, metadata }: Safetensors): Uint8Array[] {
+export function encodeSafetensors({ tensors, metadata }: Contents): Uint8Array[] {
   const sorted = [...tensors].sort(byWidthAndName);
   let offset = 0;
   const entries = sorted.map(([name, { dtype, dims, bytes }]) => {
@@ -63,7 +57,7 @@ function byWidthAndName([a, x]: [string, Tensor], [b, y]: [string, Tensor]): num
 }
 
 /** Reads a safetensors file. Tensors are views of `bytes`. */
-export function decodeSafetensors(bytes: Uint8Array, name: string): Safetensors {
+export function decodeSafetensors(bytes: Uint8Array, name: string): Contents {
   const fail: Fail = failOf(name);
   if (bytes.length < 8) fail(`is no safetensors file: it has ${bytes.length} bytes`);
   const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
@@ -143,6 +137,6 @@ const isSizes = (value: unknown): value is readonly number[] =>
   Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
 
 /** Reads a safetensors file from a path. */
-export async function readSafetensors(path: string): Promise<Safetensors> {
+export async function readSafetensors(path: string): Promise<Contents> {
   return decodeSafetensors(await (await openSource(path)).bytes(), path);
 }

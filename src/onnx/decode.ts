@@ -71,9 +71,8 @@ function parse(bytes: Uint8Array): ModelProto {
   // As a plain array: of a Buffer, every tensor would be a Buffer.
   const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return parsed(`these ${bytes.length} bytes`, () => {
-    if (countFields(ModelProtoSchema, plain, MAX_FIELDS, MAX_MESSAGE_DEPTH) > MAX_FIELDS) {
+    if (countFields(ModelProtoSchema, plain, MAX_FIELDS, MAX_MESSAGE_DEPTH) > MAX_FIELDS)
       throw new RangeError(`more than ${MAX_FIELDS} fields`);
-    }
     return fromBinary(ModelProtoSchema, plain, { recursionLimit: MAX_MESSAGE_DEPTH });
   });
 }
@@ -154,11 +153,7 @@ function decodeAttr(proto: AttributeProto, what: string, external: ReadExternal 
 }
 
 /** The value, unless its type is unknown or JavaScript would not hold it exactly. */
-function plainAttr(
-  proto: AttributeProto,
-  what: string,
-  external: ReadExternal | undefined,
-): Attr | undefined {
+function plainAttr(proto: AttributeProto, what: string, external?: ReadExternal): Attr | undefined {
   switch (proto.type || impliedType(proto)) {
     case ATTR_TYPE.float:
       return { kind: "float", value: proto.f };

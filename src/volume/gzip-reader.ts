@@ -5,20 +5,18 @@ import { fileError } from "../base/files.ts";
 import { DEFLATE_MAX_RATIO } from "../formats/foreign.ts";
 import type { ByteSource } from "../base/byte-source.ts";
 
+type Bytes = Uint8Array<ArrayBuffer>;
+type Reader = ReadableStreamDefaultReader<Bytes>;
+
 /** Reads a source from its beginning, gunzipped if it is gzipped (whatever its name says). */
 export class ByteReader {
   readonly name: string;
   /** The most bytes that can follow from here. */
   available: number;
-  private chunk: Uint8Array<ArrayBuffer>;
-  private readonly reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;
+  private chunk: Bytes;
+  private readonly reader: Reader;
 
-  private constructor(
-    name: string,
-    available: number,
-    reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>,
-    chunk: Uint8Array<ArrayBuffer>,
-  ) {
+  private constructor(name: string, available: number, reader: Reader, chunk: Bytes) {
     this.name = name;
     this.available = available;
     this.reader = reader;

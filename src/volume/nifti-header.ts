@@ -10,7 +10,7 @@ import { inputError } from "../base/errors.ts";
 import { type DTypeOf, dtypeBy, DTYPES } from "../base/dtypes.ts";
 import { type Fail, failOf } from "../formats/foreign.ts";
 import { gridFromRas, rasAffine } from "./geometry.ts";
-import { type Vec3, MIN_DETERMINANT, determinant, dot, norm, scale } from "./vec3.ts";
+import { type Vec3, MIN_DETERMINANT, determinant, dot, map3, norm, scale } from "./vec3.ts";
 import { type Grid, type Volume, voxelTypeOf } from "./volume.ts";
 
 /** What NIfTI stores in a voxel; `rgb` is three uint8 side by side. */
@@ -218,11 +218,7 @@ const ORTHOGONAL = 1e-4;
 
 /** The rotation as quaternion (b, c, d), k flipped first where the axes are left-handed. */
 function quaternionOf(rows: Rows, zooms: Vec3): { quaternion?: Vec3; flip: 1 | -1 } {
-  const axis = (i: 0 | 1 | 2): Vec3 => [
-    rows[0]![i]! / zooms[i],
-    rows[1]![i]! / zooms[i],
-    rows[2]![i]! / zooms[i],
-  ];
+  const axis = (i: 0 | 1 | 2): Vec3 => map3([0, 1, 2], (row) => rows[row]![i]! / zooms[i]);
   const [i, j, k] = [axis(0), axis(1), axis(2)];
   const flip = determinant([i, j, k]) < 0 ? -1 : 1;
   if (Math.max(Math.abs(dot(i, j)), Math.abs(dot(j, k)), Math.abs(dot(i, k))) > ORTHOGONAL) return { flip };

@@ -74,14 +74,9 @@ export function plainGrid(shape: Vec3, spacing: Vec3 = [1, 1, 1]): Grid {
 }
 
 /** The same place, with other voxels. */
-export const withData = (grid: Grid, data: Voxels, channels = 1): Volume => ({
-  shape: grid.shape,
-  spacing: grid.spacing,
-  origin: grid.origin,
-  direction: grid.direction,
-  data,
-  channels,
-});
+export function withData({ shape, spacing, origin, direction }: Grid, data: Voxels, channels = 1): Volume {
+  return { shape, spacing, origin, direction, data, channels };
+}
 
 export const voxelCount = ({ shape: [depth, height, width] }: Grid): number => depth * height * width;
 

@@ -104,43 +104,30 @@ export async function loadWeights(
     else if (given) mismatched.push({ name, expected: tensor.dims, found: given.dims });
     else if (required) missing.push(name);
   }
-  const isIncomplete = missing.length + mismatched.length > 0;
-  if (loaded.size === 0 || (strict && isIncomplete)) {
-    const better = betterMap(tensors, found.weights.size, slots);
-    const { unexpected } = found;
-    throw misfit({ source: nameOf(source), missing, mismatched, unexpected, loaded: loaded.size, better });
-  }
   const parameters = [...slots].filter(([, { isParameter }]) => isParameter);
   const bytes = (names: typeof parameters): number =>
     names.reduce((sum, [, { tensor }]) => sum + tensor.bytes.length, 0);
-  const [loadedBytes, totalBytes] = [
-    bytes(parameters.filter(([name]) => loaded.has(name))),
-    bytes(parameters),
-  ];
-  return {
-    model: network.withWeights(loaded),
-    report: {
-      prefix,
-      loaded: [...loaded.keys()],
-      missing,
-      mismatched,
-      skipped: [...slots.keys()].filter((name) => !isWanted(name)),
-      unexpected: found.unexpected,
-      loadedBytes,
-      totalBytes,
-      percent: (100 * loadedBytes) / totalBytes,
-    },
+  const loadedBytes = bytes(parameters.filter(([name]) => loaded.has(name)));
+  const totalBytes = bytes(parameters);
+  const report: LoadReport = {
+    prefix,
+    loaded: [...loaded.keys()],
+    missing,
+    mismatched,
+    skipped: [...slots.keys()].filter((name) => !isWanted(name)),
+    unexpected: found.unexpected,
+    loadedBytes,
+    totalBytes,
+    percent: (100 * loadedBytes) / totalBytes,
   };
+  if (loaded.size === 0 || (strict && missing.length + mismatched.length > 0))
+    throw misfit(nameOf(source), report, betterMap(tensors, found.weights.size, slots));
+  return { model: network.withWeights(loaded), report };
 }
 
 /** A Keras file's tensors with the names and axes that networks here have. */
-function translated(
-  { tensors, metadata }: WeightFile,
-  graph: Graph,
-  name: string,
-): ReadonlyMap<string, Tensor> {
-  const backend = metadata.get("backend");
-  if (backend === "theano")
+function translated({ tensors, metadata }: WeightFile, graph: Graph, name: string): WeightFile["tensors"] {
+  if (metadata.get("backend") === "theano")
     throw inputError(
       `"${name}" was written by Keras with Theano, whose kernels are turned round: convert it to TensorFlow's with Keras first.`,
     );
@@ -249,30 +236,22 @@ const EXAMPLES = 3;
 const ALL_MODULES = 20;
 
 /** Nothing fits, or not all does. */
-function misfit(what: {
-  readonly source: string;
-  readonly missing: readonly string[];
-  readonly mismatched: readonly Mismatch[];
-  readonly unexpected: readonly string[];
-  readonly loaded: number;
-  readonly better: string | undefined;
-}): AcsconvError {
-  const { source, missing, mismatched, unexpected, loaded, better } = what;
-  const total = loaded + missing.length + mismatched.length;
+function misfit(source: string, report: LoadReport, better: string | undefined): AcsconvError {
+  const { loaded, missing, mismatched, unexpected } = report;
+  const total = loaded.length + missing.length + mismatched.length;
   const sizes = ({ name, expected, found }: Mismatch): string =>
     `${name}: expected [${expected.join(", ")}], found [${found.join(", ")}]`;
   const faults = [
-    ...(missing.length > 0 ? [`${missing.length} are missing (${listed(missing)})`] : []),
-    ...(mismatched.length > 0
-      ? [`${mismatched.length} have other sizes (${listed(mismatched.map(sizes), EXAMPLES, "; ")})`]
-      : []),
-  ];
+    missing.length > 0 && `${missing.length} are missing (${listed(missing)})`,
+    mismatched.length > 0 &&
+      `${mismatched.length} have other sizes (${listed(mismatched.map(sizes), EXAMPLES, "; ")})`,
+  ].filter(Boolean);
   const instead =
     unexpected.length > 0 ? `; the file has ${unexpected.length} others (${listed(unexpected)})` : "";
   const remedy =
     better !== undefined
       ? `its names are those of the map "${better}": give it`
-      : loaded === 0
+      : loaded.length === 0
         ? "it seems to be of another network: compare the names, and give a map"
         : "load what fits with strict: false, leave weights out with only, or give a map";
   return inputError(

@@ -66,13 +66,8 @@ export async function pull(source: string, options: PullOptions = {}): Promise<s
     throw error;
   }
   const expected = (sha256 ?? remote.sha256)?.toLowerCase();
-  if (
-    known &&
-    remote.etag !== undefined &&
-    known.etag === remote.etag &&
-    known.size === (remote.size ?? known.size)
-  )
-    return checked(path, known.sha256, expected);
+  const isSame = remote.etag !== undefined && known?.etag === remote.etag;
+  if (isSame && known.size === (remote.size ?? known.size)) return checked(path, known.sha256, expected);
   await makeFolder(builtin("node:path").dirname(path));
   const part = `${path}.${tagOf(remote)}.part`;
   await download(remote, part, options.onProgress);

@@ -9,10 +9,10 @@
  */
 
 import { byteLength } from "../../graph/tensor.ts";
-import { type Budget, decodeText, type Fail } from "../foreign.ts";
+import { type Budget, type Contents, decodeText, type Fail } from "../foreign.ts";
 import type { ZipArchive } from "../zip.ts";
 import { type Block, tensorOfView } from "./elements.ts";
-import { type Contents, flatten } from "./flatten.ts";
+import { flatten } from "./flatten.ts";
 import { storageOf } from "./globals.ts";
 import { unpickle } from "./unpickle.ts";
 import { itemsOf, type Storage, textOf, type Value } from "./values.ts";

@@ -55,9 +55,8 @@ export function createContext(
 ): UpgradeContext {
   const constants = new Map(graph.initializers);
   for (const { op, domain, attrs, outputs } of graph.nodes) {
-    if (op === "Constant" && domain === "" && attrs.value?.kind === "tensor") {
+    if (op === "Constant" && domain === "" && attrs.value?.kind === "tensor")
       constants.set(outputs[0]!, attrs.value.value);
-    }
   }
   const constantOf = (name: string | undefined): Tensor | undefined =>
     name ? (constants.get(name) ?? outer?.constantOf(name)) : undefined;
