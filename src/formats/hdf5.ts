@@ -15,7 +15,6 @@ import { Thread } from "../base/thread.ts";
 import type { Budget, Contents, Fail } from "./foreign.ts";
 import { tensorNames } from "./keras.ts";
 
-/** A tensor of the file. */
 export interface Dataset {
   readonly path: string;
   readonly dtype: DType;

@@ -8,7 +8,6 @@ import type { ConvOptions, Layers } from "./layers.ts";
 /** What comes after BatchNorm. */
 type Activation = "relu" | "relu6" | "silu";
 
-/** Of {@link convBlock}. */
 interface ConvBlockOptions extends Omit<ConvOptions, "padding" | "bias"> {
   readonly kernel: number;
   readonly dilation?: number;

@@ -36,7 +36,6 @@ export interface DenseDesign {
   readonly growth?: number;
 }
 
-/** Of both networks. */
 interface DenseUnetOptions extends NetworkOptions {
   /** Classes of voxels. Default 3: neither, liver, tumour. */
   readonly classes?: number;

@@ -80,7 +80,6 @@ export function resnetBackbone(net: Layers, prefix: string, design: Design, opti
   return x;
 }
 
-/** Of {@link residualLayer}. */
 interface Layer {
   readonly design: Design;
   /** Of the first block. */
@@ -109,7 +108,6 @@ export function residualLayer(net: Layers, prefix: string, i: number, x: string,
   return x;
 }
 
-/** Of one block. */
 interface Block extends Pick<Layer, "design" | "dilation" | "shortcut"> {
   readonly channels: number;
   readonly stride: number;

@@ -13,7 +13,6 @@ import { concatBytes } from "../base/bytes.ts";
 import type { ErrorCode } from "../base/error-codes.ts";
 import { AcsconvError, formatError, ioError } from "../base/errors.ts";
 import { byteLength, DTYPES, dtypeFromOnnx, elementCount, type DType, type Tensor } from "../graph/tensor.ts";
-
 import { EXTERNAL } from "./format.ts";
 import type { TensorProto } from "./onnx_pb.ts";
 import { type Fields, parsed, unknownFields, unknownPayloads } from "./wire.ts";
@@ -89,26 +88,23 @@ function decodeDims(dims: readonly bigint[], dtype: DType, what: string): number
   return sizes;
 }
 
+/** Which typed field holds elements; the others' stand in int32_data, one each or one byte of several. */
+const FIELD_OF: Partial<Record<DType, number>> = {
+  float32: FLOAT_DATA,
+  complex64: FLOAT_DATA,
+  float64: DOUBLE_DATA,
+  complex128: DOUBLE_DATA,
+  int64: INT64_DATA,
+  uint32: UINT64_DATA,
+  uint64: UINT64_DATA,
+};
+
 /** Typed fields, packed or one by one, are the elements' encodings one after the other. */
 function typedBytes(proto: TensorProto, dtype: DType, checkSize: (found: number) => void): Uint8Array {
-  const data = (field: number): Uint8Array => concatBytes(unknownPayloads(proto, field));
-  const size = Math.ceil(DTYPES[dtype].bits / 8);
-  switch (dtype) {
-    case "float32":
-    case "complex64":
-      return data(FLOAT_DATA);
-    case "float64":
-    case "complex128":
-      return data(DOUBLE_DATA);
-    case "int64":
-      return varintBytes(data(INT64_DATA), size, checkSize);
-    case "uint32":
-    case "uint64":
-      return varintBytes(data(UINT64_DATA), size, checkSize);
-    default:
-      // One element each, or one byte of elements where several share a byte.
-      return varintBytes(data(INT32_DATA), size, checkSize);
-  }
+  const field = FIELD_OF[dtype] ?? INT32_DATA;
+  const data = concatBytes(unknownPayloads(proto, field));
+  if (field === FLOAT_DATA || field === DOUBLE_DATA) return data;
+  return varintBytes(data, Math.ceil(DTYPES[dtype].bits / 8), checkSize);
 }
 
 /** Varints → little-endian integers of `size` bytes each. */

@@ -10,7 +10,13 @@ import type { Tensor } from "../graph/tensor.ts";
 import { carriedOf } from "./carried.ts";
 import { irVersionOf } from "./format.ts";
 import { withSubgraphs } from "./order.ts";
-import { allNames, createContext, nameMaker, type UpgradeContext } from "./upgrade/context.ts";
+import {
+  allNames,
+  createContext,
+  nameMaker,
+  type NameMaker,
+  type UpgradeContext,
+} from "./upgrade/context.ts";
 import { RULES } from "./upgrade/rules.ts";
 
 /** The operator set whose forms the rest of the package knows. */
@@ -35,19 +41,14 @@ export function upgradeGraph(graph: Graph): Graph {
   };
 }
 
-function upgradeFrom(
-  from: number,
-  graph: Graph,
-  fresh: (base: string) => string,
-  outer?: UpgradeContext,
-): Graph {
+function upgradeFrom(from: number, graph: Graph, fresh: NameMaker, outer?: UpgradeContext): Graph {
   const added = new Map<string, Tensor>();
   const context = createContext(graph, fresh, added, outer);
   let nodes: readonly Node[] = graph.nodes.map((node) =>
     withSubgraphs(node, (inner) => upgradeFrom(from, inner, fresh, context)),
   );
-  for (const [version, rules] of RULES) {
-    if (from >= version) continue;
+  for (const [version, rules] of Object.entries(RULES)) {
+    if (from >= Number(version)) continue;
     nodes = nodes.flatMap((node) => {
       if (node.domain !== "" || !Object.hasOwn(rules, node.op)) return [node];
       if (node.inputs.length === 0 || node.outputs.length === 0)

@@ -12,7 +12,6 @@ export interface RgbImage {
   readonly data: Uint8Array;
 }
 
-/** A black image. */
 export const blankImage = (width: number, height: number): RgbImage => ({
   width,
   height,

@@ -54,7 +54,6 @@ export class ByteReader {
     this.available -= target.length;
   }
 
-  /** Lets go of the file. */
   async close(): Promise<void> {
     // A stream that has failed rejects again; that error has been reported.
     await this.reader.cancel().catch(() => undefined);

@@ -134,7 +134,6 @@ function translated({ tensors, metadata }: WeightFile, graph: Graph, name: strin
   return fromKeras(tensors, graph.metadata.get(KERAS_AXES));
 }
 
-/** A weight of the network. */
 interface Slot {
   readonly tensor: Tensor;
   /** Trained; otherwise a running statistic. */
@@ -235,7 +234,6 @@ function betterMap(
 const EXAMPLES = 3;
 const ALL_MODULES = 20;
 
-/** Nothing fits, or not all does. */
 function misfit(source: string, report: LoadReport, better: string | undefined): AcsconvError {
   const { loaded, missing, mismatched, unexpected } = report;
   const total = loaded.length + missing.length + mismatched.length;

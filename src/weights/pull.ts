@@ -101,7 +101,6 @@ function checked(path: string, found: string, expected: string | undefined): str
   return path;
 }
 
-/** Where files are kept by default. */
 function defaultCache(): string {
   const paths = builtin("node:path");
   const { env, platform } = process;
@@ -116,7 +115,6 @@ function defaultCache(): string {
   return paths.join(env["XDG_CACHE_HOME"] || usual, "acsconv");
 }
 
-/** What is known of a file in the cache. */
 interface Facts {
   readonly etag?: string | undefined;
   readonly size: number;

@@ -27,7 +27,6 @@ export const pickleOf = (archive: ZipArchive): string | undefined =>
     .filter((name) => name === PICKLE || name.endsWith(`/${PICKLE}`))
     .sort((a, b) => a.length - b.length)[0];
 
-/** A checkpoint in zip form. */
 export function readZipCheckpoint(archive: ZipArchive, pickle: string, budget: Budget, fail: Fail): Contents {
   const folder = pickle.slice(0, -PICKLE.length);
   const order = archive.read(`${folder}byteorder`);
@@ -51,7 +50,6 @@ export function readZipCheckpoint(archive: ZipArchive, pickle: string, budget: B
   });
 }
 
-/** A checkpoint in stream form. */
 export function readStreamCheckpoint(bytes: Uint8Array, budget: Budget, fail: Fail): Contents {
   const used = new Map<string, Storage>();
   let at = 0;

@@ -162,7 +162,6 @@ class Machine {
     );
   }
 
-  /** A text on the stack. */
   popText(): string {
     return (
       textOf(this.pop()) ?? this.context.fail(`is damaged: a name in it is no text, before byte ${this.at}`)

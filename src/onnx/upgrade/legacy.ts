@@ -20,52 +20,43 @@ import {
   withAttrs,
   withoutAttrs,
 } from "./combinators.ts";
-import type { UpgradeContext, UpgradeRule } from "./context.ts";
+import type { UpgradeContext, UpgradeRules } from "./context.ts";
 
 const withoutHints = dropping("consumed_inputs");
 
-export const BEFORE_7: readonly (readonly [number, Readonly<Record<string, UpgradeRule>>])[] = [
-  [
-    2,
-    {
-      Pad: (node) => [renamed(node, "paddings", "pads")],
-      Split: splitFrom1,
-      ...each("LpPool GlobalLpPool", (node) => {
-        const p = node.attrs.p;
-        return [p?.kind === "float" ? withAttrs(node, { p: int(p.value) }) : node];
-      }),
+export const BEFORE_7: UpgradeRules = {
+  2: {
+    Pad: (node) => [renamed(node, "paddings", "pads")],
+    Split: splitFrom1,
+    ...each("LpPool GlobalLpPool", (node) => {
+      const p = node.attrs.p;
+      return [p?.kind === "float" ? withAttrs(node, { p: int(p.value) }) : node];
+    }),
+  },
+  4: { Concat: defaulting({ axis: int(1) }) },
+  5: { Reshape: inTurn(withoutHints, intsToInput("shape", 1)) },
+  6: {
+    ...each(
+      "Abs Add BatchNormalization Ceil Clip Div Dropout Elu Exp Floor HardSigmoid InstanceNormalization " +
+        "LeakyRelu Log Max Mean Min Mul Neg PRelu Reciprocal Relu Sigmoid Sqrt Sub Sum Tanh",
+      withoutHints,
+    ),
+    Selu: inTurn(withoutHints, defaulting({ alpha: float(1.6732), gamma: float(1.0507) })),
+    Cast: castFrom1,
+    Tile: (node) => {
+      if (node.inputs.length > 2) throw refusal(node, "tiles and axis as inputs");
+      return [node];
     },
-  ],
-  [4, { Concat: defaulting({ axis: int(1) }) }],
-  [5, { Reshape: inTurn(withoutHints, intsToInput("shape", 1)) }],
-  [
-    6,
-    {
-      ...each(
-        "Abs Add BatchNormalization Ceil Clip Div Dropout Elu Exp Floor HardSigmoid InstanceNormalization " +
-          "LeakyRelu Log Max Mean Min Mul Neg PRelu Reciprocal Relu Sigmoid Sqrt Sub Sum Tanh",
-        withoutHints,
-      ),
-      Selu: inTurn(withoutHints, defaulting({ alpha: float(1.6732), gamma: float(1.0507) })),
-      Cast: castFrom1,
-      Tile: (node) => {
-        if (node.inputs.length > 2) throw refusal(node, "tiles and axis as inputs");
-        return [node];
-      },
-    },
-  ],
-  [
-    7,
-    {
-      ...each("Add And Div Equal Greater Less Mul Or Pow Sub Xor", broadcastAtAxis),
-      ...each("BatchNormalization Dropout", dropping("is_test")),
-      ...each("GRU LSTM RNN", dropping("output_sequence")),
-      Gemm: dropping("broadcast"),
-      PRelu: slopePerChannel,
-      Upsample: upsampleFrom1,
-    },
-  ],
-];
+  },
+  7: {
+    ...each("Add And Div Equal Greater Less Mul Or Pow Sub Xor", broadcastAtAxis),
+    ...each("BatchNormalization Dropout", dropping("is_test")),
+    ...each("GRU LSTM RNN", dropping("output_sequence")),
+    Gemm: dropping("broadcast"),
+    PRelu: slopePerChannel,
+    Upsample: upsampleFrom1,
+  },
+};
 
 function renamed(node: Node, from: string, to: string): Node {
   const attr = node.attrs[from];

@@ -22,15 +22,8 @@ const LIKE_INPUT = new Set(
 /** Operators whose output is as their inputs broadcast together. */
 const BROADCAST = new Set(["Add", "Sub", "Mul", "Div", "Sum", "Mean", "Max", "Min", "MatMul"]);
 /** Operators with outputs of the input's element type, whose rank {@link rankOfOutput} knows. */
-const LIKE_INPUT_TYPE = new Set([
-  ...LIKE_INPUT,
-  ...BROADCAST,
-  "Flatten",
-  "Gemm",
-  "Reshape",
-  "Squeeze",
-  "Unsqueeze",
-]);
+const OTHER_RANK = ["Flatten", "Gemm", "Reshape", "Squeeze", "Unsqueeze"];
+const LIKE_INPUT_TYPE = new Set([...LIKE_INPUT, ...BROADCAST, ...OTHER_RANK]);
 
 /** How far back a type is looked for; chains are as long as the file likes, and the stack is not. */
 const MAX_STEPS = 1000;
@@ -38,7 +31,6 @@ const MAX_STEPS = 1000;
 /** What is known of a value by that name. */
 export type Known<T> = (name: string | undefined) => T | undefined;
 
-/** What is known of values. */
 export interface Types {
   /** Element type and rank of a value, as far as they show without running shape inference. */
   readonly dtypeOf: Known<DType>;
