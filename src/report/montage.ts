@@ -77,10 +77,8 @@ export function grid(images: readonly RgbImage[], columns: number, titles: reado
     Math.max(0, ...images.map(({ width }, i) => Math.max(width, textWidth(titles[i] ?? "")))) + GAP;
   const cellHeight = Math.max(0, ...images.map(({ height }) => height)) + titleHeight + GAP;
   const columnCount = Math.max(1, Math.min(columns, images.length));
-  const sheet = blankImage(
-    columnCount * cellWidth + GAP,
-    Math.ceil(images.length / columnCount) * cellHeight + GAP,
-  );
+  const rowCount = Math.ceil(images.length / columnCount);
+  const sheet = blankImage(columnCount * cellWidth + GAP, rowCount * cellHeight + GAP);
   images.forEach((image, i) => {
     const x = GAP + (i % columnCount) * cellWidth;
     const y = GAP + Math.floor(i / columnCount) * cellHeight;
@@ -118,11 +116,10 @@ export function middleOfLabels({ data, shape: [depth, height, width] }: Volume):
 /** What one volume contributes to a pixel. */
 type Painter = (plane: Plane, r: number, c: number) => { readonly colour: Rgb; readonly opacity: number };
 
-function painter({
-  kind,
-  volume: { data, shape },
-  range,
-}: Omit<Overlay, "kind"> & { readonly kind: "grey" | Overlay["kind"] }): Painter {
+type Layer = Omit<Overlay, "kind"> & { readonly kind: "grey" | Overlay["kind"] };
+
+function painter({ kind, volume, range }: Layer): Painter {
+  const { data, shape } = volume;
   if (kind === "labels") {
     return (plane, r, c) => {
       const label = nearestIn(data, plane, r, c);
@@ -133,10 +130,8 @@ function painter({
   return (plane, r, c) => {
     const value = clamp01((linearIn(data, plane, r, c) - low) / (high - low || 1));
     const grey = Math.round(255 * value);
-    return {
-      colour: kind === "grey" ? [grey, grey, grey] : heatColour(value),
-      opacity: OVERLAY_OPACITY * value,
-    };
+    const colour = kind === "grey" ? ([grey, grey, grey] as const) : heatColour(value);
+    return { colour, opacity: OVERLAY_OPACITY * value };
   };
 }
 
@@ -171,12 +166,7 @@ function drawPlane(plane: Plane, mmPerPixel: number, colourAt: (r: number, c: nu
   drawText(image, rows.startsAt, Math.floor((width - textWidth("A")) / 2), 2, TEXT_COLOUR);
   drawText(image, columns.startsAt, 3, Math.floor((height - GLYPH_HEIGHT) / 2), TEXT_COLOUR);
   const caption = `${plane.name} ${plane.slice}/${plane.slices}`;
-  drawText(
-    image,
-    caption,
-    Math.max(0, Math.floor((width - textWidth(caption)) / 2)),
-    height + 4,
-    CAPTION_COLOUR,
-  );
+  const left = Math.max(0, Math.floor((width - textWidth(caption)) / 2));
+  drawText(image, caption, left, height + 4, CAPTION_COLOUR);
   return image;
 }

@@ -7,7 +7,7 @@
  * n, the direction out of the body, sums the offsets o of a small neighbourhood.
  */
 
-import { type Mat3, type Vec3, add, combine, dot, norm, scale, unit } from "../volume/vec3.ts";
+import { type Mat3, type Vec3, add, combine, dot, map3, norm, scale, unit } from "../volume/vec3.ts";
 import { blend, labelColour } from "./colours.ts";
 import { type Rgb, type RgbImage, blankImage } from "./image.ts";
 import type { Elements } from "./slices.ts";
@@ -43,10 +43,8 @@ export function renderLabels({ data, shape }: Elements, size: number): RgbImage 
       : data[(d * shape[1] + h) * shape[2] + w]!;
   for (let y = 0; y < size; y++) {
     for (let x = 0; x < size; x++) {
-      const start = add(
-        middle,
-        combine([(x + 0.5) * perPixel - half, (y + 0.5) * perPixel - half, -half], VIEW),
-      );
+      const pixel: Vec3 = [(x + 0.5) * perPixel - half, (y + 0.5) * perPixel - half, -half];
+      const start = add(middle, combine(pixel, VIEW));
       const [from, to] = crossing(start, shape);
       for (let t = from; t < to; t += STEP) {
         const d = Math.round(start[0] + t * AWAY[0]);
@@ -97,11 +95,9 @@ function drawBox(image: RgbImage, shape: Vec3, perPixel: number): void {
       [1, -1],
       [1, 1],
     ]) {
-      const corner = shape.map((_, i) => (i === axis ? 0 : ends.shift()!));
+      const corner = map3(shape, (_, i) => (i === axis ? 0 : ends.shift()!));
       for (let t = 0; t <= 2 * width; t++) {
-        const at = corner.map(
-          (side, i) => ((i === axis ? t / width - 1 : side) * shape[i]!) / 2,
-        ) as unknown as Vec3;
+        const at = map3(corner, (side, i) => ((i === axis ? t / width - 1 : side) * shape[i]) / 2);
         const x = Math.floor(width / 2 + dot(at, RIGHT) / perPixel);
         const y = Math.floor(width / 2 + dot(at, DOWN) / perPixel);
         image.data.set(EDGE, 3 * (y * width + x));

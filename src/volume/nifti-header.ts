@@ -140,19 +140,14 @@ function qformOf(fields: Fields): Rows {
   // Half turns have a = 0, which float32 blurs: sqrt would make 3e-4 of its last bit.
   const a = rest < QUATERNION_ROUNDING ? 0 : Math.sqrt(rest);
   const [b, c, d] = scale(stored, a === 0 ? 1 / norm(stored) : 1);
-  const zooms = zoomsOf(fields);
+  const [x, y, z] = zoomsOf(fields);
   const flip = fields.pixdim(0) < 0 ? -1 : 1;
   const rotation = [
     [a * a + b * b - c * c - d * d, 2 * (b * c - a * d), 2 * (b * d + a * c)],
     [2 * (b * c + a * d), a * a + c * c - b * b - d * d, 2 * (c * d - a * b)],
     [2 * (b * d - a * c), 2 * (c * d + a * b), a * a + d * d - b * b - c * c],
   ];
-  return rotation.map(([i, j, k], row) => [
-    i! * zooms[0],
-    j! * zooms[1],
-    k! * zooms[2] * flip,
-    fields.qform(3 + row),
-  ]);
+  return rotation.map(([i, j, k], row) => [i! * x, j! * y, k! * z * flip, fields.qform(3 + row)]);
 }
 
 /** No affine at all: the origin is in the middle, i runs to the left (nibabel's reading of old files). */
