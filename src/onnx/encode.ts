@@ -163,6 +163,7 @@ function nodeChunks(node: Node, encodeInitializer: EncodeTensor): Chunks {
 function attrChunks(name: string, attr: Attr, encodeInitializer: EncodeTensor): Chunks {
   const fields = (init: MessageInitShape<typeof AttributeProtoSchema>): Uint8Array =>
     encoded(AttributeProtoSchema, { name, ...init });
+  const { t, g } = AttributeProtoSchema.field;
   switch (attr.kind) {
     case "float":
       return [fields({ type: ATTR_TYPE.float, f: attr.value })];
@@ -177,15 +178,9 @@ function attrChunks(name: string, attr: Attr, encodeInitializer: EncodeTensor): 
     case "strings":
       return [fields({ type: ATTR_TYPE.strings, strings: attr.value.map((text) => utf8.encode(text)) })];
     case "tensor":
-      return [
-        fields({ type: ATTR_TYPE.tensor }),
-        ...field(AttributeProtoSchema.field.t, encodeTensor("", attr.value)),
-      ];
+      return [fields({ type: ATTR_TYPE.tensor }), ...field(t, encodeTensor("", attr.value))];
     case "graph":
-      return [
-        fields({ type: ATTR_TYPE.graph }),
-        ...field(AttributeProtoSchema.field.g, graphChunks(attr.value, encodeInitializer)),
-      ];
+      return [fields({ type: ATTR_TYPE.graph }), ...field(g, graphChunks(attr.value, encodeInitializer))];
     case "opaque":
       // Encoded with the name it was read under; of a field that comes twice the last holds.
       return [attr.value as Uint8Array, fields({})];

@@ -20,6 +20,7 @@ export interface Overlay {
   readonly range?: readonly [low: number, high: number];
 }
 
+/** What to draw, and how. */
 export interface MontageOptions {
   readonly overlay?: Overlay;
   /** The voxel (d, h, w) that the planes go through; by default in the middle of the labels, else of the volume. */

@@ -94,7 +94,7 @@ function broadcastAtAxis(node: Node, context: UpgradeContext): readonly Node[] {
   const axis = intAttr(node, "axis", 0);
   if (rankB === undefined || rankA === undefined)
     throw refusal(node, `broadcasting at axis ${axis} of unknown ranks`);
-  return against(plain, 1, rankB, rankA - (axis < 0 ? axis + rankA : axis) - rankB, context);
+  return against(plain, rankB, rankA - (axis < 0 ? axis + rankA : axis) - rankB, context);
 }
 
 /** A slope per channel stands against axis 1: x [N, C, H, W], slope [C] → [C, 1, 1]. */
@@ -103,23 +103,17 @@ function slopePerChannel(node: Node, context: UpgradeContext): readonly Node[] {
   if (slope !== undefined && (slope.length !== 1 || slope[0] === 1)) return [node];
   const rank = context.rankOf(node.inputs[0]);
   if (slope === undefined || rank === undefined) throw refusal(node, "a slope for an input of unknown rank");
-  return against(node, 1, 1, rank - 2, context);
+  return against(node, 1, rank - 2, context);
 }
 
-/** Input number `at`, of `rank` axes, with `count` axes of size 1 behind them. */
-function against(
-  node: Node,
-  at: number,
-  rank: number,
-  count: number,
-  context: UpgradeContext,
-): readonly Node[] {
+/** The second input, of `rank` axes, with `count` axes of size 1 behind them. */
+function against(node: Node, rank: number, count: number, context: UpgradeContext): readonly Node[] {
   if (count <= 0) return [node];
   const wide = context.fresh(`${valueOf(node)}_broadcast`);
   const axes = ints(Array.from({ length: count }, (_, i) => rank + i));
   return [
-    helper("Unsqueeze", [node.inputs[at]!], wide, { axes }),
-    { ...node, inputs: node.inputs.with(at, wide) },
+    helper("Unsqueeze", [node.inputs[1]!], wide, { axes }),
+    { ...node, inputs: node.inputs.with(1, wide) },
   ];
 }
 

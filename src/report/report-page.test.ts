@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { reportPage } from "./page.ts";
+import { reportPage } from "./report-page.ts";
 
 const image = { width: 2, height: 1, data: Uint8Array.of(255, 0, 0, 0, 0, 255) };
 
