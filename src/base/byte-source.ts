@@ -3,7 +3,7 @@
  * Node's file system is asked for when a path is used and not before, so that the same module runs in a browser.
  */
 
-import { AcsconvError, messageOf } from "./errors.ts";
+import { ioError, messageOf } from "./errors.ts";
 import { builtin, ioErrors, notAFile } from "./files.ts";
 
 /** A string is a path in Node and an address in a browser; so is a URL that is not `file:`. */
@@ -42,12 +42,7 @@ function pathOf(source: string | URL | File): string {
   return isFile ? builtin("node:url").fileURLToPath(source) : String(source);
 }
 
-/**
- * A source, whatever it was given as. Its bytes are read when they are asked for; those of an address at once.
- *
- * @param what - what should be there, for messages
- * @throws {@link AcsconvError} `io` if there is no such file
- */
+/** A source, whatever it was given as. Its bytes are read when they are asked for; those of an address at once. */
 export async function openSource(source: FileSource, what = "file"): Promise<ByteSource> {
   const name = nameOf(source);
   if (source instanceof Blob) return blobSource(source, name);
@@ -79,10 +74,7 @@ const bytesSource = (bytes: Uint8Array, name: string): ByteSource => ({
 
 async function fetched(address: string | URL, what: string): Promise<Uint8Array> {
   const fail = (reason: string, cause?: unknown): never => {
-    throw new AcsconvError("io", `Cannot read the ${what} at ${address}: ${reason}.`, {
-      cause,
-      code: "E_NETWORK",
-    });
+    throw ioError(`Cannot read the ${what} at ${address}: ${reason}.`, { cause, code: "E_NETWORK" });
   };
   const response = await fetch(address).catch((error: unknown) => fail(messageOf(error), error));
   if (!response.ok) fail(`the server answered ${response.status}`);
@@ -110,7 +102,7 @@ async function fileSource(path: string): Promise<ByteSource> {
           const bytes = new Uint8Array(size);
           for (let at = 0; at < size;) {
             const { bytesRead } = await handle.read(bytes, at, Math.min(size - at, READ_STEP), at);
-            if (bytesRead === 0) throw new AcsconvError("io", `Cannot read "${path}": it shrank meanwhile.`);
+            if (bytesRead === 0) throw ioError(`Cannot read "${path}": it shrank meanwhile.`);
             at += bytesRead;
           }
           return bytes;

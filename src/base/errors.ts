@@ -53,6 +53,7 @@ const ofKind =
     new AcsconvError(kind, message, options);
 
 export const formatError = ofKind("format");
+export const graphError = ofKind("graph");
 export const inputError = ofKind("input");
 export const ioError = ofKind("io");
 export const liftError = ofKind("lift");

@@ -3,7 +3,7 @@
  * in words and as a test, and how a flag's text is read. A typo is told with the nearest name there is, and never ignored.
  */
 
-import { AcsconvError } from "./errors.ts";
+import { inputError } from "./errors.ts";
 import { nearestName, unknownName } from "./names.ts";
 
 /** What one field may hold. */
@@ -28,10 +28,6 @@ export interface Setting extends Field {
   readonly isPath?: boolean;
 }
 
-/**
- * @param flag - such as `--epochs <n>`
- * @param help - what it means
- */
 export const flagged = <const More extends object = object>(
   field: Field,
   flag: string,
@@ -135,9 +131,8 @@ export function checkFields(
   fields: Readonly<Record<string, Field>>,
   where: string,
 ): asserts value is Readonly<Record<string, unknown>> {
-  if (!isObject(value)) {
-    throw new AcsconvError("input", `${where} should hold an object of settings, and holds ${shown(value)}.`);
-  }
+  if (!isObject(value))
+    throw inputError(`${where} should hold an object of settings, and holds ${shown(value)}.`);
   const names = Object.keys(fields);
   for (const [name, item] of Object.entries(value)) {
     if (!Object.hasOwn(fields, name)) {
@@ -148,14 +143,10 @@ export function checkFields(
           : nearest === undefined
             ? `there are ${names.join(", ")}`
             : `the nearest is "${nearest}"`;
-      throw new AcsconvError("input", `${where} has no setting "${name}": ${hint}.`);
+      throw inputError(`${where} has no setting "${name}": ${hint}.`);
     }
-    if (item !== undefined && !fields[name]!.accepts(item)) {
-      throw new AcsconvError(
-        "input",
-        `${where}: "${name}" should be ${fields[name]!.expects}, not ${shown(item)}.`,
-      );
-    }
+    if (item !== undefined && !fields[name]!.accepts(item))
+      throw inputError(`${where}: "${name}" should be ${fields[name]!.expects}, not ${shown(item)}.`);
   }
 }
 

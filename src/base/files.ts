@@ -8,18 +8,16 @@
 
 import type { Stats } from "node:fs";
 import type { ErrorCode } from "./error-codes.ts";
-import { AcsconvError, messageOf } from "./errors.ts";
+import { AcsconvError, inputError, ioError, messageOf } from "./errors.ts";
 
 /**
  * A module of Node's own. Asked for while running instead of imported, because
  * bundlers for browsers fail or complain about every import of `node:…`.
- *
- * @throws {@link AcsconvError} `io` where there is no file system
  */
 export const builtin = ((id: string) => {
   const found = globalThis.process?.getBuiltinModule?.(id);
   if (found) return found;
-  throw new AcsconvError("io", "There is no file system here: in a browser give bytes, a Blob or a File.");
+  throw ioError("There is no file system here: in a browser give bytes, a Blob or a File.");
 }) as NodeJS.Process["getBuiltinModule"];
 
 export interface FileContent {
@@ -33,8 +31,6 @@ export const unfinishedFiles = new Set<string>();
 /**
  * Writes all files or none: what was there before stays until every byte is on the disk. What has been
  * written outlasts a loss of power.
- *
- * @throws {@link AcsconvError} `io` if one cannot be written
  */
 export async function writeFiles(files: readonly FileContent[]): Promise<void> {
   const { open, rename, rm } = builtin("node:fs/promises");
@@ -81,11 +77,7 @@ function unlessUnsupported(error: unknown): undefined {
   if (!["EACCES", "EINVAL", "EISDIR", "ENOTSUP", "EPERM"].includes(code)) throw error;
 }
 
-/**
- * Fails now if a file could not be written to `path` later, after hours of work. Leaves nothing behind.
- *
- * @throws {@link AcsconvError} `io`, as writing would
- */
+/** Fails now if a file could not be written to `path` later, after hours of work. Leaves nothing behind. */
 export async function checkWritable(path: string): Promise<void> {
   const { open, rm } = builtin("node:fs/promises");
   await ioErrors("write", path, async () => {
@@ -99,8 +91,6 @@ export async function checkWritable(path: string): Promise<void> {
 /**
  * Makes a folder, and those above it. Node's own `recursive` blames a missing folder where the disk is read-only,
  * and does not come back from file systems such as /proc.
- *
- * @throws {@link AcsconvError} `io` if it cannot be made
  */
 export async function makeFolder(path: string): Promise<void> {
   const { mkdir, stat } = builtin("node:fs/promises");
@@ -115,33 +105,22 @@ export async function makeFolder(path: string): Promise<void> {
   });
 }
 
-/**
- * Makes sure that what is read and what is written are different files: nothing is replaced by mistake.
- *
- * @throws {@link AcsconvError} `input`
- */
+/** Makes sure that what is read and what is written are different files: nothing is replaced by mistake. */
 export async function checkApart(paths: readonly string[]): Promise<void> {
   const { realpath } = builtin("node:fs/promises");
   const seen = new Map<string, string>();
   for (const path of paths) {
     const file = await realpath(path).catch(() => builtin("node:path").resolve(path));
     const other = seen.get(file);
-    if (other !== undefined) {
-      throw new AcsconvError(
-        "input",
-        `"${other}" would be replaced by what is written to "${path}": choose another name.`,
-        { code: "E_OVERWRITE" },
-      );
-    }
+    if (other !== undefined)
+      throw inputError(`"${other}" would be replaced by what is written to "${path}": choose another name.`, {
+        code: "E_OVERWRITE",
+      });
     seen.set(file, path);
   }
 }
 
-/**
- * Whether a path leads to a folder.
- *
- * @throws {@link AcsconvError} `io` if there is nothing
- */
+/** Whether a path leads to a folder. */
 export const isFolder = (path: string): Promise<boolean> =>
   ioErrors("read", path, async () => (await builtin("node:fs/promises").stat(path)).isDirectory());
 
@@ -159,15 +138,13 @@ export async function ioErrors<T>(verb: "read" | "write", path: string, work: ()
   try {
     return await work();
   } catch (error) {
-    throw ioError(verb, path, error);
+    throw fileError(verb, path, error);
   }
 }
 
 export function notAFile(verb: "read" | "write", path: string, found: Stats): AcsconvError {
   const what = found.isDirectory() ? "a folder" : "no regular file";
-  return new AcsconvError("io", `Cannot ${verb} "${path}": it is ${what}; name a file.`, {
-    code: "E_NOT_A_FILE",
-  });
+  return ioError(`Cannot ${verb} "${path}": it is ${what}; name a file.`, { code: "E_NOT_A_FILE" });
 }
 
 /** What the file system calls it, in words and as a code of ours. */
@@ -186,8 +163,8 @@ const REASONS: Readonly<Record<string, readonly [string, ErrorCode]>> = {
 };
 
 /** What the file system threw, as a sentence; our own errors stay as they are. */
-export function ioError(verb: "read" | "write", path: string, error: unknown): AcsconvError {
+export function fileError(verb: "read" | "write", path: string, error: unknown): AcsconvError {
   if (error instanceof AcsconvError) return error;
   const [reason, code] = REASONS[(error as { code?: string } | undefined)?.code ?? ""] ?? [messageOf(error)];
-  return new AcsconvError("io", `Cannot ${verb} "${path}": ${reason}.`, { cause: error, code });
+  return ioError(`Cannot ${verb} "${path}": ${reason}.`, { cause: error, code });
 }

@@ -1,15 +1,12 @@
 /** @file Errors about unknown names, with the name that was probably meant. */
 
-import { AcsconvError } from "./errors.ts";
+import { AcsconvError, inputError } from "./errors.ts";
 
-/**
- * @param what - what the name is of, such as `metric`
- * @param names - all that there are
- */
+/** @param what - what the name is of, such as `metric` */
 export function unknownName(what: string, name: string, names: readonly string[]): AcsconvError {
   const nearest = nearestName(name, names);
   const meant = nearest === undefined ? "there are" : `the nearest is "${nearest}", of`;
-  return new AcsconvError("input", `There is no ${what} "${name}": ${meant} ${names.join(", ")}.`, {
+  return inputError(`There is no ${what} "${name}": ${meant} ${names.join(", ")}.`, {
     code: "E_UNKNOWN_NAME",
   });
 }
@@ -28,9 +25,8 @@ function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
-    for (let j = 1; j <= b.length; j++) {
+    for (let j = 1; j <= b.length; j++)
       next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
-    }
     row = next;
   }
   return row[b.length]!;

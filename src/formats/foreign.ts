@@ -4,7 +4,16 @@
  */
 
 import type { ErrorCode } from "../base/error-codes.ts";
-import { AcsconvError } from "../base/errors.ts";
+import { formatError } from "../base/errors.ts";
+import type { Tensor } from "../graph/tensor.ts";
+
+/** What is in a file of weights. */
+export interface Contents {
+  /** By name; in nested dictionaries by path, as in `state_dict.module.conv1.weight`; Keras's by layer, `conv1.kernel`. */
+  readonly tensors: ReadonlyMap<string, Tensor>;
+  /** What stands beside the tensors, as texts: the epoch, options of the training … */
+  readonly metadata: ReadonlyMap<string, string>;
+}
 
 /** Ends reading with a sentence: `"file" <what>.` */
 export type Fail = (what: string, code?: ErrorCode) => never;
@@ -17,7 +26,7 @@ export const failOf =
   (name: string): Fail =>
   (what, code) => {
     const said = what.length > MAX_SENTENCE ? `${what.slice(0, MAX_SENTENCE)}…` : what;
-    throw new AcsconvError("format", `"${name}" ${said}.`, { code });
+    throw formatError(`"${name}" ${said}.`, { code });
   };
 
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });

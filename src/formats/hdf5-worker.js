@@ -177,12 +177,8 @@ function read({ bytes, mostBytes }) {
     if (chunks && chunks.reduce((product, side) => product * side, size) > left)
       throw new Refusal({ exceeded: Infinity });
     take(count);
-    content.datasets.push({
-      path,
-      dtype,
-      dims: shape,
-      bytes: count === 0 ? new Uint8Array() : elements(path, count),
-    });
+    const bytes = count === 0 ? new Uint8Array() : elements(path, count);
+    content.datasets.push({ path, dtype, dims: shape, bytes });
   };
 
   /** @param {string} path @param {number} count */

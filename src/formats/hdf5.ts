@@ -12,10 +12,9 @@
 import { AcsconvError, messageOf } from "../base/errors.ts";
 import type { DType, Tensor } from "../graph/tensor.ts";
 import { Thread } from "../base/thread.ts";
-import type { Budget, Fail } from "./foreign.ts";
+import type { Budget, Contents, Fail } from "./foreign.ts";
 import { tensorNames } from "./keras.ts";
 
-/** A tensor of the file. */
 export interface Dataset {
   readonly path: string;
   readonly dtype: DType;
@@ -55,14 +54,7 @@ const PATIENCE_PER_MB_MS = 1000;
  * The tensors of an HDF5 file. Those that Keras wrote are named by layer, `conv1.kernel`; others by path, with dots.
  * Axes are as in the file.
  */
-export async function readHdf5(
-  bytes: Uint8Array,
-  budget: Budget,
-  fail: Fail,
-): Promise<{
-  readonly tensors: ReadonlyMap<string, Tensor>;
-  readonly metadata: ReadonlyMap<string, string>;
-}> {
+export async function readHdf5(bytes: Uint8Array, budget: Budget, fail: Fail): Promise<Contents> {
   if (!globalThis.process?.getBuiltinModule)
     fail(
       "is an HDF5 file, which is read in Node only: load it into a network there, and save that as ONNX",
@@ -75,10 +67,8 @@ export async function readHdf5(
     return fail("would expand to more than files of weights do");
   }
   const { datasets, layers, texts, others } = answer.content;
-  const names = tensorNames(
-    datasets.map(({ path }) => path),
-    layers,
-  );
+  const paths = datasets.map(({ path }) => path);
+  const names = tensorNames(paths, layers);
   const tensors = new Map<string, Tensor>();
   for (const { path, dtype, dims, bytes: elements } of datasets) {
     budget.take(elements.length);

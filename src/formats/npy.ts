@@ -4,7 +4,7 @@
  * @see https://numpy.org/doc/2.1/reference/generated/numpy.lib.format.html
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import { dtypeBy, DTYPES, elementType } from "../base/dtypes.ts";
 import { type Tensor, byteLength as bytesIn, elementCount } from "../graph/tensor.ts";
 import { type Fail, failOf } from "./foreign.ts";
@@ -19,7 +19,6 @@ const MAX_RANK = 64;
  * Parses a .npy file. Big-endian and Fortran-ordered arrays are turned into
  * little-endian, row-major ones; others share the memory of `bytes`.
  *
- * @param name - the file, for messages
  * @throws {@link AcsconvError} `format`; Python objects are never unpickled
  */
 export function readNpy({ buffer, byteOffset, byteLength }: Uint8Array, name: string): Tensor {
@@ -71,10 +70,7 @@ export function readNpy({ buffer, byteOffset, byteLength }: Uint8Array, name: st
  */
 export function encodeNpy(tensor: Tensor): [Uint8Array<ArrayBuffer>, Uint8Array] {
   const { numpy: code } = elementType(tensor.dtype);
-  if (!code)
-    throw new AcsconvError("input", `NumPy has no element type for ${tensor.dtype}.`, {
-      code: "E_UNSUPPORTED",
-    });
+  if (!code) throw inputError(`NumPy has no element type for ${tensor.dtype}.`, { code: "E_UNSUPPORTED" });
   const order = code.endsWith("1") && code.length === 2 ? "|" : "<";
   const shape = tensor.dims.length === 1 ? `${tensor.dims[0]},` : tensor.dims.join(", ");
   const text = `{'descr': '${order}${code}', 'fortran_order': False, 'shape': (${shape}), }`;

@@ -1,7 +1,7 @@
 /** @file NumPy's archives (.npz): named tensors in a zip file. */
 
 import { Zip, ZipPassThrough } from "fflate";
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { Budget, DEFLATE_MAX_RATIO, failOf } from "./foreign.ts";
 import { encodeNpy, readNpy } from "./npy.ts";
@@ -41,11 +41,9 @@ const NPY = ".npy";
 export function encodeNpz(tensors: ReadonlyMap<string, Tensor>): Uint8Array[] {
   const size = [...tensors.values()].reduce((sum, tensor) => sum + tensor.bytes.length, 0);
   if (size > MAX_WRITTEN_BYTES)
-    throw new AcsconvError(
-      "input",
-      `A .npz archive holds less than 4 GiB, not ${size} bytes: write NIfTI or NRRD.`,
-      { code: "E_LIMIT" },
-    );
+    throw inputError(`A .npz archive holds less than 4 GiB, not ${size} bytes: write NIfTI or NRRD.`, {
+      code: "E_LIMIT",
+    });
   const parts: Uint8Array[] = [];
   const zip = new Zip((error, chunk) => {
     if (error) throw error;

@@ -13,17 +13,11 @@
  * @see https://huggingface.co/docs/safetensors
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import { type DType, dtypeBy, DTYPES, elementType } from "../base/dtypes.ts";
 import { byteLength, type Tensor } from "../graph/tensor.ts";
-import { type Fail, failOf } from "./foreign.ts";
+import { type Contents, type Fail, failOf } from "./foreign.ts";
 import { openSource } from "../base/byte-source.ts";
-
-/** Tensors by name, and texts by key. */
-export interface Safetensors {
-  readonly tensors: ReadonlyMap<string, Tensor>;
-  readonly metadata: ReadonlyMap<string, string>;
-}
 
 const METADATA = "__metadata__";
 /** The reference implementation's limit. */
@@ -37,18 +31,15 @@ const MAX_RANK = 64;
  *
  * @throws {@link AcsconvError} `input` for element types that the format does not have
  */
-export function encodeSafetensors({ tensors, metadata }: Safetensors): Uint8Array[] {
+export function encodeSafetensors({ tensors, metadata }: Contents): Uint8Array[] {
   const sorted = [...tensors].sort(byWidthAndName);
   let offset = 0;
   const entries = sorted.map(([name, { dtype, dims, bytes }]) => {
     const type = elementType(dtype).safetensors;
-    if (type === undefined || name === METADATA) {
-      throw new AcsconvError(
-        "input",
-        `A safetensors file cannot hold "${name}", a tensor of ${dtype} elements.`,
-        { code: "E_UNSUPPORTED" },
-      );
-    }
+    if (type === undefined || name === METADATA)
+      throw inputError(`A safetensors file cannot hold "${name}", a tensor of ${dtype} elements.`, {
+        code: "E_UNSUPPORTED",
+      });
     return [name, { dtype: type, shape: dims, data_offsets: [offset, (offset += bytes.length)] }];
   });
   const texts = metadata.size > 0 ? [[METADATA, Object.fromEntries(metadata)]] : [];
@@ -65,13 +56,8 @@ function byWidthAndName([a, x]: [string, Tensor], [b, y]: [string, Tensor]): num
   return DTYPES[y.dtype].bits - DTYPES[x.dtype].bits || (a < b ? -1 : 1);
 }
 
-/**
- * Reads a safetensors file. Tensors are views of `bytes`.
- *
- * @param name - the file, for messages
- * @throws {@link AcsconvError} `format` if it is truncated, damaged or something else
- */
-export function decodeSafetensors(bytes: Uint8Array, name: string): Safetensors {
+/** Reads a safetensors file. Tensors are views of `bytes`. */
+export function decodeSafetensors(bytes: Uint8Array, name: string): Contents {
   const fail: Fail = failOf(name);
   if (bytes.length < 8) fail(`is no safetensors file: it has ${bytes.length} bytes`);
   const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
@@ -150,11 +136,7 @@ function spanOf(
 const isSizes = (value: unknown): value is readonly number[] =>
   Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
 
-/**
- * Reads a safetensors file from a path.
- *
- * @throws {@link AcsconvError} `io` if it cannot be read, or as {@link decodeSafetensors}
- */
-export async function readSafetensors(path: string): Promise<Safetensors> {
+/** Reads a safetensors file from a path. */
+export async function readSafetensors(path: string): Promise<Contents> {
   return decodeSafetensors(await (await openSource(path)).bytes(), path);
 }

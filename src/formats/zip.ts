@@ -95,20 +95,18 @@ export class ZipArchive {
     for (let at = 0; at === 0 || at < packed.length; at += INFLATE_STEP) {
       const step = packed.subarray(at, at + INFLATE_STEP);
       const isLast = at + INFLATE_STEP >= packed.length;
-      this.#guard(name, () => inflate.push(step, isLast));
+      try {
+        inflate.push(step, isLast);
+      } catch (error) {
+        // fflate throws errors of its own.
+        if (error instanceof Error && "code" in error)
+          this.#fail(
+            `is damaged: its entry ${JSON.stringify(name)} cannot be unpacked (${messageOf(error)})`,
+          );
+        throw error;
+      }
     }
     return end === size ? content : wrong(`unpacks to ${end}`);
-  }
-
-  /** fflate throws errors of its own. */
-  #guard(name: string, work: () => void): void {
-    try {
-      work();
-    } catch (error) {
-      if (error instanceof Error && "code" in error)
-        this.#fail(`is damaged: its entry ${JSON.stringify(name)} cannot be unpacked (${messageOf(error)})`);
-      throw error;
-    }
   }
 
   #require(at: number, count: number): void {

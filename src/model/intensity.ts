@@ -9,7 +9,7 @@
  */
 
 import { AcsconvError } from "../base/errors.ts";
-import { moments } from "../volume/moments.ts";
+import { moments } from "../volume/intensity.ts";
 import { type Volume, voxelCount } from "../volume/volume.ts";
 
 /**

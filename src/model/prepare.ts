@@ -9,7 +9,7 @@
 
 import { AcsconvError } from "../base/errors.ts";
 import { cropTo } from "../volume/crop.ts";
-import { countNonFinite } from "../volume/finite.ts";
+import { countNonFinite } from "../volume/intensity.ts";
 import { gridWithSpacing, sameGrid, subgrid } from "../volume/geometry.ts";
 import { reorient } from "../volume/reorient.ts";
 import { resampleLike } from "../volume/resample.ts";

@@ -8,7 +8,6 @@ import type { ConvOptions, Layers } from "./layers.ts";
 /** What comes after BatchNorm. */
 type Activation = "relu" | "relu6" | "silu";
 
-/** Of {@link convBlock}. */
 interface ConvBlockOptions extends Omit<ConvOptions, "padding" | "bias"> {
   readonly kernel: number;
   readonly dilation?: number;
@@ -16,11 +15,7 @@ interface ConvBlockOptions extends Omit<ConvOptions, "padding" | "bias"> {
   readonly activation?: Activation;
 }
 
-/**
- * Convolution without bias that keeps the map's size but for its stride, then BatchNorm, then the activation.
- *
- * @param output - name of the value
- */
+/** Convolution without bias that keeps the map's size but for its stride, then BatchNorm, then the activation. */
 export function convBlock(
   net: Layers,
   name: string,

@@ -36,9 +36,8 @@ function convnext(size: string, deep: number, width: number, options: Classifier
   let x = net.layerNorm("features.0.1", patches, "features.0");
   [3, 3, deep, 3].forEach((count, i, stages) => {
     const stage = `features.${2 * i + 1}`;
-    for (let j = 0; j < count; j++) {
+    for (let j = 0; j < count; j++)
       x = block(net, `${stage}.${j}`, x, j === count - 1 ? stage : `${stage}.${j}`);
-    }
     if (i === stages.length - 1) return;
     const lead = `features.${2 * i + 2}`;
     const normal = net.layerNorm(`${lead}.0`, x);

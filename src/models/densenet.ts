@@ -17,7 +17,6 @@ export interface DensenetOptions extends ClassifierOptions {
   readonly stem?: Stem;
 }
 
-/** What tells DenseNets apart. */
 interface Design {
   /** Layers of each block. */
   readonly blocks: readonly number[];
@@ -39,7 +38,6 @@ export const densenet169 = densenet("densenet169", { blocks: [6, 12, 32, 32], gr
 /** DenseNet-201: 20,013,928 parameters. */
 export const densenet201 = densenet("densenet201", { blocks: [6, 12, 48, 32], growth: 32, stem: 64 });
 
-/** The builder of one of them. */
 function densenet(name: string, design: Design) {
   return (options: DensenetOptions = {}): Model => {
     const { stem = {} } = options;

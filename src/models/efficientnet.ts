@@ -12,13 +12,7 @@ import { convBlock } from "./blocks.ts";
 import type { Layers } from "./layers.ts";
 import { begin, type ClassifierOptions, completeClassifier } from "./options.ts";
 
-/** Of one block. */
-interface Block {
-  readonly widening: number;
-  readonly kernel: number;
-  readonly stride: number;
-  readonly channels: number;
-}
+type Block = Readonly<Record<"widening" | "kernel" | "stride" | "channels", number>>;
 
 /** Table 1 of the paper: widening, kernel, stride of the first block, channels, blocks. */
 const STAGES = [

@@ -36,7 +36,6 @@ export interface DenseDesign {
   readonly growth?: number;
 }
 
-/** Of both networks. */
 interface DenseUnetOptions extends NetworkOptions {
   /** Classes of voxels. Default 3: neither, liver, tumour. */
   readonly classes?: number;
@@ -73,8 +72,10 @@ type Extent = (size: number, neutral?: number) => PerAxis;
 const everywhere: Extent = (size) => size;
 const inPlane: Extent = (size, neutral = 1) => [neutral, size, size];
 
+type Design = Required<DenseDesign>;
+
 /** One of the dense U-Nets. */
-interface Part extends Required<DenseDesign> {
+interface Part extends Design {
   /** Before the names of layers. */
   readonly prefix: "" | "3d";
   /** Of kernels, and of what halves at the beginning and is undone at the end. */
@@ -131,11 +132,7 @@ export function denseunet2d(options: DenseUnet2dOptions = {}): Model {
   return complete(net, "denseunet2d", [output], options);
 }
 
-function design(
-  name: string,
-  standard: Required<DenseDesign>,
-  given: DenseDesign = {},
-): Required<DenseDesign> {
+function design(name: string, standard: Design, given: DenseDesign = {}): Design {
   const { blocks = standard.blocks, growth = standard.growth } = given;
   const option = (of: string): string => (name ? `${name}.${of}` : of);
   if (blocks.length !== standard.blocks.length)

@@ -50,10 +50,8 @@ export function vgg16BnFcn(options: FcnOptions): Model {
 /** DenseNet-121 with the paper's decoder, as {@link resnet18Fcn}. */
 export function densenet121Fcn(options: FcnOptions): Model {
   const outputs = ["features.relu0", "features.transition2", "features.denseblock4"];
-  return segmentationHead(densenet121({ ...options, stem: UNREDUCED, outputs }), {
-    ...options,
-    taps: outputs,
-  });
+  const backbone = densenet121({ ...options, stem: UNREDUCED, outputs });
+  return segmentationHead(backbone, { ...options, taps: outputs });
 }
 
 /** Of {@link classificationHead}. */

@@ -116,11 +116,7 @@ export class Layers {
     return new Layers(base, GraphBuilder.over(base));
   }
 
-  /**
-   * Goes on with another network.
-   *
-   * @throws {@link AcsconvError} `input` unless it has one input, an image
-   */
+  /** Goes on with another network. */
   static after({ graph }: Model): Layers {
     const base = upgradeGraph(graph);
     const ranks = base.inputs.map(({ shape }) => shape?.length);
@@ -195,12 +191,8 @@ export class Layers {
     const attrs = { axis: int(-1), epsilon: float(1e-6) };
     const last = this.#node("Transpose", `${name}/last`, [x], toLast);
     const inputs = [last, ...this.#perChannel(name, x, ["weight", "bias"])];
-    return this.#node(
-      "Transpose",
-      output,
-      [this.#node("LayerNormalization", `${name}/normal`, inputs, attrs)],
-      back,
-    );
+    const normal = this.#node("LayerNormalization", `${name}/normal`, inputs, attrs);
+    return this.#node("Transpose", output, [normal], back);
   }
 
   /** A factor for each channel, which begins as `initial`; the parameter has no module of its own. */
@@ -266,17 +258,15 @@ export class Layers {
   padChannels(name: string, x: string, out: number): string {
     const none = this.#perAxis(0);
     const pads = [0, 0, ...none, 0, out - this.channels(x), ...none];
-    return this.#node("Pad", name, [x, this.#builder.constant(int64Tensor(pads), "pads")], {
-      mode: str("constant"),
-    });
+    const borders = this.#builder.constant(int64Tensor(pads), "pads");
+    return this.#node("Pad", name, [x, borders], { mode: str("constant") });
   }
 
   /** Each slice of a volume between the one before and the one after it, as channels; beyond the ends, the last again. */
   adjacentSlices(name: string, volume: string): string {
     const vector = (...values: number[]): string => this.#builder.constant(int64Tensor(values), "numbers");
-    const padded = this.#node("Pad", `${name}/padded`, [volume, vector(0, 0, 1, 0, 0, 0, 0, 1, 0, 0)], {
-      mode: str("edge"),
-    });
+    const pads = vector(0, 0, 1, 0, 0, 0, 0, 1, 0, 0);
+    const padded = this.#node("Pad", `${name}/padded`, [volume, pads], { mode: str("edge") });
     const part = (which: string, start: number, end: number): string =>
       this.#node("Slice", `${name}/${which}`, [padded, vector(start), vector(end), vector(2)]);
     return this.concat(name, [part("before", 0, -2), volume, part("after", 2, Infinity)]);
@@ -286,11 +276,7 @@ export class Layers {
     return this.#node("Mul", name, [x, this.#number(factor)]);
   }
 
-  /**
-   * The finished network: what these values need. Its new parameters are zero: `initialise` draws them.
-   *
-   * @throws {@link AcsconvError} `input` for a value that there is not
-   */
+  /** The finished network: what these values need. Its new parameters are zero: `initialise` draws them. */
   finish(name: string, outputs: readonly string[]): Model {
     const { types, nodes } = this.#builder;
     const values = nodes.flatMap((node) => node.outputs);

@@ -29,22 +29,21 @@ export function mobilenetV2(options: ClassifierOptions = {}): Model {
   let x = convBlock(net, "features.0", net.input, { out: 32, kernel: 3, stride: 2, activation });
   let module = 1;
   for (const [widening, channels, blocks, stride] of STAGES) {
-    for (let i = 0; i < blocks; i++) {
-      x = invertedResidual(net, `features.${module++}`, x, widening, channels, i === 0 ? stride : 1);
-    }
+    for (let i = 0; i < blocks; i++)
+      x = invertedResidual(net, `features.${module++}`, x, {
+        widening,
+        channels,
+        stride: i === 0 ? stride : 1,
+      });
   }
   x = convBlock(net, `features.${module}`, x, { out: 1280, kernel: 1, activation });
   return completeClassifier(net, "mobilenet_v2", "classifier.1", x, { ...options, dropout: 0.2 });
 }
 
-function invertedResidual(
-  net: Layers,
-  name: string,
-  x: string,
-  widening: number,
-  channels: number,
-  stride: number,
-): string {
+type Block = Readonly<Record<"widening" | "channels" | "stride", number>>;
+
+function invertedResidual(net: Layers, name: string, x: string, block: Block): string {
+  const { widening, channels, stride } = block;
   const out = widening * net.channels(x);
   const activation = "relu6";
   const isResidual = stride === 1 && net.channels(x) === channels;

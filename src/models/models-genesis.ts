@@ -80,10 +80,7 @@ function classifier(net: Layers, features: string, classes: number): string {
 function block(net: Layers, name: string, x: string, widths: readonly number[]): string {
   return widths.reduce((map, out, i) => {
     const at = `${name}.ops.${i}`;
-    const norm = net.currentBatchNorm(
-      `${at}.bn1`,
-      net.conv(`${at}.conv1`, map, { out, kernel: 3, padding: 1 }),
-    );
-    return net.relu(i === widths.length - 1 ? name : at, norm);
+    const conv = net.conv(`${at}.conv1`, map, { out, kernel: 3, padding: 1 });
+    return net.relu(i === widths.length - 1 ? name : at, net.currentBatchNorm(`${at}.bn1`, conv));
   }, x);
 }

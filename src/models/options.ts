@@ -41,12 +41,7 @@ export function beginVolume(channels: number): Layers {
 }
 
 /** Ends it: with what was asked for, else with `outputs`. */
-export function complete(
-  net: Layers,
-  name: string,
-  outputs: readonly string[],
-  options: NetworkOptions,
-): Model {
+export function complete(net: Layers, name: string, outputs: string[], options: NetworkOptions): Model {
   const wanted = options.outputs ?? outputs;
   if (wanted.length === 0)
     throw inputError(`outputs must name one value of ${name} at least, such as "${outputs[0]!}".`);

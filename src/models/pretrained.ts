@@ -14,11 +14,6 @@ const FILES: Readonly<Record<PretrainedName, URL>> = {
   "poc-unet-2d": new URL("../../assets/poc-unet-2d.onnx", import.meta.url),
 };
 
-/** Where its file is. */
-export const pretrainedFile = (name: PretrainedName): URL => FILES[name];
-
-export const isPretrained = (name: string): name is PretrainedName => Object.hasOwn(FILES, name);
-
 /**
  * A pretrained 2D network; in a browser it is downloaded from where the bundler has put it.
  *
@@ -31,6 +26,6 @@ export const isPretrained = (name: string): name is PretrainedName => Object.has
  * const model3d = lift(await pretrained("poc-unet-2d"));
  */
 export async function pretrained(name: PretrainedName): Promise<Model> {
-  if (!isPretrained(name)) throw unknownName("pretrained network", name, Object.keys(FILES));
-  return load(pretrainedFile(name));
+  if (!Object.hasOwn(FILES, name)) throw unknownName("pretrained network", name, Object.keys(FILES));
+  return load(FILES[name]);
 }

@@ -50,7 +50,6 @@ const CHANNELS = [64, 128, 256, 512];
  * All but the head.
  *
  * @param prefix - of the names, such as `backbone.`
- * @returns the last map
  */
 export function resnetBackbone(net: Layers, prefix: string, design: Design, options: ResnetStrides): string {
   const { stem = {}, strides = [1, 2, 2, 2], outputStride = 32 } = options;
@@ -81,7 +80,6 @@ export function resnetBackbone(net: Layers, prefix: string, design: Design, opti
   return x;
 }
 
-/** Of {@link residualLayer}. */
 interface Layer {
   readonly design: Design;
   /** Of the first block. */
@@ -110,7 +108,6 @@ export function residualLayer(net: Layers, prefix: string, i: number, x: string,
   return x;
 }
 
-/** Of one block. */
 interface Block extends Pick<Layer, "design" | "dilation" | "shortcut"> {
   readonly channels: number;
   readonly stride: number;

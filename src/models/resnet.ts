@@ -12,7 +12,6 @@ import { BACKBONES, type Design, resnetBackbone, type ResnetStrides } from "./re
 /** Of {@link resnet18} and its kin. */
 export interface ResnetOptions extends ClassifierOptions, ResnetStrides {}
 
-/** The builder of one of them. */
 const resnet =
   (name: string, design: Design) =>
   (options: ResnetOptions = {}): Model => {

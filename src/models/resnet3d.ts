@@ -133,12 +133,8 @@ function videoResnet(depth: Exclude<Depth, 10>) {
       dilations: [1, 1, 1, 1],
       shortcut: generation === 2018 && depth < 50 ? "zeros" : "convolution",
     });
-    return complete(
-      net,
-      `video_resnet${depth}`,
-      [net.linear("fc", net.channelMeans(features), classes)],
-      options,
-    );
+    const scores = net.linear("fc", net.channelMeans(features), classes);
+    return complete(net, `video_resnet${depth}`, [scores], options);
   };
 }
 

@@ -59,11 +59,8 @@ export function segmentationHead(backbone: Model, options: SegmentationHeadOptio
   const features = finer.reduce((x, map, i) => {
     const up = net.resizeLike(`head.up${i + 1}`, x, map, interpolation);
     const wide = net.concat(`head.concat${i + 1}`, [map, up]);
-    return net.conv(`head.fuse${i + 1}`, wide, {
-      out: wholeNumber("widths", widths[i]!),
-      kernel: 1,
-      bias: false,
-    });
+    const out = wholeNumber("widths", widths[i]!);
+    return net.conv(`head.fuse${i + 1}`, wide, { out, kernel: 1, bias: false });
   }, coarsest);
 
   const quarter = Math.max(1, Math.floor(net.channels(features) / 4));

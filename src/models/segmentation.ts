@@ -54,7 +54,6 @@ export const deeplabV3PlusResnet101 = segmenter("deeplabv3plus", "resnet101");
 /** Makes logits of the backbone's last map. */
 type Classifier = (net: Layers, features: string, classes: number, outputStride: 8 | 16) => string;
 
-/** The builder of one of them. */
 function segmenter(head: keyof typeof CLASSIFIERS, backbone: "resnet50" | "resnet101") {
   return (options: SegmenterOptions = {}): Model => {
     const net = begin(options);
@@ -111,10 +110,7 @@ function spatialPyramid(net: Layers, name: string, x: string, rates: readonly nu
   const mean = net.globalAveragePool(`${last}.0`, x);
   const pooled = net.batchNorm(`${last}.2`, net.conv(`${last}.1`, mean, { out, kernel: 1, bias: false }));
   maps.push(net.resizeLike(last, net.relu(`${last}.3`, pooled), x, "linear"));
-  const project = convBlock(net, `${name}.project`, net.concat(`${name}.concat`, maps), {
-    out,
-    kernel: 1,
-    activation,
-  });
+  const all = net.concat(`${name}.concat`, maps);
+  const project = convBlock(net, `${name}.project`, all, { out, kernel: 1, activation });
   return net.dropout(`${name}.project.3`, project, 0.5);
 }

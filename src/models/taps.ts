@@ -23,11 +23,7 @@ const PROBE = 1024;
 /** How much the proportions of a map may differ from the image's, as a factor: layers without padding cut edges off. */
 const DISTORTION = 1.25;
 
-/**
- * The maps that names stand for, the coarsest first. A name is that of a value, or of a node for its first output.
- *
- * @throws {@link AcsconvError} `input` for a name that there is not, or a value that is no map
- */
+/** The maps that names stand for, the coarsest first. A name is that of a value, or of a node for its first output. */
 export function namedTaps(net: Layers, graph: Graph, names: readonly string[]): readonly Tap[] {
   const values = graph.nodes.flatMap(({ outputs }) => outputs).filter((name) => name !== "");
   const pixelsOf = mapSizes(net, graph);
@@ -45,11 +41,7 @@ export function namedTaps(net: Layers, graph: Graph, names: readonly string[]): 
   return taps.sort((a, b) => a.pixels - b.pixels);
 }
 
-/**
- * The last map of each resolution, the coarsest first: what an encoder hands on.
- *
- * @throws {@link AcsconvError} `input` if there is none
- */
+/** The last map of each resolution, the coarsest first: what an encoder hands on. */
 export function defaultTaps(net: Layers, graph: Graph): readonly Tap[] {
   const pixelsOf = mapSizes(net, graph);
   const last = new Map<number, Tap>();

@@ -42,11 +42,7 @@ export const carriedOfNode = (node: Node): Fields | undefined => node.carried as
 
 const SPARSE_INITIALIZER = 15;
 
-/**
- * Names that nodes may read and only carried fields define: those of sparse initialisers.
- *
- * @throws {@link AcsconvError} `format` if the fields are damaged
- */
+/** Names that nodes may read and only carried fields define: those of sparse initialisers. */
 export function carriedNames(graph: Graph): string[] {
   const fields = carriedOf(graph)?.graph;
   if (fields === undefined || fields.length === 0) return [];

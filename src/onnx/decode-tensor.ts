@@ -11,9 +11,8 @@
 import { BinaryReader } from "@bufbuild/protobuf/wire";
 import { concatBytes } from "../base/bytes.ts";
 import type { ErrorCode } from "../base/error-codes.ts";
-import { AcsconvError } from "../base/errors.ts";
+import { AcsconvError, formatError, ioError } from "../base/errors.ts";
 import { byteLength, DTYPES, dtypeFromOnnx, elementCount, type DType, type Tensor } from "../graph/tensor.ts";
-
 import { EXTERNAL } from "./format.ts";
 import type { TensorProto } from "./onnx_pb.ts";
 import { type Fields, parsed, unknownFields, unknownPayloads } from "./wire.ts";
@@ -43,12 +42,10 @@ const SEGMENT = 3;
  */
 export function decodeTensor(proto: TensorProto, what: string, external?: ReadExternal): Tensor {
   const dtype = dtypeFromOnnx(proto.dataType);
-  if (dtype === undefined) {
+  if (dtype === undefined)
     throw refusal(what, `has element type ${proto.dataType}, which ONNX lacks`, "E_UNSUPPORTED");
-  }
-  if (unknownPayloads(proto, SEGMENT).length > 0) {
+  if (unknownPayloads(proto, SEGMENT).length > 0)
     throw refusal(what, "is one segment of a tensor; only whole ones can be read", "E_UNSUPPORTED");
-  }
   const dims = decodeDims(proto.dims, dtype, what);
   const expected = dtype === "string" ? elementCount(dims) : byteLength(dtype, dims);
   const checkSize = (found: number): void => {
@@ -75,44 +72,39 @@ export function decodeTensor(proto: TensorProto, what: string, external?: ReadEx
 }
 
 const refusal = (what: string, problem: string, code?: ErrorCode): AcsconvError =>
-  new AcsconvError("format", `The ${what} ${problem}.`, { code });
+  formatError(`The ${what} ${problem}.`, { code });
 
 /** Fields of the tensor that are not its type, sizes or elements. */
 export const carriedOfTensor = (proto: TensorProto): Fields => unknownFields(proto, TYPED_DATA);
 
 function decodeDims(dims: readonly bigint[], dtype: DType, what: string): number[] {
-  if (dims.length > MAX_RANK) {
+  if (dims.length > MAX_RANK)
     throw refusal(what, `has ${dims.length} axes; at most ${MAX_RANK} are possible`, "E_LIMIT");
-  }
   const sizes = dims.map(Number);
   // A zero must not hide a neighbour that cannot be counted exactly.
   const bits = sizes.reduce((product, size) => product * Math.max(size, 1), DTYPES[dtype].bits || 8);
-  if (sizes.some((size) => size < 0) || bits > MAX_TENSOR_BITS) {
+  if (sizes.some((size) => size < 0) || bits > MAX_TENSOR_BITS)
     throw refusal(what, `declares sizes that no tensor can have: [${dims.join(", ")}]`);
-  }
   return sizes;
 }
 
+/** Which typed field holds elements; the others' stand in int32_data, one each or one byte of several. */
+const FIELD_OF: Partial<Record<DType, number>> = {
+  float32: FLOAT_DATA,
+  complex64: FLOAT_DATA,
+  float64: DOUBLE_DATA,
+  complex128: DOUBLE_DATA,
+  int64: INT64_DATA,
+  uint32: UINT64_DATA,
+  uint64: UINT64_DATA,
+};
+
 /** Typed fields, packed or one by one, are the elements' encodings one after the other. */
 function typedBytes(proto: TensorProto, dtype: DType, checkSize: (found: number) => void): Uint8Array {
-  const data = (field: number): Uint8Array => concatBytes(unknownPayloads(proto, field));
-  const size = Math.ceil(DTYPES[dtype].bits / 8);
-  switch (dtype) {
-    case "float32":
-    case "complex64":
-      return data(FLOAT_DATA);
-    case "float64":
-    case "complex128":
-      return data(DOUBLE_DATA);
-    case "int64":
-      return varintBytes(data(INT64_DATA), size, checkSize);
-    case "uint32":
-    case "uint64":
-      return varintBytes(data(UINT64_DATA), size, checkSize);
-    default:
-      // One element each, or one byte of elements where several share a byte.
-      return varintBytes(data(INT32_DATA), size, checkSize);
-  }
+  const field = FIELD_OF[dtype] ?? INT32_DATA;
+  const data = concatBytes(unknownPayloads(proto, field));
+  if (field === FLOAT_DATA || field === DOUBLE_DATA) return data;
+  return varintBytes(data, Math.ceil(DTYPES[dtype].bits / 8), checkSize);
 }
 
 /** Varints → little-endian integers of `size` bytes each. */
@@ -146,22 +138,19 @@ function externalBytes(
   }
   const offset = Number(entries.get("offset") ?? 0);
   const length = Number(entries.get("length") ?? expected);
-  if (!Number.isSafeInteger(offset) || offset < 0 || length !== expected) {
+  if (!Number.isSafeInteger(offset) || offset < 0 || length !== expected)
     throw refusal(
       what,
       `takes ${expected} bytes, but its entry says ${entries.get("length")} bytes ` +
         `from ${entries.get("offset") ?? 0} of "${location}"`,
     );
-  }
   if (expected === 0) return new Uint8Array(0);
-  if (external === undefined) {
-    throw new AcsconvError(
-      "io",
+  if (external === undefined)
+    throw ioError(
       `The ${what} is stored beside the model in "${location}", which cannot be reached from the model's ` +
         `bytes alone; load the model from its path.`,
       { code: "E_NOT_FOUND" },
     );
-  }
   return external(location, offset, expected);
 }
 

@@ -7,7 +7,7 @@
  */
 
 import { fromBinary, isFieldSet, toBinary } from "@bufbuild/protobuf";
-import { AcsconvError } from "../base/errors.ts";
+import { formatError, graphError } from "../base/errors.ts";
 import { symbol, type Dim } from "../graph/dim.ts";
 import type { Attr, Graph, Node, ValueInfo } from "../graph/graph.ts";
 import { dtypeFromOnnx, toInt64, type Tensor } from "../graph/tensor.ts";
@@ -50,12 +50,10 @@ const MAX_FIELDS = 5_000_000;
  */
 export function decodeModel(bytes: Uint8Array, options: { external?: ReadExternal } = {}): Graph {
   const model = parse(bytes);
-  if (model.graph === undefined) {
-    throw new AcsconvError(
-      "format",
+  if (model.graph === undefined)
+    throw formatError(
       `Expected an ONNX model, but these ${bytes.length} bytes contain no graph; the file is damaged, incomplete or something else.`,
     );
-  }
   const carried = { irVersion: Number(model.irVersion), model: unknownFields(model) };
   return inOrder({
     ...decodeGraph(model.graph, options.external, carried),
@@ -65,19 +63,16 @@ export function decodeModel(bytes: Uint8Array, options: { external?: ReadExterna
 }
 
 function parse(bytes: Uint8Array): ModelProto {
-  if (bytes.length > MAX_MODEL_BYTES) {
-    throw new AcsconvError(
-      "format",
+  if (bytes.length > MAX_MODEL_BYTES)
+    throw formatError(
       `An ONNX file has at most ${MAX_MODEL_BYTES} bytes, but this one has ${bytes.length}.`,
       { code: "E_LIMIT" },
     );
-  }
   // As a plain array: of a Buffer, every tensor would be a Buffer.
   const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return parsed(`these ${bytes.length} bytes`, () => {
-    if (countFields(ModelProtoSchema, plain, MAX_FIELDS, MAX_MESSAGE_DEPTH) > MAX_FIELDS) {
+    if (countFields(ModelProtoSchema, plain, MAX_FIELDS, MAX_MESSAGE_DEPTH) > MAX_FIELDS)
       throw new RangeError(`more than ${MAX_FIELDS} fields`);
-    }
     return fromBinary(ModelProtoSchema, plain, { recursionLimit: MAX_MESSAGE_DEPTH });
   });
 }
@@ -89,18 +84,15 @@ function decodeOpsets(model: ModelProto): Map<string, number> {
   const opsets = new Map<string, number>();
   for (const { domain, version } of model.opsetImport) {
     const known = opsets.get(domainOf(domain));
-    if (known !== undefined && known !== Number(version)) {
-      throw new AcsconvError(
-        "graph",
+    if (known !== undefined && known !== Number(version))
+      throw graphError(
         `The model asks for versions ${known} and ${version} of the operator set "${domain}"; only one can hold.`,
       );
-    }
     opsets.set(domainOf(domain), Number(version));
   }
   if (opsets.size === 0) {
     if (Number(model.irVersion) < IR_WITH_OPSETS) return new Map([["", 1]]);
-    throw new AcsconvError(
-      "format",
+    throw formatError(
       "The model does not say which operator set it uses (opset_import); the file is damaged or incomplete.",
     );
   }
@@ -115,9 +107,8 @@ function decodeGraph(
   const initializers = new Map<string, Tensor>();
   const tensors = new Map<string, Fields>();
   for (const tensor of proto.initializer) {
-    if (initializers.has(tensor.name)) {
-      throw new AcsconvError("graph", `The model has two initialisers named "${tensor.name}".`);
-    }
+    if (initializers.has(tensor.name))
+      throw graphError(`The model has two initialisers named "${tensor.name}".`);
     initializers.set(tensor.name, decodeTensor(tensor, `initialiser "${tensor.name}"`, external));
     const fields = carriedOfTensor(tensor);
     if (fields.length > 0) tensors.set(tensor.name, fields);
@@ -162,11 +153,7 @@ function decodeAttr(proto: AttributeProto, what: string, external: ReadExternal 
 }
 
 /** The value, unless its type is unknown or JavaScript would not hold it exactly. */
-function plainAttr(
-  proto: AttributeProto,
-  what: string,
-  external: ReadExternal | undefined,
-): Attr | undefined {
+function plainAttr(proto: AttributeProto, what: string, external?: ReadExternal): Attr | undefined {
   switch (proto.type || impliedType(proto)) {
     case ATTR_TYPE.float:
       return { kind: "float", value: proto.f };

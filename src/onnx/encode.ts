@@ -7,10 +7,16 @@
  * @see https://protobuf.dev/programming-guides/encoding/
  */
 
-import { create, type DescField, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
+import {
+  create,
+  type DescField,
+  type DescMessage,
+  toBinary,
+  type MessageInitShape,
+} from "@bufbuild/protobuf";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { concatBytes } from "../base/bytes.ts";
-import { AcsconvError } from "../base/errors.ts";
+import { ioError } from "../base/errors.ts";
 import { symbolsOf, type Dim } from "../graph/dim.ts";
 import { opsetOf, type Attr, type Graph, type Node, type ValueInfo } from "../graph/graph.ts";
 import { DTYPES, toInt64, type Tensor } from "../graph/tensor.ts";
@@ -54,14 +60,12 @@ const EXTERNAL_ALIGNMENT = 64;
 export function encodeModel(graph: Graph): Uint8Array[] {
   const chunks = joinSmall(modelChunks(graph, encodeTensor));
   const size = lengthOf(chunks);
-  if (size > MAX_MODEL_BYTES) {
-    throw new AcsconvError(
-      "io",
+  if (size > MAX_MODEL_BYTES)
+    throw ioError(
       `The model takes ${size} bytes, but one ONNX file has at most ${MAX_MODEL_BYTES}; ` +
         `save it to a path, where its weights can go to a second file.`,
       { code: "E_LIMIT" },
     );
-  }
   return chunks;
 }
 
@@ -83,16 +87,9 @@ export function encodeExternal(graph: Graph, location: string): ExternalModel {
     const entries = { location, offset: offset + padding, length: tensor.bytes.length };
     data.push(new Uint8Array(padding), tensor.bytes);
     offset += padding + tensor.bytes.length;
-    return [
-      toBinary(
-        TensorProtoSchema,
-        create(TensorProtoSchema, {
-          ...tensorHeader(name, tensor),
-          dataLocation: EXTERNAL,
-          externalData: Object.entries(entries).map(([key, value]) => ({ key, value: String(value) })),
-        }),
-      ),
-    ];
+    const externalData = Object.entries(entries).map(([key, value]) => ({ key, value: String(value) }));
+    const header = { ...tensorHeader(name, tensor), dataLocation: EXTERNAL, externalData };
+    return [encoded(TensorProtoSchema, header)];
   });
   return { model: joinSmall(model), data: joinSmall(data) };
 }
@@ -104,6 +101,9 @@ const PRODUCER_NAME = 2;
 
 const lengthOf = (chunks: Chunks): number => chunks.reduce((sum, chunk) => sum + chunk.length, 0);
 
+const encoded = <S extends DescMessage>(schema: S, init: MessageInitShape<S>): Uint8Array =>
+  toBinary(schema, create(schema, init));
+
 /** A length-delimited field: tag, length, content. */
 const field = ({ number }: DescField, content: Chunks): Chunks => [
   new BinaryWriter().tag(number, WireType.LengthDelimited).uint32(lengthOf(content)).finish(),
@@ -113,60 +113,46 @@ const field = ({ number }: DescField, content: Chunks): Chunks => [
 function modelChunks(graph: Graph, encodeInitializer: EncodeTensor): Chunks {
   const carried = carriedOf(graph);
   const irVersion = carried?.irVersion ?? irVersionOf(opsetOf(graph));
-  const header = create(ModelProtoSchema, {
+  const header = {
     irVersion: BigInt(irVersion),
     opsetImport: [...graph.opsets].map(([domain, version]) => ({ domain, version: BigInt(version) })),
     metadataProps: [...graph.metadata].map(([key, value]) => ({ key, value })),
-  });
-  const repeated = irVersion < IR_WITH_CONSTANTS ? [...graph.initializers].map(infoOfInitializer) : [];
+  };
+  const constants = irVersion < IR_WITH_CONSTANTS ? [...graph.initializers] : [];
+  const repeated = constants.map(([name, { dtype, dims }]) => ({ name, dtype, shape: dims }));
+  const content = graphChunks({ ...graph, inputs: [...graph.inputs, ...repeated] }, encodeInitializer);
   return [
-    toBinary(ModelProtoSchema, header),
+    encoded(ModelProtoSchema, header),
     carried?.model ??
       new BinaryWriter().tag(PRODUCER_NAME, WireType.LengthDelimited).string("acsconv").finish(),
-    ...field(
-      ModelProtoSchema.field.graph,
-      graphChunks({ ...graph, inputs: [...graph.inputs, ...repeated] }, encodeInitializer),
-    ),
+    ...field(ModelProtoSchema.field.graph, content),
   ];
 }
 
-const infoOfInitializer = ([name, { dtype, dims }]: [string, Tensor]): ValueInfo => ({
-  name,
-  dtype,
-  shape: dims,
-});
-
 function graphChunks(graph: Graph, encodeInitializer: EncodeTensor): Chunks {
   const carried = carriedOf(graph);
+  const { node, initializer, input, output, valueInfo } = GraphProtoSchema.field;
   const initializers = [...graph.initializers].flatMap(([name, tensor]) => {
     const fields = carried?.tensors.get(name) ?? new Uint8Array(0);
-    return field(GraphProtoSchema.field.initializer, [...encodeInitializer(name, tensor), fields]);
+    return field(initializer, [...encodeInitializer(name, tensor), fields]);
   });
   return [
-    toBinary(GraphProtoSchema, create(GraphProtoSchema, { name: graph.name })),
-    ...graph.nodes.flatMap((node) => field(GraphProtoSchema.field.node, nodeChunks(node, encodeInitializer))),
+    encoded(GraphProtoSchema, { name: graph.name }),
+    ...graph.nodes.flatMap((each) => field(node, nodeChunks(each, encodeInitializer))),
     ...initializers,
-    ...graph.inputs.flatMap((info) => field(GraphProtoSchema.field.input, infoChunks(info))),
-    ...graph.outputs.flatMap((info) => field(GraphProtoSchema.field.output, infoChunks(info))),
-    ...[...graph.valueInfos.values()].flatMap((info) =>
-      field(GraphProtoSchema.field.valueInfo, infoChunks(info)),
-    ),
+    ...graph.inputs.flatMap((info) => field(input, infoChunks(info))),
+    ...graph.outputs.flatMap((info) => field(output, infoChunks(info))),
+    ...[...graph.valueInfos.values()].flatMap((info) => field(valueInfo, infoChunks(info))),
     ...(carried ? [carried.graph] : []),
   ];
 }
 
 function nodeChunks(node: Node, encodeInitializer: EncodeTensor): Chunks {
   const { op, domain, name, inputs, outputs } = node;
-  const header = create(NodeProtoSchema, {
-    input: [...inputs],
-    output: [...outputs],
-    opType: op,
-    ...(name && { name }),
-    ...(domain && { domain }),
-  });
+  const ids = { ...(name && { name }), ...(domain && { domain }) };
   const carried = carriedOfNode(node);
   return [
-    toBinary(NodeProtoSchema, header),
+    encoded(NodeProtoSchema, { input: [...inputs], output: [...outputs], opType: op, ...ids }),
     ...Object.entries(node.attrs).flatMap(([key, attr]) =>
       field(NodeProtoSchema.field.attribute, attrChunks(key, attr, encodeInitializer)),
     ),
@@ -176,7 +162,8 @@ function nodeChunks(node: Node, encodeInitializer: EncodeTensor): Chunks {
 
 function attrChunks(name: string, attr: Attr, encodeInitializer: EncodeTensor): Chunks {
   const fields = (init: MessageInitShape<typeof AttributeProtoSchema>): Uint8Array =>
-    toBinary(AttributeProtoSchema, create(AttributeProtoSchema, { name, ...init }));
+    encoded(AttributeProtoSchema, { name, ...init });
+  const { t, g } = AttributeProtoSchema.field;
   switch (attr.kind) {
     case "float":
       return [fields({ type: ATTR_TYPE.float, f: attr.value })];
@@ -191,15 +178,9 @@ function attrChunks(name: string, attr: Attr, encodeInitializer: EncodeTensor): 
     case "strings":
       return [fields({ type: ATTR_TYPE.strings, strings: attr.value.map((text) => utf8.encode(text)) })];
     case "tensor":
-      return [
-        fields({ type: ATTR_TYPE.tensor }),
-        ...field(AttributeProtoSchema.field.t, encodeTensor("", attr.value)),
-      ];
+      return [fields({ type: ATTR_TYPE.tensor }), ...field(t, encodeTensor("", attr.value))];
     case "graph":
-      return [
-        fields({ type: ATTR_TYPE.graph }),
-        ...field(AttributeProtoSchema.field.g, graphChunks(attr.value, encodeInitializer)),
-      ];
+      return [fields({ type: ATTR_TYPE.graph }), ...field(g, graphChunks(attr.value, encodeInitializer))];
     case "opaque":
       // Encoded with the name it was read under; of a field that comes twice the last holds.
       return [attr.value as Uint8Array, fields({})];
@@ -215,12 +196,9 @@ const tensorHeader = (name: string, { dtype, dims }: Tensor) => ({
 });
 
 function encodeTensor(name: string, tensor: Tensor): Chunks {
-  const header = create(TensorProtoSchema, {
-    ...tensorHeader(name, tensor),
-    ...(tensor.strings && { stringData: [...tensor.strings] }),
-  });
+  const strings = tensor.strings && { stringData: [...tensor.strings] };
   return [
-    toBinary(TensorProtoSchema, header),
+    encoded(TensorProtoSchema, { ...tensorHeader(name, tensor), ...strings }),
     ...(tensor.dtype === "string" ? [] : field(TensorProtoSchema.field.rawData, [tensor.bytes])),
   ];
 }
@@ -228,18 +206,16 @@ function encodeTensor(name: string, tensor: Tensor): Chunks {
 function infoChunks(info: ValueInfo): Chunks {
   const { name, dtype, shape } = info;
   const carried = carriedOfValue(info);
-  const tensorType = create(TypeProto_TensorSchema, {
+  const tensorType = encoded(TypeProto_TensorSchema, {
     ...(dtype && { elemType: DTYPES[dtype].onnx }),
     ...(shape && { shape: create(TensorShapeProtoSchema, { dim: shape.map(dimInit) }) }),
   });
   const type: Chunks = [
-    ...(dtype || shape
-      ? field(TypeProtoSchema.field.tensorType, [toBinary(TypeProto_TensorSchema, tensorType)])
-      : []),
+    ...(dtype || shape ? field(TypeProtoSchema.field.tensorType, [tensorType]) : []),
     ...(carried ? [carried.type] : []),
   ];
   return [
-    toBinary(ValueInfoProtoSchema, create(ValueInfoProtoSchema, { name })),
+    encoded(ValueInfoProtoSchema, { name }),
     ...(lengthOf(type) > 0 ? field(ValueInfoProtoSchema.field.type, type) : []),
     ...(carried ? [carried.info] : []),
   ];

@@ -1,7 +1,7 @@
 /** @file Models as files: from wherever they come, with weights that stand beside them, and back to a path. */
 
-import { AcsconvError } from "../base/errors.ts";
-import { builtin, ioError, notAFile, writeFiles } from "../base/files.ts";
+import { formatError, ioError } from "../base/errors.ts";
+import { builtin, fileError, notAFile, writeFiles } from "../base/files.ts";
 import { type FileSource, openSource } from "../base/byte-source.ts";
 import type { Graph } from "../graph/graph.ts";
 import { decodeModel } from "./decode.ts";
@@ -15,20 +15,13 @@ export type ModelSource = FileSource;
 /** Weights beyond this size go to a second file: protobuf ends at 2 GB, and some readers before. */
 const EXTERNAL_FROM_BYTES = 1.5e9;
 
-/**
- * Reads a model, with weights that stand in other files of its folder if it comes from a path.
- *
- * @throws {@link AcsconvError} `io` if it cannot be read, otherwise as {@link decodeModel}
- */
+/** Reads a model, with weights that stand in other files of its folder if it comes from a path. */
 export async function readModel(source: ModelSource): Promise<Graph> {
   const { name, path, size, bytes } = await openSource(source, "model");
-  if (size > MAX_MODEL_BYTES) {
-    throw new AcsconvError(
-      "format",
-      `An ONNX file has at most ${MAX_MODEL_BYTES} bytes, but "${name}" has ${size}.`,
-      { code: "E_LIMIT" },
-    );
-  }
+  if (size > MAX_MODEL_BYTES)
+    throw formatError(`An ONNX file has at most ${MAX_MODEL_BYTES} bytes, but "${name}" has ${size}.`, {
+      code: "E_LIMIT",
+    });
   return decodeModel(await bytes(), path === undefined ? {} : { external: externalReader(path) });
 }
 
@@ -53,8 +46,7 @@ function externalReader(modelPath: string): ReadExternal {
       return !paths.isAbsolute(way) && way.split(paths.sep)[0] !== "..";
     };
     if (allowed.some(inside)) return real;
-    throw new AcsconvError(
-      "format",
+    throw formatError(
       `The model's weights "${location}" are a link to ${real}, outside the model's folder; refusing to read it.`,
       { code: "E_UNSAFE" },
     );
@@ -69,8 +61,7 @@ function externalReader(modelPath: string): ReadExternal {
       const left = (unread.get(path) ?? size) - length;
       if (offset + length > size || left < 0) {
         const why = offset + length > size ? "" : ", and other tensors overlap there";
-        throw new AcsconvError(
-          "format",
+        throw formatError(
           `The model wants ${length} bytes from ${offset} of "${path}", but that file has ${size} bytes${why}; ` +
             `it is incomplete or another model's.`,
         );
@@ -79,7 +70,7 @@ function externalReader(modelPath: string): ReadExternal {
       const bytes = new Uint8Array(length);
       for (let at = 0; at < length;) {
         const count = fs.readSync(file, bytes, at, length - at, offset + at);
-        if (count === 0) throw new AcsconvError("io", `Cannot read "${path}": it shrank meanwhile.`);
+        if (count === 0) throw ioError(`Cannot read "${path}": it shrank meanwhile.`);
         at += count;
       }
       return bytes;
@@ -97,7 +88,7 @@ function externalReader(modelPath: string): ReadExternal {
       regions.set(key, bytes);
       return bytes;
     } catch (error) {
-      throw ioError("read", paths.join(folder, location), error);
+      throw fileError("read", paths.join(folder, location), error);
     }
   };
 }
@@ -105,8 +96,6 @@ function externalReader(modelPath: string): ReadExternal {
 /**
  * Writes a model to a path, weights to `<path>.data` if they exceed `externalFrom` bytes. Whatever
  * fails, neither file is left half-written and what was there before stays.
- *
- * @throws {@link AcsconvError} `io` if it cannot be written
  */
 export async function writeModel(
   graph: Graph,

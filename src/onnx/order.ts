@@ -6,7 +6,7 @@
  * @see https://onnx.ai/onnx/repo-docs/IR.html#graphs
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { graphError } from "../base/errors.ts";
 import { nodeLabel, type Attrs, type Graph, type Node } from "../graph/graph.ts";
 import { carriedNames } from "./carried.ts";
 
@@ -26,18 +26,15 @@ export function inOrder(graph: Graph, outer: Scope = () => false): Graph {
   for (const { node, reads } of nodes) {
     const missing = reads.find((name) => !scope(name));
     if (missing === undefined) continue;
-    throw new AcsconvError(
-      "graph",
+    throw graphError(
       `${nodeLabel(node)} reads "${missing}", but no input, initialiser or node of the model produces it.`,
     );
   }
   const unknown = graph.outputs.find(({ name }) => !scope(name));
-  if (unknown) {
-    throw new AcsconvError(
-      "graph",
+  if (unknown)
+    throw graphError(
       `The output "${unknown.name}" is produced by no input, initialiser or node of the model.`,
     );
-  }
   return {
     ...graph,
     nodes: sorted(nodes, producers).map((node) => withSubgraphs(node, (inner) => inOrder(inner, scope))),
@@ -60,12 +57,8 @@ export function withSubgraphs(node: Node, replace: (graph: Graph) => Graph): Nod
 function producersOf(graph: Graph): Map<string, number> {
   const producers = new Map<string, number>();
   const claim = (name: string, by: number, what: string): void => {
-    if (producers.has(name)) {
-      throw new AcsconvError(
-        "graph",
-        `Every value needs one producer, but "${name}" has two; the second is ${what}.`,
-      );
-    }
+    if (producers.has(name))
+      throw graphError(`Every value needs one producer, but "${name}" has two; the second is ${what}.`);
     producers.set(name, by);
   };
   for (const { name } of graph.inputs) claim(name, -1, "an input");
@@ -117,12 +110,10 @@ function sorted(nodes: readonly Reader[], producers: ReadonlyMap<string, number>
       }
       const producer = producers.get(reads[top.next++]!) ?? -1;
       if (producer < 0 || state[producer] === 2) continue;
-      if (state[producer] === 1) {
-        throw new AcsconvError(
-          "graph",
+      if (state[producer] === 1)
+        throw graphError(
           `The nodes form a cycle: ${nodeLabel(node)} needs a value that is computed from its own output.`,
         );
-      }
       stack.push({ at: producer, next: 0 });
     }
   }

@@ -4,13 +4,19 @@
  * version by version, in steps that each compute exactly what the old form did.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { graphError } from "../base/errors.ts";
 import { nodeLabel, opsetOf, type Graph, type Node } from "../graph/graph.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { carriedOf } from "./carried.ts";
 import { irVersionOf } from "./format.ts";
 import { withSubgraphs } from "./order.ts";
-import { allNames, createContext, nameMaker, type UpgradeContext } from "./upgrade/context.ts";
+import {
+  allNames,
+  createContext,
+  nameMaker,
+  type NameMaker,
+  type UpgradeContext,
+} from "./upgrade/context.ts";
 import { RULES } from "./upgrade/rules.ts";
 
 /** The operator set whose forms the rest of the package knows. */
@@ -35,24 +41,18 @@ export function upgradeGraph(graph: Graph): Graph {
   };
 }
 
-function upgradeFrom(
-  from: number,
-  graph: Graph,
-  fresh: (base: string) => string,
-  outer?: UpgradeContext,
-): Graph {
+function upgradeFrom(from: number, graph: Graph, fresh: NameMaker, outer?: UpgradeContext): Graph {
   const added = new Map<string, Tensor>();
   const context = createContext(graph, fresh, added, outer);
   let nodes: readonly Node[] = graph.nodes.map((node) =>
     withSubgraphs(node, (inner) => upgradeFrom(from, inner, fresh, context)),
   );
-  for (const [version, rules] of RULES) {
-    if (from >= version) continue;
+  for (const [version, rules] of Object.entries(RULES)) {
+    if (from >= Number(version)) continue;
     nodes = nodes.flatMap((node) => {
       if (node.domain !== "" || !Object.hasOwn(rules, node.op)) return [node];
-      if (node.inputs.length === 0 || node.outputs.length === 0) {
-        throw new AcsconvError("graph", `${nodeLabel(node)} needs at least one input and one output.`);
-      }
+      if (node.inputs.length === 0 || node.outputs.length === 0)
+        throw graphError(`${nodeLabel(node)} needs at least one input and one output.`);
       return rules[node.op]!(node, context);
     });
   }

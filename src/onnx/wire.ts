@@ -7,7 +7,7 @@
 
 import type { DescMessage, UnknownField } from "@bufbuild/protobuf";
 import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
-import { AcsconvError, messageOf } from "../base/errors.ts";
+import { formatError, messageOf } from "../base/errors.ts";
 
 /** Zero or more protobuf fields, encoded. */
 export type Fields = Uint8Array;
@@ -17,8 +17,7 @@ export function parsed<T>(what: string, parse: () => T): T {
   try {
     return parse();
   } catch (error) {
-    throw new AcsconvError(
-      "format",
+    throw formatError(
       `Expected an ONNX model, but ${what} cannot be parsed (${messageOf(error)}); ` +
         `the file is damaged, incomplete or something else.`,
       { cause: error },
@@ -26,12 +25,7 @@ export function parsed<T>(what: string, parse: () => T): T {
   }
 }
 
-/**
- * How many fields a message and the messages in it have, without making objects of them.
- *
- * @param limit - where to stop counting
- * @param depth - how many messages deep to look
- */
+/** How many fields a message and the messages in it have, without making objects of them. */
 export function countFields(schema: DescMessage, bytes: Uint8Array, limit: number, depth: number): number {
   const reader = new BinaryReader(bytes);
   let count = 0;

@@ -4,10 +4,6 @@ import { bytes, compact } from "./figures.ts";
 import type { NetworkSummary } from "./summary.ts";
 import { formatTable } from "./text-table.ts";
 
-/**
- * @param title - of the names
- * @param rows - names, and the costs of what they name
- */
 export const costTable = (
   title: string,
   rows: readonly (readonly [name: string, costs: Omit<NetworkSummary, "layers">])[],

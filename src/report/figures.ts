@@ -5,14 +5,10 @@ import type { Dim } from "../graph/dim.ts";
 /** 11.7 M, 4.66 k, 389 */
 export function compact(value: number | undefined): string {
   if (value === undefined) return "?";
-  const units = [
-    [1e12, "T"],
-    [1e9, "G"],
-    [1e6, "M"],
-    [1e3, "k"],
-  ] as const;
-  const unit = units.find(([size]) => Math.abs(value) >= size);
-  return unit ? `${significant(value / unit[0])} ${unit[1]}` : String(Math.round(value));
+  const unit = Object.entries({ T: 1e12, G: 1e9, M: 1e6, k: 1e3 }).find(
+    ([, size]) => Math.abs(value) >= size,
+  );
+  return unit ? `${significant(value / unit[1])} ${unit[0]}` : String(Math.round(value));
 }
 
 /** 46.8 MB (powers of ten, as model files are listed) */

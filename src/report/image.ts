@@ -12,7 +12,6 @@ export interface RgbImage {
   readonly data: Uint8Array;
 }
 
-/** A black image. */
 export const blankImage = (width: number, height: number): RgbImage => ({
   width,
   height,
@@ -27,18 +26,16 @@ export function paste(target: RgbImage, source: RgbImage, x: number, y: number):
   }
 }
 
-/** Images side by side with their feet on one line, or below each other, with a gap. */
-export function arranged(images: readonly RgbImage[], along: "row" | "column", gap: number): RgbImage {
-  const isRow = along === "row";
-  const lengths = images.map(({ width, height }) => (isRow ? width : height));
-  const length = lengths.reduce((sum, each) => sum + each, gap * (images.length - 1));
-  const across = Math.max(...images.map(({ width, height }) => (isRow ? height : width)));
-  const sheet = isRow ? blankImage(length, across) : blankImage(across, length);
-  let at = 0;
-  images.forEach((image, i) => {
-    paste(sheet, image, isRow ? at : 0, isRow ? across - image.height : at);
-    at += lengths[i]! + gap;
-  });
+/** Images side by side with their feet on one line, and a gap between. */
+export function sideBySide(images: readonly RgbImage[], gap: number): RgbImage {
+  const width = images.reduce((sum, image) => sum + image.width, gap * (images.length - 1));
+  const height = Math.max(...images.map((image) => image.height));
+  const sheet = blankImage(width, height);
+  let x = 0;
+  for (const image of images) {
+    paste(sheet, image, x, height - image.height);
+    x += image.width + gap;
+  }
   return sheet;
 }
 

@@ -11,8 +11,8 @@ import { guessLayout, LIFT_KINDS, type LiftOptions, withKind } from "../lift/opt
 import { type Model, unlift } from "../model/model.ts";
 import { AcsconvError, inputError } from "../base/errors.ts";
 import type { NodeReport } from "../lift/walk.ts";
-import type { LayerSummary, NetworkSummary } from "./summary.ts";
-import { summarise, sum } from "./summary.ts";
+import type { Vec3 } from "../volume/vec3.ts";
+import { type LayerSummary, type NetworkSummary, summarise, sum } from "./summary.ts";
 
 /** A node of the 2D network, what it became, and what that costs. */
 export type NodeCost = NodeReport & Pick<LayerSummary, "parameters" | "multiplyAdds" | "activationBytes">;
@@ -22,7 +22,7 @@ type Totals = Omit<NetworkSummary, "layers">;
 /** What lifting did and what it costs, before and after. */
 export interface LiftReport {
   /** [D, H, W] that the figures are for. */
-  readonly size: readonly [number, number, number];
+  readonly size: Vec3;
   readonly before: Totals;
   readonly after: Totals;
   readonly nodes: readonly NodeCost[];
@@ -35,10 +35,7 @@ export interface LiftReport {
  * @param size - [D, H, W] to reckon with
  * @throws {@link AcsconvError} ("input") for a model that `lift` did not just make
  */
-export function liftReport(
-  model: Model,
-  size: readonly [number, number, number] = usualSize(model),
-): LiftReport {
+export function liftReport(model: Model, size: Vec3 = usualSize(model)): LiftReport {
   if (!model.lifted || !model.report)
     throw inputError("Expected a model fresh from lift: files do not keep the report.");
   const { source } = model.lifted;
@@ -66,18 +63,14 @@ export interface KindCost {
 const firstSpatialAxis = (shape: readonly Dim[]): 1 | 2 => (guessLayout(shape) === "NHWC" ? 1 : 2);
 
 /** Numbers for the symbols of an input's sizes; `size` is [D, H, W]. */
-export function sizesFor(
-  graph: Graph,
-  [depth, height, width]: readonly [number, number, number],
-): Map<string, number> {
+export function sizesFor(graph: Graph, [depth, height, width]: Vec3): Map<string, number> {
   const image = graph.inputs[0];
   const shape = image?.shape ?? [];
   const spatial = shape.length === 5 ? [depth, height, width] : [height, width];
   const first = firstSpatialAxis(shape);
   const sizes = new Map<string, number>();
   shape.forEach((dim: Dim, axis) => {
-    if (typeof dim === "number") return;
-    sizes.set(dim.key, spatial[axis - first] ?? 1);
+    if (typeof dim !== "number") sizes.set(dim.key, spatial[axis - first] ?? 1);
   });
   return sizes;
 }
@@ -103,7 +96,7 @@ export function usualSize(model: Model): [number, number, number] {
  */
 export function costsByKind(
   model: Model,
-  size: readonly [number, number, number],
+  size: Vec3,
   psc: LiftOptions["psc"] = model.lifted?.options.psc,
 ): KindCost[] {
   if (!model.lifted) throw inputError("Expected a lifted model: only those can be compared by kind.");
@@ -121,7 +114,7 @@ export function costsByKind(
 }
 
 /** One slice of the size asked for, also where the export has another size baked in, if the network takes it. */
-function summariseSlice(graph: Graph, size: readonly [number, number, number]): NetworkSummary {
+function summariseSlice(graph: Graph, size: Vec3): NetworkSummary {
   const [image] = graph.inputs;
   const shape = image?.shape ?? [];
   const first = firstSpatialAxis(shape);

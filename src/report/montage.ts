@@ -7,7 +7,7 @@ import { inputError } from "../base/errors.ts";
 import type { Vec3 } from "../volume/vec3.ts";
 import type { Volume } from "../volume/volume.ts";
 import { blend, clamp01, heatColour, labelColour } from "./colours.ts";
-import { type Rgb, type RgbImage, arranged, blankImage, paste } from "./image.ts";
+import { type Rgb, type RgbImage, blankImage, paste, sideBySide } from "./image.ts";
 import { type Plane, PLANES, type PlaneName, linearIn, nearestIn, planeThrough } from "./planes.ts";
 import { GLYPH_HEIGHT, drawText, textWidth } from "./text.ts";
 
@@ -68,7 +68,7 @@ export function montage(volume: Volume, options: MontageOptions = {}): RgbImage 
       return laid ? blend(under, laid.colour, laid.opacity) : under;
     });
   });
-  return arranged(tiles, "row", GAP);
+  return sideBySide(tiles, GAP);
 }
 
 /** Images in rows of `columns`, each with its title above. Cells are as large as the largest image. */
@@ -78,10 +78,8 @@ export function grid(images: readonly RgbImage[], columns: number, titles: reado
     Math.max(0, ...images.map(({ width }, i) => Math.max(width, textWidth(titles[i] ?? "")))) + GAP;
   const cellHeight = Math.max(0, ...images.map(({ height }) => height)) + titleHeight + GAP;
   const columnCount = Math.max(1, Math.min(columns, images.length));
-  const sheet = blankImage(
-    columnCount * cellWidth + GAP,
-    Math.ceil(images.length / columnCount) * cellHeight + GAP,
-  );
+  const rowCount = Math.ceil(images.length / columnCount);
+  const sheet = blankImage(columnCount * cellWidth + GAP, rowCount * cellHeight + GAP);
   images.forEach((image, i) => {
     const x = GAP + (i % columnCount) * cellWidth;
     const y = GAP + Math.floor(i / columnCount) * cellHeight;
@@ -119,11 +117,10 @@ export function middleOfLabels({ data, shape: [depth, height, width] }: Volume):
 /** What one volume contributes to a pixel. */
 type Painter = (plane: Plane, r: number, c: number) => { readonly colour: Rgb; readonly opacity: number };
 
-function painter({
-  kind,
-  volume: { data, shape },
-  range,
-}: Omit<Overlay, "kind"> & { readonly kind: "grey" | Overlay["kind"] }): Painter {
+type Layer = Omit<Overlay, "kind"> & { readonly kind: "grey" | Overlay["kind"] };
+
+function painter({ kind, volume, range }: Layer): Painter {
+  const { data, shape } = volume;
   if (kind === "labels") {
     return (plane, r, c) => {
       const label = nearestIn(data, plane, r, c);
@@ -134,10 +131,8 @@ function painter({
   return (plane, r, c) => {
     const value = clamp01((linearIn(data, plane, r, c) - low) / (high - low || 1));
     const grey = Math.round(255 * value);
-    return {
-      colour: kind === "grey" ? [grey, grey, grey] : heatColour(value),
-      opacity: OVERLAY_OPACITY * value,
-    };
+    const colour = kind === "grey" ? ([grey, grey, grey] as const) : heatColour(value);
+    return { colour, opacity: OVERLAY_OPACITY * value };
   };
 }
 
@@ -172,12 +167,7 @@ function drawPlane(plane: Plane, mmPerPixel: number, colourAt: (r: number, c: nu
   drawText(image, rows.startsAt, Math.floor((width - textWidth("A")) / 2), 2, TEXT_COLOUR);
   drawText(image, columns.startsAt, 3, Math.floor((height - GLYPH_HEIGHT) / 2), TEXT_COLOUR);
   const caption = `${plane.name} ${plane.slice}/${plane.slices}`;
-  drawText(
-    image,
-    caption,
-    Math.max(0, Math.floor((width - textWidth(caption)) / 2)),
-    height + 4,
-    CAPTION_COLOUR,
-  );
+  const left = Math.max(0, Math.floor((width - textWidth(caption)) / 2));
+  drawText(image, caption, left, height + 4, CAPTION_COLOUR);
   return image;
 }

@@ -74,12 +74,8 @@ export function planeThrough(grid: Grid, name: PlaneName, at: Vec3): Plane {
 }
 
 /** The value nearest to row r, column c, which need not be whole. */
-export function nearestIn(
-  data: ArrayLike<number>,
-  { offset, rows, columns }: Plane,
-  r: number,
-  c: number,
-): number {
+export function nearestIn(data: ArrayLike<number>, plane: Plane, r: number, c: number): number {
+  const { offset, rows, columns } = plane;
   const row = Math.min(Math.max(Math.round(r), 0), rows.size - 1);
   const column = Math.min(Math.max(Math.round(c), 0), columns.size - 1);
   return data[offset + row * rows.stride + column * columns.stride]!;

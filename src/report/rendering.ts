@@ -7,7 +7,7 @@
  * n, the direction out of the body, sums the offsets o of a small neighbourhood.
  */
 
-import { type Mat3, type Vec3, add, combine, dot, norm, scale, unit } from "../volume/vec3.ts";
+import { type Mat3, type Vec3, add, combine, dot, map3, norm, scale, unit } from "../volume/vec3.ts";
 import { blend, labelColour } from "./colours.ts";
 import { type Rgb, type RgbImage, blankImage } from "./image.ts";
 import type { Elements } from "./slices.ts";
@@ -26,6 +26,8 @@ const [RIGHT, DOWN, AWAY] = VIEW;
 /** From over the left shoulder. */
 const LIGHT = unit(combine([-0.5, -0.8, -1], VIEW));
 
+type LabelAt = (d: number, h: number, w: number) => number;
+
 /** Labels other than 0 of a cubic (or nearly cubic) volume, in a square of `size` pixels. */
 export function renderLabels({ data, shape }: Elements, size: number): RgbImage {
   const image = blankImage(size, size);
@@ -35,16 +37,14 @@ export function renderLabels({ data, shape }: Elements, size: number): RgbImage 
   const perPixel = (2 * half) / size;
   const middle: Vec3 = [(shape[0] - 1) / 2, (shape[1] - 1) / 2, (shape[2] - 1) / 2];
   drawBox(image, shape, perPixel);
-  const labelAt = (d: number, h: number, w: number): number =>
+  const labelAt: LabelAt = (d, h, w) =>
     d < 0 || h < 0 || w < 0 || d >= shape[0] || h >= shape[1] || w >= shape[2]
       ? 0
       : data[(d * shape[1] + h) * shape[2] + w]!;
   for (let y = 0; y < size; y++) {
     for (let x = 0; x < size; x++) {
-      const start = add(
-        middle,
-        combine([(x + 0.5) * perPixel - half, (y + 0.5) * perPixel - half, -half], VIEW),
-      );
+      const pixel: Vec3 = [(x + 0.5) * perPixel - half, (y + 0.5) * perPixel - half, -half];
+      const start = add(middle, combine(pixel, VIEW));
       const [from, to] = crossing(start, shape);
       for (let t = from; t < to; t += STEP) {
         const d = Math.round(start[0] + t * AWAY[0]);
@@ -71,13 +71,7 @@ function crossing(start: Vec3, shape: Vec3): readonly [from: number, to: number]
 }
 
 /** The direction out of the body of a label, at one of its voxels. */
-function outward(
-  labelAt: (d: number, h: number, w: number) => number,
-  label: number,
-  d: number,
-  h: number,
-  w: number,
-): Vec3 {
+function outward(labelAt: LabelAt, label: number, d: number, h: number, w: number): Vec3 {
   const out: [number, number, number] = [0, 0, 0];
   for (let i = -REACH; i <= REACH; i++)
     for (let j = -REACH; j <= REACH; j++)
@@ -95,18 +89,15 @@ function outward(
 function drawBox(image: RgbImage, shape: Vec3, perPixel: number): void {
   const { width } = image;
   for (const axis of [0, 1, 2] as const) {
-    for (const [a, b] of [
+    for (const ends of [
       [-1, -1],
       [-1, 1],
       [1, -1],
       [1, 1],
-    ] as const) {
-      const ends = [a, b];
-      const corner = shape.map((_, i) => (i === axis ? 0 : ends.shift()!));
+    ]) {
+      const corner = map3(shape, (_, i) => (i === axis ? 0 : ends.shift()!));
       for (let t = 0; t <= 2 * width; t++) {
-        const at = corner.map(
-          (side, i) => ((i === axis ? t / width - 1 : side) * shape[i]!) / 2,
-        ) as unknown as Vec3;
+        const at = map3(corner, (side, i) => ((i === axis ? t / width - 1 : side) * shape[i]) / 2);
         const x = Math.floor(width / 2 + dot(at, RIGHT) / perPixel);
         const y = Math.floor(width / 2 + dot(at, DOWN) / perPixel);
         image.data.set(EDGE, 3 * (y * width + x));

@@ -70,17 +70,9 @@ export interface ReportGallery {
 export const reportPage = ({ title, facts, sections }: ReportPage): string =>
   pageText({ title, facts, sections: sections.map(sectionMarkup) });
 
-const sectionMarkup = ({
-  title,
-  text,
-  code,
-  tables = [],
-  charts = [],
-  notes,
-  labels,
-  galleries = [],
-}: ReportSection): Markup =>
-  section(
+function sectionMarkup(part: ReportSection): Markup {
+  const { title, text, code, tables = [], charts = [], notes, labels, galleries = [] } = part;
+  return section(
     title,
     text?.map((paragraph) => markup`<p>${paragraph}</p>`),
     code === undefined ? undefined : markup`<div class="card scroll"><pre>${code}</pre></div>`,
@@ -89,12 +81,10 @@ const sectionMarkup = ({
     labels && pictureLegend(labels),
     sideBySide(galleries.map(galleryMarkup)),
   );
+}
 
 const galleryMarkup = ({ title, tiles }: ReportGallery): Markup =>
   gallery({ title, tiles: tiles.map((tile) => ({ title: tile.title, png: encodePng(tile.image) })) });
 
 const chart = ({ lines, ...rest }: ReportChart): Markup =>
-  curves({
-    ...rest,
-    series: lines.map((line, i): Series => ({ ...line, colour: labelVariable(i + 1) })),
-  });
+  curves({ ...rest, series: lines.map((line, i): Series => ({ ...line, colour: labelVariable(i + 1) })) });

@@ -20,20 +20,23 @@ export interface Elements {
   readonly shape: Vec3;
 }
 
+/** The colour of a value. */
+type Paint = (value: number) => Rgb;
+
 const BACKGROUND: Rgb = [24, 24, 24];
 
 /** From `low`, black, to `high`, white. */
 export const greys =
-  (low: number, high: number) =>
-  (value: number): Rgb => {
+  (low: number, high: number): Paint =>
+  (value) => {
     const grey = Math.round(255 * clamp01((value - low) / (high - low || 1)));
     return [grey, grey, grey];
   };
 
 /** viridis from `low` to `high`. */
 export const heat =
-  (low: number, high: number) =>
-  (value: number): Rgb =>
+  (low: number, high: number): Paint =>
+  (value) =>
     heatColour((value - low) / (high - low || 1));
 
 /** Nearly black for 0, and for every other label its colour. */
@@ -53,12 +56,7 @@ export function sliceIndices([depth, height, width]: Vec3, { axis, index }: Slic
 }
 
 /** A slice in the colours of `paint`, every element `scale` × `scale` pixels. */
-export function slicePicture(
-  { data, shape }: Elements,
-  slice: Slice,
-  paint: (value: number) => Rgb,
-  scale: number,
-): RgbImage {
+export function slicePicture({ data, shape }: Elements, slice: Slice, paint: Paint, scale: number): RgbImage {
   const rows = sliceIndices(shape, slice);
   const image = blankImage(rows[0]!.length * scale, rows.length * scale);
   rows.forEach((row, r) => {

@@ -7,10 +7,8 @@
  * kernel, for mean-acs and soft-acs too.
  */
 
-import { evaluateDim } from "../graph/dim.ts";
-import type { Dim } from "../graph/dim.ts";
-import type { Graph, Node } from "../graph/graph.ts";
-import { stringAttr } from "../graph/graph.ts";
+import { type Dim, evaluateDim } from "../graph/dim.ts";
+import { type Graph, type Node, stringAttr } from "../graph/graph.ts";
 import { DTYPES, elementCount, type Tensor } from "../graph/tensor.ts";
 import { costOf } from "../ops/index.ts";
 import { inferTypes } from "../ops/infer.ts";

@@ -9,7 +9,7 @@
 
 import type { Rgb, RgbImage } from "./image.ts";
 
-export const GLYPH_WIDTH = 7;
+const GLYPH_WIDTH = 7;
 export const GLYPH_HEIGHT = 13;
 
 /** One byte a glyph row, its highest bit on the left; glyphs in the order of {@link glyphIndex}. */
@@ -43,17 +43,16 @@ function glyphIndex(character: string): number {
   return index >= 0 && index < 95 ? index : 31;
 }
 
-export const textWidth = (text: string, scale = 1): number => text.length * GLYPH_WIDTH * scale;
+export const textWidth = (text: string): number => text.length * GLYPH_WIDTH;
 
 /** Draws one line with its top left corner at (x, y); what does not fit the image is cut off. */
-export function drawText(image: RgbImage, text: string, x: number, y: number, colour: Rgb, scale = 1): void {
+export function drawText(image: RgbImage, text: string, x: number, y: number, colour: Rgb): void {
   for (const [i, character] of Array.from(text).entries()) {
     const start = glyphIndex(character) * GLYPH_HEIGHT;
-    for (let row = 0; row < GLYPH_HEIGHT * scale; row++) {
-      const bits = glyphs[start + Math.floor(row / scale)]!;
-      for (let column = 0; column < GLYPH_WIDTH * scale; column++) {
-        if (((bits >> (7 - Math.floor(column / scale))) & 1) === 0) continue;
-        setPixel(image, x + i * GLYPH_WIDTH * scale + column, y + row, colour);
+    for (let row = 0; row < GLYPH_HEIGHT; row++) {
+      const bits = glyphs[start + row]!;
+      for (let column = 0; column < GLYPH_WIDTH; column++) {
+        if ((bits >> (7 - column)) & 1) setPixel(image, x + i * GLYPH_WIDTH + column, y + row, colour);
       }
     }
   }

@@ -4,7 +4,7 @@
  */
 
 import { AcsconvError } from "../base/errors.ts";
-import { builtin, ioError } from "../base/files.ts";
+import { builtin, fileError } from "../base/files.ts";
 import type { TrainEvent } from "./events.ts";
 
 /**
@@ -32,7 +32,7 @@ export function trainLog(path: string): (event: TrainEvent) => void {
       writeFileSync(aside, kept.map((past) => `${JSON.stringify(past)}\n`).join("") + line, { flush: true });
       renameSync(aside, path);
     } catch (error) {
-      throw ioError("write", path, error);
+      throw fileError("write", path, error);
     }
   };
 }
@@ -51,7 +51,7 @@ export function readLog(path: string): TrainEvent[] {
   try {
     text = builtin("node:fs").readFileSync(path, "utf8");
   } catch (error) {
-    throw ioError("read", path, error);
+    throw fileError("read", path, error);
   }
   const lines = text.split("\n").slice(0, -1);
   return lines.map((line, i) => {

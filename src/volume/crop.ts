@@ -1,6 +1,6 @@
 /** @file Cropping and padding: other voxels of the same lattice. */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import { subgrid } from "./geometry.ts";
 import { type Vec3, map3 } from "./vec3.ts";
 import { type Volume, type Voxels, emptyLike, voxelCount, withData } from "./volume.ts";
@@ -20,8 +20,7 @@ export function cropTo(volume: Volume, start: Vec3, shape: Vec3): Volume {
       start[i]! + size <= volume.shape[i]!,
   );
   if (!fits)
-    throw new AcsconvError(
-      "input",
+    throw inputError(
       `A crop of [${shape.join(", ")}] voxels at [${start.join(", ")}] must lie within the volume's [${volume.shape.join(", ")}].`,
     );
   return boxOf(volume, start, shape);

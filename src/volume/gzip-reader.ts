@@ -1,24 +1,22 @@
 /** @file Reading a file as a stream, gunzipped on the way, so that a compressed scan is never held twice. */
 
-import { AcsconvError } from "../base/errors.ts";
-import { ioError } from "../base/files.ts";
+import { formatError } from "../base/errors.ts";
+import { fileError } from "../base/files.ts";
 import { DEFLATE_MAX_RATIO } from "../formats/foreign.ts";
 import type { ByteSource } from "../base/byte-source.ts";
+
+type Bytes = Uint8Array<ArrayBuffer>;
+type Reader = ReadableStreamDefaultReader<Bytes>;
 
 /** Reads a source from its beginning, gunzipped if it is gzipped (whatever its name says). */
 export class ByteReader {
   readonly name: string;
   /** The most bytes that can follow from here. */
   available: number;
-  private chunk: Uint8Array<ArrayBuffer>;
-  private readonly reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;
+  private chunk: Bytes;
+  private readonly reader: Reader;
 
-  private constructor(
-    name: string,
-    available: number,
-    reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>,
-    chunk: Uint8Array<ArrayBuffer>,
-  ) {
+  private constructor(name: string, available: number, reader: Reader, chunk: Bytes) {
     this.name = name;
     this.available = available;
     this.reader = reader;
@@ -29,7 +27,7 @@ export class ByteReader {
     const { name, size } = source;
     const reader = source.stream().getReader();
     const first = await guarded(name, () => reader.read());
-    if (first.done) throw new AcsconvError("format", `"${name}" is empty.`);
+    if (first.done) throw formatError(`"${name}" is empty.`);
     const zipped = first.value[0] === 0x1f && first.value[1] === 0x8b;
     if (!zipped) return new ByteReader(name, size, reader, first.value);
     await reader.cancel();
@@ -43,8 +41,7 @@ export class ByteReader {
       if (this.chunk.length === 0) {
         const next = await guarded(this.name, () => this.reader.read());
         if (next.done)
-          throw new AcsconvError(
-            "format",
+          throw formatError(
             `"${this.name}" is truncated: it ends ${target.length - at} bytes before its header says.`,
           );
         this.chunk = next.value;
@@ -57,7 +54,6 @@ export class ByteReader {
     this.available -= target.length;
   }
 
-  /** Lets go of the file. */
   async close(): Promise<void> {
     // A stream that has failed rejects again; that error has been reported.
     await this.reader.cancel().catch(() => undefined);
@@ -71,8 +67,7 @@ async function guarded<T>(name: string, read: () => Promise<T>): Promise<T> {
   } catch (cause) {
     const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
     const damaged = cause instanceof TypeError || code.startsWith("Z_") || code.startsWith("ERR_");
-    if (damaged)
-      throw new AcsconvError("format", `"${name}" is damaged: its gzip data cannot be expanded.`, { cause });
-    throw ioError("read", name, cause);
+    if (damaged) throw formatError(`"${name}" is damaged: its gzip data cannot be expanded.`, { cause });
+    throw fileError("read", name, cause);
   }
 }

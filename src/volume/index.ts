@@ -5,8 +5,8 @@
  */
 
 export { cropTo, padTo } from "./crop.ts";
-export { countNonFinite } from "./finite.ts";
 export { gridWithSpacing, indexOf, pointOf, rasAffine, sameGrid, subgrid } from "./geometry.ts";
+export { type ZScoreOptions, countNonFinite, window, zscore } from "./intensity.ts";
 export { encodeNifti } from "./nifti.ts";
 export { encodeNpz, readNpz } from "../formats/npz.ts";
 export { readNpy } from "../formats/npy.ts";
@@ -24,6 +24,4 @@ export {
   plainGrid,
   withData,
 } from "./volume.ts";
-export { window } from "./window.ts";
 export { canWriteVolume, writeVolume } from "./write.ts";
-export { type ZScoreOptions, zscore } from "./zscore.ts";

@@ -1,9 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { oblique, randomVolume } from "../../test/helpers/volumes.ts";
-import { countNonFinite } from "./finite.ts";
 import { plainGrid, withData } from "./volume.ts";
-import { window } from "./window.ts";
-import { zscore } from "./zscore.ts";
+import { countNonFinite, window, zscore } from "./intensity.ts";
 
 const line = (...values: number[]) => withData(plainGrid([1, 1, values.length]), Float32Array.from(values));
 

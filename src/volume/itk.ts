@@ -5,7 +5,7 @@
  * a row-major matrix whose columns are the axes.
  */
 
-import { AcsconvError, messageOf } from "../base/errors.ts";
+import { formatError, messageOf } from "../base/errors.ts";
 import type { Vec3 } from "./vec3.ts";
 import { type Grid, type Volume, checkVolume, withData } from "./volume.ts";
 import { type FileNumbers, separate, voxelsOf } from "./voxels.ts";
@@ -21,24 +21,17 @@ export interface ItkImage {
   readonly data: { slice: () => unknown } | null;
 }
 
-/**
- * An ITK image of 2 to 4 dimensions; the fourth dimension and the components of a voxel become channels.
- *
- * @param name - the file, for messages
- * @throws {@link AcsconvError} `format`
- */
+/** An ITK image of 2 to 4 dimensions; the fourth dimension and the components of a voxel become channels. */
 export function volumeFromItk(image: ItkImage, name: string): Volume {
   const { dimension, components, pixelType } = image.imageType;
   if (pixelType === "Complex")
-    throw new AcsconvError("format", `"${name}" holds complex numbers: save its magnitude instead.`, {
+    throw formatError(`"${name}" holds complex numbers: save its magnitude instead.`, {
       code: "E_UNSUPPORTED",
     });
   if (dimension < 2 || dimension > 4 || !image.data)
-    throw new AcsconvError(
-      "format",
-      `"${name}" has ${dimension} dimensions, where a volume has 3, or 4 with time.`,
-      { code: "E_UNSUPPORTED" },
-    );
+    throw formatError(`"${name}" has ${dimension} dimensions, where a volume has 3, or 4 with time.`, {
+      code: "E_UNSUPPORTED",
+    });
   const size = (i: number): number => image.size[i] ?? 1;
   // slice: out of the shared memory, which other interfaces refuse
   const numbers = separate(image.data.slice() as FileNumbers, components);
@@ -46,7 +39,7 @@ export function volumeFromItk(image: ItkImage, name: string): Volume {
   try {
     checkVolume(volume);
   } catch (cause) {
-    throw new AcsconvError("format", `"${name}" is damaged: ${messageOf(cause)}`, { cause });
+    throw formatError(`"${name}" is damaged: ${messageOf(cause)}`, { cause });
   }
   return volume;
 }
@@ -99,9 +92,6 @@ function unhush(): void {
 /**
  * Runs one of ITK's readers; whatever it throws becomes one sentence, and what it
  * prints about it is kept off the terminal.
- *
- * @param what - what it reads, to complete "Cannot read …"
- * @throws {@link AcsconvError} `format`
  */
 export async function quietly<T>(what: string, read: () => Promise<T>): Promise<T> {
   hush();
@@ -109,13 +99,7 @@ export async function quietly<T>(what: string, read: () => Promise<T>): Promise<
     return await read();
   } catch (cause) {
     const reason = typeof cause === "number" ? "ITK's reader rejects it" : messageOf(cause).trim();
-    throw new AcsconvError(
-      "format",
-      `Cannot read ${what}: ${reason}; it may be damaged or of another format.`,
-      {
-        cause,
-      },
-    );
+    throw formatError(`Cannot read ${what}: ${reason}; it may be damaged or of another format.`, { cause });
   } finally {
     unhush();
   }

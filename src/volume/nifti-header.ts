@@ -6,11 +6,11 @@
  * @see https://nifti.nimh.nih.gov/pub/dist/src/niftilib/nifti1.h
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import { type DTypeOf, dtypeBy, DTYPES } from "../base/dtypes.ts";
 import { type Fail, failOf } from "../formats/foreign.ts";
 import { gridFromRas, rasAffine } from "./geometry.ts";
-import { type Vec3, MIN_DETERMINANT, determinant, dot, norm, scale } from "./vec3.ts";
+import { type Vec3, MIN_DETERMINANT, determinant, dot, map3, norm, scale } from "./vec3.ts";
 import { type Grid, type Volume, voxelTypeOf } from "./volume.ts";
 
 /** What NIfTI stores in a voxel; `rgb` is three uint8 side by side. */
@@ -69,11 +69,6 @@ export function niftiVersion(bytes: Uint8Array): { bytes: number; littleEndian: 
   return undefined;
 }
 
-/**
- * @param bytes - the whole header
- * @param name - the file, for messages
- * @throws {@link AcsconvError} `format`
- */
 export function parseNiftiHeader(bytes: Uint8Array, littleEndian: boolean, name: string): NiftiHeader {
   const fail: Fail = failOf(name);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -145,19 +140,14 @@ function qformOf(fields: Fields): Rows {
   // Half turns have a = 0, which float32 blurs: sqrt would make 3e-4 of its last bit.
   const a = rest < QUATERNION_ROUNDING ? 0 : Math.sqrt(rest);
   const [b, c, d] = scale(stored, a === 0 ? 1 / norm(stored) : 1);
-  const zooms = zoomsOf(fields);
+  const [x, y, z] = zoomsOf(fields);
   const flip = fields.pixdim(0) < 0 ? -1 : 1;
   const rotation = [
     [a * a + b * b - c * c - d * d, 2 * (b * c - a * d), 2 * (b * d + a * c)],
     [2 * (b * c + a * d), a * a + c * c - b * b - d * d, 2 * (c * d - a * b)],
     [2 * (b * d - a * c), 2 * (c * d + a * b), a * a + d * d - b * b - c * c],
   ];
-  return rotation.map(([i, j, k], row) => [
-    i! * zooms[0],
-    j! * zooms[1],
-    k! * zooms[2] * flip,
-    fields.qform(3 + row),
-  ]);
+  return rotation.map(([i, j, k], row) => [i! * x, j! * y, k! * z * flip, fields.qform(3 + row)]);
 }
 
 /** No affine at all: the origin is in the middle, i runs to the left (nibabel's reading of old files). */
@@ -186,11 +176,9 @@ export function makeNiftiHeader(volume: Volume): Uint8Array<ArrayBuffer> {
   const sizes = [shape[2], shape[1], shape[0], channels];
   const largest = Math.max(...sizes);
   if (largest > MAX_NIFTI1_SIZE)
-    throw new AcsconvError(
-      "input",
-      `NIfTI-1 holds at most ${MAX_NIFTI1_SIZE} voxels along an axis, not ${largest}.`,
-      { code: "E_LIMIT" },
-    );
+    throw inputError(`NIfTI-1 holds at most ${MAX_NIFTI1_SIZE} voxels along an axis, not ${largest}.`, {
+      code: "E_LIMIT",
+    });
   const view = new DataView(new ArrayBuffer(352));
   view.setInt32(0, NIFTI1_BYTES, true);
   view.setInt16(40, channels > 1 ? 4 : 3, true);
@@ -225,11 +213,7 @@ const ORTHOGONAL = 1e-4;
 
 /** The rotation as quaternion (b, c, d), k flipped first where the axes are left-handed. */
 function quaternionOf(rows: Rows, zooms: Vec3): { quaternion?: Vec3; flip: 1 | -1 } {
-  const axis = (i: 0 | 1 | 2): Vec3 => [
-    rows[0]![i]! / zooms[i],
-    rows[1]![i]! / zooms[i],
-    rows[2]![i]! / zooms[i],
-  ];
+  const axis = (i: 0 | 1 | 2): Vec3 => map3([0, 1, 2], (row) => rows[row]![i]! / zooms[i]);
   const [i, j, k] = [axis(0), axis(1), axis(2)];
   const flip = determinant([i, j, k]) < 0 ? -1 : 1;
   if (Math.max(Math.abs(dot(i, j)), Math.abs(dot(j, k)), Math.abs(dot(i, k))) > ORTHOGONAL) return { flip };

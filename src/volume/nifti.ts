@@ -1,7 +1,7 @@
 /** @file Volumes from and to NIfTI (.nii, .nii.gz), streamed: voxels are held once. */
 
 import { DTYPES } from "../base/dtypes.ts";
-import { AcsconvError } from "../base/errors.ts";
+import { formatError } from "../base/errors.ts";
 import { type NiftiHeader, makeNiftiHeader, niftiVersion, parseNiftiHeader } from "./nifti-header.ts";
 import type { ByteSource } from "../base/byte-source.ts";
 import { bytesOf } from "../graph/tensor.ts";
@@ -13,8 +13,6 @@ import { swapBytes } from "../base/bytes.ts";
 /**
  * Reads a NIfTI-1 or NIfTI-2 file, plain or gzipped, scaled by its slope and
  * intercept (then float32). Dimensions beyond the third become channels.
- *
- * @throws {@link AcsconvError} `format` or `io`
  */
 export async function readNifti(source: ByteSource): Promise<Volume> {
   const reader = await ByteReader.open(source);
@@ -26,8 +24,7 @@ export async function readNifti(source: ByteSource): Promise<Volume> {
     const size = length * Numbers.BYTES_PER_ELEMENT;
     const skipped = header.offset - read;
     if (skipped + size > reader.available)
-      throw new AcsconvError(
-        "format",
+      throw formatError(
         `"${source.name}" is truncated: its header promises ${size} bytes of voxels, more than the file can hold.`,
       );
     await reader.readInto(new Uint8Array(skipped));
@@ -45,11 +42,7 @@ export async function readNifti(source: ByteSource): Promise<Volume> {
   }
 }
 
-/**
- * Where the voxels of a NIfTI file lie, by its header alone.
- *
- * @throws {@link AcsconvError} `format` or `io`
- */
+/** Where the voxels of a NIfTI file lie, by its header alone. */
 export async function readNiftiGrid(source: ByteSource): Promise<Grid> {
   const reader = await ByteReader.open(source);
   try {
@@ -64,7 +57,7 @@ async function readHeader(reader: ByteReader): Promise<{ header: NiftiHeader; by
   const start = new Uint8Array(4);
   await reader.readInto(start);
   const version = niftiVersion(start);
-  if (!version) throw new AcsconvError("format", `"${reader.name}" is not a NIfTI file.`);
+  if (!version) throw formatError(`"${reader.name}" is not a NIfTI file.`);
   const bytes = new Uint8Array(version.bytes);
   bytes.set(start);
   await reader.readInto(bytes.subarray(4));

@@ -4,7 +4,7 @@
  * others' files we take the array that is named, or the only one there is.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { formatError, inputError } from "../base/errors.ts";
 import { type Tensor, bytesOf, numbersOf, tensorOf } from "../graph/tensor.ts";
 import { encodeNpy, readNpy } from "../formats/npy.ts";
 import { encodeNpz, readNpz } from "../formats/npz.ts";
@@ -20,7 +20,6 @@ export const volumeFromNpy = (bytes: Uint8Array, name: string): Volume =>
  * A volume of a .npz archive.
  *
  * @param array - its name there; by default `data`, or the only array
- * @throws {@link AcsconvError} `format`, or `input` if it is not clear which array is meant
  */
 export function volumeFromNpz(bytes: Uint8Array, name: string, array?: string): Volume {
   const tensors = readNpz(bytes, name);
@@ -28,8 +27,7 @@ export function volumeFromNpz(bytes: Uint8Array, name: string, array?: string): 
   const chosen = array ?? (tensors.has("data") ? "data" : names.length === 1 ? names[0] : undefined);
   const tensor = chosen === undefined ? undefined : tensors.get(chosen);
   if (!tensor)
-    throw new AcsconvError(
-      "input",
+    throw inputError(
       `"${name}" holds the arrays ${names.join(", ")}: say which one is the volume with \`array\`.`,
       { code: "E_AMBIGUOUS" },
     );
@@ -39,8 +37,7 @@ export function volumeFromNpz(bytes: Uint8Array, name: string, array?: string): 
 function volumeOf(tensor: Tensor, geometry: ReadonlyMap<string, Tensor> | undefined, name: string): Volume {
   const { dims } = tensor;
   if (dims.length !== 3 && dims.length !== 4)
-    throw new AcsconvError(
-      "format",
+    throw formatError(
       `"${name}" holds an array of shape [${dims.join(", ")}], where a volume is [D, H, W] or [C, D, H, W].`,
     );
   const shape = dims.slice(-3) as [number, number, number];

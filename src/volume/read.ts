@@ -1,6 +1,6 @@
 /** @file Reading volumes: picks the reader by the file's name. */
 
-import { AcsconvError } from "../base/errors.ts";
+import { AcsconvError, formatError } from "../base/errors.ts";
 import { builtin, isFolder } from "../base/files.ts";
 import { openSource } from "../base/byte-source.ts";
 import { type ItkImage, quietly, volumeFromItk } from "./itk.ts";
@@ -59,11 +59,7 @@ export async function readVolume(input: string | File, options: ReadOptions = {}
   }
 }
 
-/**
- * Where the voxels of a file lie, if its header says so without the rest being read (NIfTI).
- *
- * @throws {@link AcsconvError} as {@link readVolume}
- */
+/** Where the voxels of a file lie, if its header says so without the rest being read (NIfTI). */
 export async function readGrid(path: string): Promise<Grid | undefined> {
   const suffix = suffixOf(path);
   return suffix && FORMATS[suffix] === "nifti" ? readNiftiGrid(await openSource(path)) : undefined;
@@ -76,8 +72,7 @@ const suffixOf = (name: string): keyof typeof FORMATS | undefined =>
   (Object.keys(FORMATS) as (keyof typeof FORMATS)[]).find((end) => name.toLowerCase().endsWith(end));
 
 const unknownFormat = (name: string): AcsconvError =>
-  new AcsconvError(
-    "format",
+  formatError(
     `"${name}" is no volume that we read: expected ${Object.keys(FORMATS).join(", ")}, or a DICOM file or folder.`,
     { code: "E_UNSUPPORTED" },
   );

@@ -3,7 +3,7 @@
  * patient, by transposing and flipping only: no voxel changes its value or place.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import { pointOf } from "./geometry.ts";
 import { type Vec3, map3 } from "./vec3.ts";
 import { type Grid, type Volume, emptyLike, voxelCount, withData } from "./volume.ts";
@@ -29,9 +29,7 @@ export function orientationOf(grid: Grid): string {
   const { direction } = grid;
   // patient[i]: the patient's axis that array axis i follows
   const likeness = (patient: Vec3): number =>
-    Math.abs(direction[0][patient[0]]!) +
-    Math.abs(direction[1][patient[1]]!) +
-    Math.abs(direction[2][patient[2]]!);
+    map3(patient, (axis, i) => Math.abs(direction[i][axis]!)).reduce((a, b) => a + b);
   const patient = PERMUTATIONS.reduce((best, next) => (likeness(next) > likeness(best) ? next : best));
   const [d, h, w] = map3(patient, (axis, i) => LETTERS[axis]![direction[i][axis]! < 0 ? 0 : 1]!);
   return w + h + d;
@@ -70,13 +68,9 @@ export function reorient(volume: Volume, code: string): Volume {
 }
 
 /** Reads each channel from `offset` on in `steps`, and writes it row by row. */
-function transpose(
-  volume: Volume,
-  [depth, height, width]: Vec3,
-  offset: number,
-  steps: Vec3,
-): Volume["data"] {
+function transpose(volume: Volume, shape: Vec3, offset: number, steps: Vec3): Volume["data"] {
   const { data, channels } = volume;
+  const [depth, height, width] = shape;
   const result = emptyLike(data, data.length);
   let to = 0;
   for (let c = 0; c < channels; c++) {
@@ -96,13 +90,9 @@ function parse(code: string): [Letter, Letter, Letter] {
     const axis = LETTERS.findIndex((pair) => pair.includes(letter));
     return axis < 0 ? undefined : { axis, sign: LETTERS[axis]!.indexOf(letter) };
   });
-  if (
-    letters.length !== 3 ||
-    new Set(letters.map((letter) => letter?.axis)).size !== 3 ||
-    letters.includes(undefined)
-  )
-    throw new AcsconvError(
-      "input",
+  const axes = new Set(letters.map((letter) => letter?.axis));
+  if (letters.length !== 3 || axes.size !== 3 || axes.has(undefined))
+    throw inputError(
       `An orientation names one of R/L, one of A/P and one of I/S, such as "RAS" or "LPS", not "${code}".`,
     );
   return letters as [Letter, Letter, Letter];

@@ -8,7 +8,7 @@
  * may vanish when a volume is made much coarser.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import { type IndexMap, gridWithSpacing, indexMap } from "./geometry.ts";
 import type { Vec3 } from "./vec3.ts";
 import { type Grid, type Volume, type Voxels, allocate, emptyLike, voxelCount, withData } from "./volume.ts";
@@ -26,8 +26,7 @@ export type Interpolation = "linear" | "nearest";
  */
 export function resample(volume: Volume, spacing: Vec3, interpolation: Interpolation): Volume {
   if (!spacing.every((mm) => Number.isFinite(mm) && mm > 0))
-    throw new AcsconvError(
-      "input",
+    throw inputError(
       `Resampling needs a positive spacing in mm along D, H and W, not [${spacing.join(", ")}].`,
     );
   return resampleLike(volume, gridWithSpacing(volume, spacing), interpolation);

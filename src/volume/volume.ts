@@ -9,7 +9,7 @@
  */
 
 import { DTYPES } from "../base/dtypes.ts";
-import { AcsconvError } from "../base/errors.ts";
+import { inputError, ioError } from "../base/errors.ts";
 import { type Mat3, MIN_DETERMINANT, type Vec3, determinant } from "./vec3.ts";
 
 /** What a voxel may be. 64-bit types are narrowed when a file is read. */
@@ -74,14 +74,9 @@ export function plainGrid(shape: Vec3, spacing: Vec3 = [1, 1, 1]): Grid {
 }
 
 /** The same place, with other voxels. */
-export const withData = (grid: Grid, data: Voxels, channels = 1): Volume => ({
-  shape: grid.shape,
-  spacing: grid.spacing,
-  origin: grid.origin,
-  direction: grid.direction,
-  data,
-  channels,
-});
+export function withData({ shape, spacing, origin, direction }: Grid, data: Voxels, channels = 1): Volume {
+  return { shape, spacing, origin, direction, data, channels };
+}
 
 export const voxelCount = ({ shape: [depth, height, width] }: Grid): number => depth * height * width;
 
@@ -103,14 +98,10 @@ export function allocate<T>(make: () => T, bytes: number): T {
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause;
     const gigabytes = (bytes / 2 ** 30).toFixed(1);
-    throw new AcsconvError(
-      "io",
-      `A volume of ${gigabytes} GiB does not fit into memory: use a smaller one.`,
-      {
-        cause,
-        code: "E_MEMORY",
-      },
-    );
+    throw ioError(`A volume of ${gigabytes} GiB does not fit into memory: use a smaller one.`, {
+      cause,
+      code: "E_MEMORY",
+    });
   }
 }
 
@@ -123,7 +114,7 @@ export function allocate<T>(make: () => T, bytes: number): T {
 export function checkVolume(volume: Volume): void {
   const { shape, channels, data, spacing, origin, direction } = volume;
   const fail = (what: string): never => {
-    throw new AcsconvError("input", `A volume ${what}.`);
+    throw inputError(`A volume ${what}.`);
   };
   if (![...shape, channels].every((size) => Number.isInteger(size) && size > 0))
     fail(`needs positive whole sizes, not ${channels} × [${shape.join(", ")}]`);

@@ -1,17 +1,13 @@
 /** @file From the numbers of a file to voxels: scaling, 64-bit types, interleaved components. */
 
-import { AcsconvError } from "../base/errors.ts";
+import { formatError } from "../base/errors.ts";
 import { type Voxels, allocate } from "./volume.ts";
 
 /** Element arrays that files hold; wider than {@link Voxels}. */
 export type FileNumbers =
   Voxels | Float64Array<ArrayBuffer> | BigInt64Array<ArrayBuffer> | BigUint64Array<ArrayBuffer>;
 
-/**
- * Numbers as voxels: float64 is rounded to float32; 64-bit integers become int32.
- *
- * @throws {@link AcsconvError} `format` if a 64-bit integer does not fit into 32
- */
+/** Numbers as voxels: float64 is rounded to float32; 64-bit integers become int32. */
 export function voxelsOf(numbers: FileNumbers, name: string): Voxels {
   if (numbers instanceof Float64Array) return allocate(() => Float32Array.from(numbers), 4 * numbers.length);
   if (!(numbers instanceof BigInt64Array || numbers instanceof BigUint64Array)) return numbers;
@@ -19,8 +15,7 @@ export function voxelsOf(numbers: FileNumbers, name: string): Voxels {
   for (let i = 0; i < numbers.length; i++) {
     result[i] = Number(numbers[i]);
     if (BigInt(result[i]!) !== numbers[i])
-      throw new AcsconvError(
-        "format",
+      throw formatError(
         `"${name}" holds the 64-bit integer ${numbers[i]}, too large for a voxel: save it as float32.`,
         { code: "E_UNSUPPORTED" },
       );

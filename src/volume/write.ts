@@ -1,6 +1,6 @@
 /** @file Writing volumes: picks the format by the file's name (Node only). */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import { builtin, writeFiles } from "../base/files.ts";
 import { encodeNifti } from "./nifti.ts";
 import { encodeNpyVolume, encodeNpzVolume } from "./npz-volume.ts";
@@ -55,8 +55,7 @@ const suffixOf = (path: string): keyof typeof FORMATS | undefined =>
 function formatOf(path: string): (typeof FORMATS)[keyof typeof FORMATS] {
   const suffix = suffixOf(path);
   if (suffix) return FORMATS[suffix];
-  throw new AcsconvError(
-    "input",
+  throw inputError(
     `Cannot write a volume to "${path}": its name should end in ${Object.keys(FORMATS).join(", ")}.`,
     { code: "E_UNSUPPORTED" },
   );

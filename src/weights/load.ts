@@ -6,7 +6,7 @@
  * names fit is taken off; other names are mapped.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { AcsconvError, inputError } from "../base/errors.ts";
 import { numbersOf, type Tensor, tensorOf } from "../graph/tensor.ts";
 import type { Graph } from "../graph/graph.ts";
 import { Model } from "../model/model.ts";
@@ -84,12 +84,10 @@ export async function loadWeights(
   const network = new Model(separateVectors(model.graph), model.lifted, model.report);
   const slots = weightsOf(network);
   const isWanted = (name: string): boolean => matches(only, name);
-  if (![...slots.keys()].some(isWanted)) {
-    throw new AcsconvError(
-      "input",
+  if (![...slots.keys()].some(isWanted))
+    throw inputError(
       `None of the network's ${slots.size} weights is among those to load; their names begin with ${listed(modulesOf(slots.keys()), ALL_MODULES)}.`,
     );
-  }
   const file = await readWeights(source);
   const tensors = file.format === "hdf5" ? translated(file, network.graph, nameOf(source)) : file.tensors;
   const map = mapOf(options.map);
@@ -106,52 +104,36 @@ export async function loadWeights(
     else if (given) mismatched.push({ name, expected: tensor.dims, found: given.dims });
     else if (required) missing.push(name);
   }
-  const isIncomplete = missing.length + mismatched.length > 0;
-  if (loaded.size === 0 || (strict && isIncomplete)) {
-    const better = betterMap(tensors, found.weights.size, slots);
-    const { unexpected } = found;
-    throw misfit({ source: nameOf(source), missing, mismatched, unexpected, loaded: loaded.size, better });
-  }
   const parameters = [...slots].filter(([, { isParameter }]) => isParameter);
   const bytes = (names: typeof parameters): number =>
     names.reduce((sum, [, { tensor }]) => sum + tensor.bytes.length, 0);
-  const [loadedBytes, totalBytes] = [
-    bytes(parameters.filter(([name]) => loaded.has(name))),
-    bytes(parameters),
-  ];
-  return {
-    model: network.withWeights(loaded),
-    report: {
-      prefix,
-      loaded: [...loaded.keys()],
-      missing,
-      mismatched,
-      skipped: [...slots.keys()].filter((name) => !isWanted(name)),
-      unexpected: found.unexpected,
-      loadedBytes,
-      totalBytes,
-      percent: (100 * loadedBytes) / totalBytes,
-    },
+  const loadedBytes = bytes(parameters.filter(([name]) => loaded.has(name)));
+  const totalBytes = bytes(parameters);
+  const report: LoadReport = {
+    prefix,
+    loaded: [...loaded.keys()],
+    missing,
+    mismatched,
+    skipped: [...slots.keys()].filter((name) => !isWanted(name)),
+    unexpected: found.unexpected,
+    loadedBytes,
+    totalBytes,
+    percent: (100 * loadedBytes) / totalBytes,
   };
+  if (loaded.size === 0 || (strict && missing.length + mismatched.length > 0))
+    throw misfit(nameOf(source), report, betterMap(tensors, found.weights.size, slots));
+  return { model: network.withWeights(loaded), report };
 }
 
 /** A Keras file's tensors with the names and axes that networks here have. */
-function translated(
-  { tensors, metadata }: WeightFile,
-  graph: Graph,
-  name: string,
-): ReadonlyMap<string, Tensor> {
-  const backend = metadata.get("backend");
-  if (backend === "theano") {
-    throw new AcsconvError(
-      "input",
+function translated({ tensors, metadata }: WeightFile, graph: Graph, name: string): WeightFile["tensors"] {
+  if (metadata.get("backend") === "theano")
+    throw inputError(
       `"${name}" was written by Keras with Theano, whose kernels are turned round: convert it to TensorFlow's with Keras first.`,
     );
-  }
   return fromKeras(tensors, graph.metadata.get(KERAS_AXES));
 }
 
-/** A weight of the network. */
 interface Slot {
   readonly tensor: Tensor;
   /** Trained; otherwise a running statistic. */
@@ -252,35 +234,25 @@ function betterMap(
 const EXAMPLES = 3;
 const ALL_MODULES = 20;
 
-/** Nothing fits, or not all does. */
-function misfit(what: {
-  readonly source: string;
-  readonly missing: readonly string[];
-  readonly mismatched: readonly Mismatch[];
-  readonly unexpected: readonly string[];
-  readonly loaded: number;
-  readonly better: string | undefined;
-}): AcsconvError {
-  const { source, missing, mismatched, unexpected, loaded, better } = what;
-  const total = loaded + missing.length + mismatched.length;
+function misfit(source: string, report: LoadReport, better: string | undefined): AcsconvError {
+  const { loaded, missing, mismatched, unexpected } = report;
+  const total = loaded.length + missing.length + mismatched.length;
   const sizes = ({ name, expected, found }: Mismatch): string =>
     `${name}: expected [${expected.join(", ")}], found [${found.join(", ")}]`;
   const faults = [
-    ...(missing.length > 0 ? [`${missing.length} are missing (${listed(missing)})`] : []),
-    ...(mismatched.length > 0
-      ? [`${mismatched.length} have other sizes (${listed(mismatched.map(sizes), EXAMPLES, "; ")})`]
-      : []),
-  ];
+    missing.length > 0 && `${missing.length} are missing (${listed(missing)})`,
+    mismatched.length > 0 &&
+      `${mismatched.length} have other sizes (${listed(mismatched.map(sizes), EXAMPLES, "; ")})`,
+  ].filter(Boolean);
   const instead =
     unexpected.length > 0 ? `; the file has ${unexpected.length} others (${listed(unexpected)})` : "";
   const remedy =
     better !== undefined
       ? `its names are those of the map "${better}": give it`
-      : loaded === 0
+      : loaded.length === 0
         ? "it seems to be of another network: compare the names, and give a map"
         : "load what fits with strict: false, leave weights out with only, or give a map";
-  return new AcsconvError(
-    "input",
+  return inputError(
     `"${source}" does not fit the network: of its ${total} weights ${faults.join(" and ")}${instead}; ${remedy}.`,
     { code: "E_MISFIT" },
   );

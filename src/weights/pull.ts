@@ -8,7 +8,7 @@
  * @see https://www.rfc-editor.org/rfc/rfc9110#name-range-requests
  */
 
-import { AcsconvError, messageOf } from "../base/errors.ts";
+import { AcsconvError, formatError, inputError, ioError, messageOf } from "../base/errors.ts";
 import { builtin, ioErrors, makeFolder, writeFiles } from "../base/files.ts";
 
 /** Options of {@link pull}. */
@@ -53,9 +53,8 @@ const PAUSE_MS = 500;
  */
 export async function pull(source: string, options: PullOptions = {}): Promise<string> {
   const { sha256, cache = defaultCache() } = options;
-  if (sha256 !== undefined && !/^[0-9a-f]{8,64}$/i.test(sha256)) {
-    throw new AcsconvError("input", `sha256 must be 8 to 64 hexadecimal digits, got "${sha256}".`);
-  }
+  if (sha256 !== undefined && !/^[0-9a-f]{8,64}$/i.test(sha256))
+    throw inputError(`sha256 must be 8 to 64 hexadecimal digits, got "${sha256}".`);
   const { place, locate } = source.startsWith("hf:") ? await onHub(source, options) : onServer(source);
   const path = builtin("node:path").join(cache, ...place);
   const known = await factsOf(path);
@@ -67,13 +66,8 @@ export async function pull(source: string, options: PullOptions = {}): Promise<s
     throw error;
   }
   const expected = (sha256 ?? remote.sha256)?.toLowerCase();
-  if (
-    known &&
-    remote.etag !== undefined &&
-    known.etag === remote.etag &&
-    known.size === (remote.size ?? known.size)
-  )
-    return checked(path, known.sha256, expected);
+  const isSame = remote.etag !== undefined && known?.etag === remote.etag;
+  if (isSame && known.size === (remote.size ?? known.size)) return checked(path, known.sha256, expected);
   await makeFolder(builtin("node:path").dirname(path));
   const part = `${path}.${tagOf(remote)}.part`;
   await download(remote, part, options.onProgress);
@@ -83,11 +77,9 @@ export async function pull(source: string, options: PullOptions = {}): Promise<s
   if (!isRight || (remote.size !== undefined && size !== remote.size)) {
     await builtin("node:fs/promises").rm(part, { force: true });
     throw isRight
-      ? new AcsconvError(
-          "format",
-          `${remote.url} has ${size} bytes where ${remote.size} were announced; try again.`,
-          { code: "E_CHECKSUM" },
-        )
+      ? formatError(`${remote.url} has ${size} bytes where ${remote.size} were announced; try again.`, {
+          code: "E_CHECKSUM",
+        })
       : wrongChecksum(remote.url, expected, found);
   }
   await ioErrors("write", path, () => builtin("node:fs/promises").rename(part, path));
@@ -98,8 +90,7 @@ export async function pull(source: string, options: PullOptions = {}): Promise<s
 }
 
 const wrongChecksum = (what: string, expected: string, found: string): AcsconvError =>
-  new AcsconvError(
-    "format",
+  formatError(
     `${what} has the SHA-256 ${found}, expected ${expected}: it is damaged or another file; do not use it.`,
     { code: "E_CHECKSUM" },
   );
@@ -110,7 +101,6 @@ function checked(path: string, found: string, expected: string | undefined): str
   return path;
 }
 
-/** Where files are kept by default. */
 function defaultCache(): string {
   const paths = builtin("node:path");
   const { env, platform } = process;
@@ -125,7 +115,6 @@ function defaultCache(): string {
   return paths.join(env["XDG_CACHE_HOME"] || usual, "acsconv");
 }
 
-/** What is known of a file in the cache. */
 interface Facts {
   readonly etag?: string | undefined;
   readonly size: number;
@@ -180,15 +169,14 @@ const NAMED_CHECKSUM = /-([0-9a-f]{8,64})\.[a-z]+$/;
 
 function onServer(source: string): Target {
   const url = URL.canParse(source) ? new URL(source) : undefined;
-  if (!url || !["https:", "http:"].includes(url.protocol)) {
-    throw new AcsconvError("input", `Expected hf:owner/name/file or an https: address, got "${source}".`);
-  }
+  if (!url || !["https:", "http:"].includes(url.protocol))
+    throw inputError(`Expected hf:owner/name/file or an https: address, got "${source}".`);
   const steps = url.pathname
     .split("/")
     .filter((step) => step !== "")
     .map(encodeURIComponent);
   const name = steps.pop();
-  if (name === undefined) throw new AcsconvError("input", `${source} names no file; give its whole address.`);
+  if (name === undefined) throw inputError(`${source} names no file; give its whole address.`);
   const query = url.search && `${textHash(url.search)}-`;
   return {
     place: ["web", encodeURIComponent(url.host), ...steps, `${query}${name}`],
@@ -213,12 +201,12 @@ function refused(what: string, status: number): AcsconvError {
   const answer = `the server answers ${status}`;
   if (status === 404 || status === 410) {
     const code = "E_NOT_FOUND";
-    return new AcsconvError("input", `There is no ${what}: ${answer}; check the name.`, { code });
+    return inputError(`There is no ${what}: ${answer}; check the name.`, { code });
   }
   const [why, code] = [401, 403].includes(status)
     ? ([", it needs permission", "E_PERMISSION"] as const)
     : (["", "E_NETWORK"] as const);
-  return new AcsconvError("io", `Cannot download ${what}: ${answer}${why}.`, { code });
+  return ioError(`Cannot download ${what}: ${answer}${why}.`, { code });
 }
 
 /** Endings of files of weights, the best first. */
@@ -227,13 +215,8 @@ const ENDINGS = [".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".npz", ".onnx"
 async function onHub(source: string, { revision = "main" }: PullOptions): Promise<Target> {
   const steps = source.slice("hf:".length).split("/");
   const [owner, name, ...path] = steps;
-  if (
-    owner === undefined ||
-    name === undefined ||
-    steps.some((step) => !/^[\w.-]*[\w-][\w.-]*$/.test(step))
-  ) {
-    throw new AcsconvError("input", `Expected hf:owner/name or hf:owner/name/file, got "${source}".`);
-  }
+  if (owner === undefined || name === undefined || steps.some((step) => !/^[\w.-]*[\w-][\w.-]*$/.test(step)))
+    throw inputError(`Expected hf:owner/name or hf:owner/name/file, got "${source}".`);
   const { fileDownloadInfo, HubApiError, listFiles } = await import("@huggingface/hub");
   // The Hub's own tools go by it, too: mirrors.
   const hubUrl = process.env["HF_ENDPOINT"];
@@ -251,8 +234,7 @@ async function onHub(source: string, { revision = "main" }: PullOptions): Promis
     const byEnding = ENDINGS.map((ending) => files.filter((file) => file.endsWith(ending)));
     const best = byEnding.find((found) => found.length > 0) ?? [];
     if (best.length === 1) return best[0]!;
-    throw new AcsconvError(
-      "input",
+    throw inputError(
       best.length === 0
         ? `${source} has no file of weights; name one of its files as in ${source}/weights.pth.`
         : `${source} has ${best.length} files of weights; name one: ${best.map((file) => `${source}/${file}`).join(", ")}.`,

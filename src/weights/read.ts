@@ -8,10 +8,9 @@
 
 import { AcsconvError } from "../base/errors.ts";
 import type { Graph } from "../graph/graph.ts";
-import type { Tensor } from "../graph/tensor.ts";
 import { readModel } from "../onnx/model-file.ts";
 import { arraysOf } from "../formats/npz.ts";
-import { Budget, type Fail, failOf } from "../formats/foreign.ts";
+import { Budget, type Contents, type Fail, failOf } from "../formats/foreign.ts";
 import { readHdf5 } from "../formats/hdf5.ts";
 import { pickleOf, readStreamCheckpoint, readZipCheckpoint } from "../formats/pytorch/checkpoint.ts";
 import { decodeSafetensors } from "../formats/safetensors.ts";
@@ -25,12 +24,8 @@ export type WeightSource = FileSource;
 export type WeightFormat = "safetensors" | "pytorch" | "pytorch-stream" | "npz" | "hdf5" | "onnx";
 
 /** What is in a file of weights. */
-export interface WeightFile {
+export interface WeightFile extends Contents {
   readonly format: WeightFormat;
-  /** By name; in nested dictionaries by path, as in `state_dict.module.conv1.weight`; Keras's by layer, `conv1.kernel`. */
-  readonly tensors: ReadonlyMap<string, Tensor>;
-  /** What stands beside the tensors, as texts: the epoch, options of the training … */
-  readonly metadata: ReadonlyMap<string, string>;
 }
 
 /**

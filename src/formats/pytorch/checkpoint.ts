@@ -9,10 +9,10 @@
  */
 
 import { byteLength } from "../../graph/tensor.ts";
-import { type Budget, decodeText, type Fail } from "../foreign.ts";
+import { type Budget, type Contents, decodeText, type Fail } from "../foreign.ts";
 import type { ZipArchive } from "../zip.ts";
 import { type Block, tensorOfView } from "./elements.ts";
-import { type Contents, flatten } from "./flatten.ts";
+import { flatten } from "./flatten.ts";
 import { storageOf } from "./globals.ts";
 import { unpickle } from "./unpickle.ts";
 import { itemsOf, type Storage, textOf, type Value } from "./values.ts";
@@ -27,7 +27,6 @@ export const pickleOf = (archive: ZipArchive): string | undefined =>
     .filter((name) => name === PICKLE || name.endsWith(`/${PICKLE}`))
     .sort((a, b) => a.length - b.length)[0];
 
-/** A checkpoint in zip form. */
 export function readZipCheckpoint(archive: ZipArchive, pickle: string, budget: Budget, fail: Fail): Contents {
   const folder = pickle.slice(0, -PICKLE.length);
   const order = archive.read(`${folder}byteorder`);
@@ -51,7 +50,6 @@ export function readZipCheckpoint(archive: ZipArchive, pickle: string, budget: B
   });
 }
 
-/** A checkpoint in stream form. */
 export function readStreamCheckpoint(bytes: Uint8Array, budget: Budget, fail: Fail): Contents {
   const used = new Map<string, Storage>();
   let at = 0;

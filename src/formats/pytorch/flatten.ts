@@ -7,7 +7,7 @@
  */
 
 import type { Tensor } from "../../graph/tensor.ts";
-import type { Fail } from "../foreign.ts";
+import type { Contents, Fail } from "../foreign.ts";
 import {
   isBytes,
   itemsOf,
@@ -35,12 +35,6 @@ const MAX_NAME = 500;
 const MAX_TEXT = 1_000;
 /** The name of a tensor that is the whole file. */
 const ROOT = "tensor";
-
-/** Tensors by path, and texts by path. */
-export interface Contents {
-  readonly tensors: ReadonlyMap<string, Tensor>;
-  readonly metadata: ReadonlyMap<string, string>;
-}
 
 /** @param tensorOf - makes a view a tensor; asked once for each view */
 export function flatten(root: Value, tensorOf: (view: TensorView) => Tensor, fail: Fail): Contents {

@@ -30,7 +30,6 @@ import {
   type Value,
 } from "./values.ts";
 
-/** What a persistent id stands for. */
 export type Persistent = (id: Value) => Value;
 /** Makes a value of arguments, as the Python function of that name would. */
 type Constructor = (args: readonly Value[], fail: Fail) => Value;

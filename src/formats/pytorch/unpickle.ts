@@ -29,11 +29,7 @@ export interface PickleContext {
   readonly persistent: Persistent;
 }
 
-/**
- * Reads the pickle that begins at `start`.
- *
- * @returns its value, and where it ends
- */
+/** Reads the pickle that begins at `start`. */
 export function unpickle(
   bytes: Uint8Array,
   start: number,
@@ -166,25 +162,18 @@ class Machine {
     );
   }
 
-  /** A text on the stack. */
   popText(): string {
     return (
       textOf(this.pop()) ?? this.context.fail(`is damaged: a name in it is no text, before byte ${this.at}`)
     );
   }
 
-  /** Keys and values in turn, into the dict on top. */
-  setItems(items: readonly Value[]): void {
+  /** Puts items into the list on top, or keys and values in turn into the dict. */
+  fill(what: "dict" | "list", items: readonly Value[]): void {
     const target = this.top();
-    if (!(target instanceof PyDict) || items.length % 2 !== 0)
-      this.context.fail(`is damaged: its pickle fills something that is no dict, before byte ${this.at}`);
-    else for (const item of items) target.items.push(item);
-  }
-
-  append(items: readonly Value[]): void {
-    const target = this.top();
-    if (!(target instanceof PyList))
-      this.context.fail(`is damaged: its pickle fills something that is no list, before byte ${this.at}`);
+    const Kind = what === "dict" ? PyDict : PyList;
+    if (!(target instanceof Kind) || (Kind === PyDict && items.length % 2 !== 0))
+      this.context.fail(`is damaged: its pickle fills something that is no ${what}, before byte ${this.at}`);
     else for (const item of items) target.items.push(item);
   }
 
@@ -237,14 +226,14 @@ const OPCODES: ReadonlyMap<number, Operation> = new Map<number, Operation>([
   /* MARK             */ [0x28, (m) => m.mark()],
   /* TUPLE            */ [0x74, (m) => m.push(new PyTuple(m.popToMark()))],
   /* EMPTY_LIST       */ [0x5d, (m) => m.push(new PyList())],
-  /* APPEND           */ [0x61, (m) => m.append([m.pop()])],
-  /* APPENDS          */ [0x65, (m) => m.append(m.popToMark())],
+  /* APPEND           */ [0x61, (m) => m.fill("list", [m.pop()])],
+  /* APPENDS          */ [0x65, (m) => m.fill("list", m.popToMark())],
   /* EMPTY_SET        */ [0x8f, (m) => m.push(new PyList())],
-  /* ADDITEMS         */ [0x90, (m) => m.append(m.popToMark())],
+  /* ADDITEMS         */ [0x90, (m) => m.fill("list", m.popToMark())],
   /* FROZENSET        */ [0x91, (m) => m.push(new PyTuple(m.popToMark()))],
   /* EMPTY_DICT       */ [0x7d, (m) => m.push(new PyDict())],
   /* SETITEM          */ [0x73, setItem],
-  /* SETITEMS         */ [0x75, (m) => m.setItems(m.popToMark())],
+  /* SETITEMS         */ [0x75, (m) => m.fill("dict", m.popToMark())],
   /* BINPUT           */ [0x71, (m) => void m.memo.set(m.byte(), m.top())],
   /* LONG_BINPUT      */ [0x72, (m) => void m.memo.set(m.uint32(), m.top())],
   /* MEMOIZE          */ [0x94, (m) => void m.memo.set(m.memo.size, m.top())],
@@ -267,7 +256,7 @@ function checkProtocol(machine: Machine): void {
 function setItem(machine: Machine): void {
   const value = machine.pop();
   const key = machine.pop();
-  machine.setItems([key, value]);
+  machine.fill("dict", [key, value]);
 }
 
 function stackGlobal(machine: Machine): void {

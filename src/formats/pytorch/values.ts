@@ -52,7 +52,6 @@ export class PyList {
   }
 }
 
-/** A tuple. */
 export class PyTuple {
   readonly items: readonly Value[];
   constructor(items: readonly Value[]) {

@@ -2,9 +2,9 @@
  * @file The few ways in which operators change form, as functions that make rules.
  */
 
-import { AcsconvError } from "../../base/errors.ts";
+import { AcsconvError, graphError } from "../../base/errors.ts";
 import { int, intsAttr, nodeLabel, type Attr, type Node } from "../../graph/graph.ts";
-import { DTYPES, floatTensor, int64Tensor, tensorOf, type DType } from "../../graph/tensor.ts";
+import { DTYPES, floatTensor, int64Tensor, tensorOf } from "../../graph/tensor.ts";
 import type { UpgradeContext, UpgradeRule } from "./context.ts";
 
 export const withAttrs = (node: Node, attrs: Readonly<Record<string, Attr>>): Node => ({
@@ -99,8 +99,7 @@ export const refuse =
   };
 
 export const refusal = (node: Node, reason: string): AcsconvError =>
-  new AcsconvError(
-    "graph",
+  graphError(
     `${nodeLabel(node)} is in a form of an old operator set that has no newer counterpart (${reason}); ` +
       `export the model again with opset 13 or later.`,
     { code: "E_UNSUPPORTED" },
@@ -110,13 +109,8 @@ export const refusal = (node: Node, reason: string): AcsconvError =>
 export const valueOf = (node: Node): string => node.outputs.find((name) => name !== "") ?? node.name;
 
 /** A cast of `from` to the type of `like`, which may not be known before the run. */
-export function castLike(
-  context: UpgradeContext,
-  from: string,
-  like: string,
-  output: string,
-  dtype: DType | undefined = context.dtypeOf(like),
-): Node {
+export function castLike(context: UpgradeContext, from: string, like: string, output: string): Node {
+  const dtype = context.dtypeOf(like);
   return dtype === undefined
     ? helper("CastLike", [from, like], output)
     : helper("Cast", [from], output, { to: int(DTYPES[dtype].onnx) });

@@ -8,13 +8,15 @@ import type { Graph, Node } from "../../graph/graph.ts";
 import type { Tensor } from "../../graph/tensor.ts";
 import { createTypes, type Types } from "./types.ts";
 
+/** A value name that nothing in the model uses, made from `base`. */
+export type NameMaker = (base: string) => string;
+
 export interface UpgradeContext extends Types {
   /** The constant behind a value, if it is one. */
   constantOf(name: string | undefined): Tensor | undefined;
   /** Whether a node or an output of the model reads a value. */
   isRead(name: string | undefined): boolean;
-  /** A value name that nothing in the model uses, made from `base`. */
-  fresh(base: string): string;
+  readonly fresh: NameMaker;
   /** Adds an initialiser; returns its name. */
   constant(base: string, tensor: Tensor): string;
 }
@@ -25,8 +27,11 @@ export interface UpgradeContext extends Types {
  */
 export type UpgradeRule = (node: Node, context: UpgradeContext) => readonly Node[];
 
+/** By the version that changed the form, the operators and what to do with them; objects have whole numbers in order. */
+export type UpgradeRules = Readonly<Record<number, Readonly<Record<string, UpgradeRule>>>>;
+
 /** Makes names that none of `used` is, each of them once. */
-export function nameMaker(used: Set<string>): (base: string) => string {
+export function nameMaker(used: Set<string>): NameMaker {
   return (base) => {
     let name = base;
     for (let i = 1; used.has(name); i++) name = `${base}_${i}`;
@@ -49,15 +54,14 @@ export function allNames(graph: Graph, names = new Set<string>()): Set<string> {
 /** The context of one graph; `outer` is that of the graph around it. New initialisers go to `added`. */
 export function createContext(
   graph: Graph,
-  fresh: (base: string) => string,
+  fresh: NameMaker,
   added: Map<string, Tensor>,
   outer?: UpgradeContext,
 ): UpgradeContext {
   const constants = new Map(graph.initializers);
   for (const { op, domain, attrs, outputs } of graph.nodes) {
-    if (op === "Constant" && domain === "" && attrs.value?.kind === "tensor") {
+    if (op === "Constant" && domain === "" && attrs.value?.kind === "tensor")
       constants.set(outputs[0]!, attrs.value.value);
-    }
   }
   const constantOf = (name: string | undefined): Tensor | undefined =>
     name ? (constants.get(name) ?? outer?.constantOf(name)) : undefined;

@@ -20,52 +20,43 @@ import {
   withAttrs,
   withoutAttrs,
 } from "./combinators.ts";
-import type { UpgradeContext, UpgradeRule } from "./context.ts";
+import type { UpgradeContext, UpgradeRules } from "./context.ts";
 
 const withoutHints = dropping("consumed_inputs");
 
-export const BEFORE_7: readonly (readonly [number, Readonly<Record<string, UpgradeRule>>])[] = [
-  [
-    2,
-    {
-      Pad: (node) => [renamed(node, "paddings", "pads")],
-      Split: splitFrom1,
-      ...each("LpPool GlobalLpPool", (node) => {
-        const p = node.attrs.p;
-        return [p?.kind === "float" ? withAttrs(node, { p: int(p.value) }) : node];
-      }),
+export const BEFORE_7: UpgradeRules = {
+  2: {
+    Pad: (node) => [renamed(node, "paddings", "pads")],
+    Split: splitFrom1,
+    ...each("LpPool GlobalLpPool", (node) => {
+      const p = node.attrs.p;
+      return [p?.kind === "float" ? withAttrs(node, { p: int(p.value) }) : node];
+    }),
+  },
+  4: { Concat: defaulting({ axis: int(1) }) },
+  5: { Reshape: inTurn(withoutHints, intsToInput("shape", 1)) },
+  6: {
+    ...each(
+      "Abs Add BatchNormalization Ceil Clip Div Dropout Elu Exp Floor HardSigmoid InstanceNormalization " +
+        "LeakyRelu Log Max Mean Min Mul Neg PRelu Reciprocal Relu Sigmoid Sqrt Sub Sum Tanh",
+      withoutHints,
+    ),
+    Selu: inTurn(withoutHints, defaulting({ alpha: float(1.6732), gamma: float(1.0507) })),
+    Cast: castFrom1,
+    Tile: (node) => {
+      if (node.inputs.length > 2) throw refusal(node, "tiles and axis as inputs");
+      return [node];
     },
-  ],
-  [4, { Concat: defaulting({ axis: int(1) }) }],
-  [5, { Reshape: inTurn(withoutHints, intsToInput("shape", 1)) }],
-  [
-    6,
-    {
-      ...each(
-        "Abs Add BatchNormalization Ceil Clip Div Dropout Elu Exp Floor HardSigmoid InstanceNormalization " +
-          "LeakyRelu Log Max Mean Min Mul Neg PRelu Reciprocal Relu Sigmoid Sqrt Sub Sum Tanh",
-        withoutHints,
-      ),
-      Selu: inTurn(withoutHints, defaulting({ alpha: float(1.6732), gamma: float(1.0507) })),
-      Cast: castFrom1,
-      Tile: (node) => {
-        if (node.inputs.length > 2) throw refusal(node, "tiles and axis as inputs");
-        return [node];
-      },
-    },
-  ],
-  [
-    7,
-    {
-      ...each("Add And Div Equal Greater Less Mul Or Pow Sub Xor", broadcastAtAxis),
-      ...each("BatchNormalization Dropout", dropping("is_test")),
-      ...each("GRU LSTM RNN", dropping("output_sequence")),
-      Gemm: dropping("broadcast"),
-      PRelu: slopePerChannel,
-      Upsample: upsampleFrom1,
-    },
-  ],
-];
+  },
+  7: {
+    ...each("Add And Div Equal Greater Less Mul Or Pow Sub Xor", broadcastAtAxis),
+    ...each("BatchNormalization Dropout", dropping("is_test")),
+    ...each("GRU LSTM RNN", dropping("output_sequence")),
+    Gemm: dropping("broadcast"),
+    PRelu: slopePerChannel,
+    Upsample: upsampleFrom1,
+  },
+};
 
 function renamed(node: Node, from: string, to: string): Node {
   const attr = node.attrs[from];
@@ -103,7 +94,7 @@ function broadcastAtAxis(node: Node, context: UpgradeContext): readonly Node[] {
   const axis = intAttr(node, "axis", 0);
   if (rankB === undefined || rankA === undefined)
     throw refusal(node, `broadcasting at axis ${axis} of unknown ranks`);
-  return against(plain, 1, rankB, rankA - (axis < 0 ? axis + rankA : axis) - rankB, context);
+  return against(plain, rankB, rankA - (axis < 0 ? axis + rankA : axis) - rankB, context);
 }
 
 /** A slope per channel stands against axis 1: x [N, C, H, W], slope [C] → [C, 1, 1]. */
@@ -112,23 +103,17 @@ function slopePerChannel(node: Node, context: UpgradeContext): readonly Node[] {
   if (slope !== undefined && (slope.length !== 1 || slope[0] === 1)) return [node];
   const rank = context.rankOf(node.inputs[0]);
   if (slope === undefined || rank === undefined) throw refusal(node, "a slope for an input of unknown rank");
-  return against(node, 1, 1, rank - 2, context);
+  return against(node, 1, rank - 2, context);
 }
 
-/** Input number `at`, of `rank` axes, with `count` axes of size 1 behind them. */
-function against(
-  node: Node,
-  at: number,
-  rank: number,
-  count: number,
-  context: UpgradeContext,
-): readonly Node[] {
+/** The second input, of `rank` axes, with `count` axes of size 1 behind them. */
+function against(node: Node, rank: number, count: number, context: UpgradeContext): readonly Node[] {
   if (count <= 0) return [node];
   const wide = context.fresh(`${valueOf(node)}_broadcast`);
   const axes = ints(Array.from({ length: count }, (_, i) => rank + i));
   return [
-    helper("Unsqueeze", [node.inputs[at]!], wide, { axes }),
-    { ...node, inputs: node.inputs.with(at, wide) },
+    helper("Unsqueeze", [node.inputs[1]!], wide, { axes }),
+    { ...node, inputs: node.inputs.with(1, wide) },
   ];
 }
 

@@ -40,29 +40,12 @@ export function resizeFrom10(node: Node, context: UpgradeContext): readonly Node
 
   // The axes are independent: first those that grow, then those that shrink.
   const base = valueOf(node);
-  const scalesOf = (keep: (factor: number) => boolean): string =>
-    context.constant(
-      `${base}_scales`,
-      floatTensor(
-        [factors.length],
-        factors.map((factor) => (keep(factor) ? factor : 1)),
-      ),
-    );
+  const scalesOf = (limit: typeof Math.max): string => {
+    const kept = factors.map((factor) => limit(factor, 1));
+    return context.constant(`${base}_scales`, floatTensor([factors.length], kept));
+  };
   const grown = context.fresh(`${base}_grown`);
-  return [
-    step(
-      x,
-      scalesOf((factor) => factor > 1),
-      "floor",
-      grown,
-    ),
-    step(
-      grown,
-      scalesOf((factor) => factor < 1),
-      "ceil",
-      y,
-    ),
-  ];
+  return [step(x, scalesOf(Math.max), "floor", grown), step(grown, scalesOf(Math.min), "ceil", y)];
 }
 
 /**
@@ -77,9 +60,8 @@ export function resizeFrom11(node: Node): readonly Node[] {
   const rounding = { floor: "round_prefer_ceil", round_prefer_floor: "ceil" }[
     stringAttr(node, "nearest_mode", "round_prefer_floor")
   ];
-  if (modeOf(node) !== "nearest" || rounding === undefined) {
+  if (modeOf(node) !== "nearest" || rounding === undefined)
     throw refusal(node, "tf_half_pixel_for_nn other than nearest, rounded down or to the nearest");
-  }
   return [
     withAttrs(node, { coordinate_transformation_mode: str("half_pixel"), nearest_mode: str(rounding) }),
   ];

@@ -27,71 +27,55 @@ import {
   withInput,
   withoutAttrs,
 } from "./combinators.ts";
-import type { UpgradeContext, UpgradeRule } from "./context.ts";
+import type { UpgradeContext, UpgradeRules } from "./context.ts";
 import { BEFORE_7 } from "./legacy.ts";
 import { resizeFrom10, resizeFrom11, resizeFromUpsample } from "./resize.ts";
 import { flattened } from "./softmax.ts";
 
 const axesToInput = intsToInput("axes", 1);
 
-/** By the version that changed the form, the operators and what to do with them. In order. */
-export const RULES: readonly (readonly [number, Readonly<Record<string, UpgradeRule>>])[] = [
+export const RULES: UpgradeRules = {
   ...BEFORE_7,
-  [
-    9,
-    {
-      BatchNormalization: batchNormFrom7,
-      MeanVarianceNormalization: meanVarianceFrom1,
-      Upsample: floatsToInput("scales", 1),
-      Scan: refuse("its sequences had a batch axis"),
-    },
-  ],
-  [
-    10,
-    {
-      Upsample: resizeFromUpsample,
-      Slice: inTurn(intsToInput("starts", 1), intsToInput("ends", 2), intsToInput("axes", 3)),
-      TopK: topKFrom1,
-      Dropout: dropoutFrom7,
-      ...each(
-        "Affine ATen ConstantFill Crop DynamicSlice GivenTensorFill GRUUnit ImageScaler LoopIndexTensor " +
-          "ParametricSoftplus Scale ScaledTanh",
-        refuse("the operator was removed"),
-      ),
-    },
-  ],
-  [
-    11,
-    {
-      Resize: resizeFrom10,
-      Pad: padFrom2,
-      Clip: inTurn(scalarToInput("min", 1), scalarToInput("max", 2)),
-      Scatter: (node) => [{ ...node, op: "ScatterElements" }],
-    },
-  ],
-  [12, { Dropout: dropoutFrom10 }],
-  [
-    13,
-    {
-      ...each("Softmax LogSoftmax Hardmax", flattened),
-      ...each("Squeeze Unsqueeze ReduceSum", axesToInput),
-      Split: intsToInput("split", 1),
-      Resize: resizeFrom11,
-    },
-  ],
-  [14, { BatchNormalization: batchNormFrom9 }],
-  [16, { RoiAlign: defaulting({ coordinate_transformation_mode: str("output_half_pixel") }) }],
-  [
-    18,
-    {
-      ...each(
-        "ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSumSquare",
-        axesToInput,
-      ),
-      Split: (node) => [node.inputs[1] ? node : withAttrs(node, { num_outputs: int(node.outputs.length) })],
-    },
-  ],
-];
+  9: {
+    BatchNormalization: batchNormFrom7,
+    MeanVarianceNormalization: meanVarianceFrom1,
+    Upsample: floatsToInput("scales", 1),
+    Scan: refuse("its sequences had a batch axis"),
+  },
+  10: {
+    Upsample: resizeFromUpsample,
+    Slice: inTurn(intsToInput("starts", 1), intsToInput("ends", 2), intsToInput("axes", 3)),
+    TopK: topKFrom1,
+    Dropout: dropoutFrom7,
+    ...each(
+      "Affine ATen ConstantFill Crop DynamicSlice GivenTensorFill GRUUnit ImageScaler LoopIndexTensor " +
+        "ParametricSoftplus Scale ScaledTanh",
+      refuse("the operator was removed"),
+    ),
+  },
+  11: {
+    Resize: resizeFrom10,
+    Pad: padFrom2,
+    Clip: inTurn(scalarToInput("min", 1), scalarToInput("max", 2)),
+    Scatter: (node) => [{ ...node, op: "ScatterElements" }],
+  },
+  12: { Dropout: dropoutFrom10 },
+  13: {
+    ...each("Softmax LogSoftmax Hardmax", flattened),
+    ...each("Squeeze Unsqueeze ReduceSum", axesToInput),
+    Split: intsToInput("split", 1),
+    Resize: resizeFrom11,
+  },
+  14: { BatchNormalization: batchNormFrom9 },
+  16: { RoiAlign: defaulting({ coordinate_transformation_mode: str("output_half_pixel") }) },
+  18: {
+    ...each(
+      "ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSumSquare",
+      axesToInput,
+    ),
+    Split: (node) => [node.inputs[1] ? node : withAttrs(node, { num_outputs: int(node.outputs.length) })],
+  },
+};
 
 /** With `spatial` 0 every activation had its own statistics. */
 function batchNormFrom7(node: Node): readonly Node[] {

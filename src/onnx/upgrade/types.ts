@@ -22,38 +22,27 @@ const LIKE_INPUT = new Set(
 /** Operators whose output is as their inputs broadcast together. */
 const BROADCAST = new Set(["Add", "Sub", "Mul", "Div", "Sum", "Mean", "Max", "Min", "MatMul"]);
 /** Operators with outputs of the input's element type, whose rank {@link rankOfOutput} knows. */
-const LIKE_INPUT_TYPE = new Set([
-  ...LIKE_INPUT,
-  ...BROADCAST,
-  "Flatten",
-  "Gemm",
-  "Reshape",
-  "Squeeze",
-  "Unsqueeze",
-]);
+const OTHER_RANK = ["Flatten", "Gemm", "Reshape", "Squeeze", "Unsqueeze"];
+const LIKE_INPUT_TYPE = new Set([...LIKE_INPUT, ...BROADCAST, ...OTHER_RANK]);
 
 /** How far back a type is looked for; chains are as long as the file likes, and the stack is not. */
 const MAX_STEPS = 1000;
 
-/** What is known of values. */
+/** What is known of a value by that name. */
+export type Known<T> = (name: string | undefined) => T | undefined;
+
 export interface Types {
   /** Element type and rank of a value, as far as they show without running shape inference. */
-  dtypeOf(name: string | undefined): DType | undefined;
-  rankOf(name: string | undefined): number | undefined;
+  readonly dtypeOf: Known<DType>;
+  readonly rankOf: Known<number>;
   /** The sizes that the file declares for a value. */
-  shapeOf(name: string | undefined): ValueType["shape"];
+  readonly shapeOf: Known<NonNullable<ValueType["shape"]>>;
 }
 
-export function createTypes(
-  graph: Graph,
-  constantOf: (name: string | undefined) => Tensor | undefined,
-  outer?: Types,
-): Types {
+export function createTypes(graph: Graph, constantOf: Known<Tensor>, outer?: Types): Types {
   const declared = new Map<string, ValueType>(graph.valueInfos);
   for (const info of [...graph.inputs, ...graph.outputs]) declared.set(info.name, info);
   const index = indexOf(graph);
-  const dtypes = new Map<string, DType | undefined>();
-  const ranks = new Map<string, number | undefined>();
 
   /** The node whose rules hold for a value: other outputs than the first are indices, masks, states. */
   const makerOf = (name: string): Node | undefined => {
@@ -61,53 +50,49 @@ export function createTypes(
     return node?.domain === "" && (node.outputs[0] === name || node.op === "Split") ? node : undefined;
   };
 
-  const dtypeOf = (name: string | undefined, steps = 0): DType | undefined => {
-    if (!name || steps > MAX_STEPS) return undefined;
-    if (dtypes.has(name)) return dtypes.get(name);
-    const maker = makerOf(name);
-    const found =
-      declared.get(name)?.dtype ??
-      constantOf(name)?.dtype ??
-      (maker && dtypeOfOutput(maker, (input) => dtypeOf(input, steps + 1))) ??
-      (index.producer(name) ? undefined : outer?.dtypeOf(name));
-    dtypes.set(name, found);
-    return found;
-  };
-
-  const rankOf = (name: string | undefined, steps = 0): number | undefined => {
-    if (!name || steps > MAX_STEPS) return undefined;
-    if (ranks.has(name)) return ranks.get(name);
-    const maker = makerOf(name);
-    const found =
-      declared.get(name)?.shape?.length ??
-      constantOf(name)?.dims.length ??
-      (maker && rankOfOutput(maker, (input) => rankOf(input, steps + 1), constantOf)) ??
-      (index.producer(name) ? undefined : outer?.rankOf(name));
-    ranks.set(name, found);
-    return found;
+  /** Found once per value: as the file says it, as its node makes it, or as the graph around knows it. */
+  const lookUp = <T>(
+    stated: (name: string) => T | undefined,
+    made: (maker: Node, of: Known<T>) => T | undefined,
+    around: Known<T> | undefined,
+  ): Known<T> => {
+    const known = new Map<string, T | undefined>();
+    const find = (name: string | undefined, steps: number): T | undefined => {
+      if (!name || steps > MAX_STEPS) return undefined;
+      if (known.has(name)) return known.get(name);
+      const maker = makerOf(name);
+      const found =
+        stated(name) ??
+        (maker && made(maker, (input) => find(input, steps + 1))) ??
+        (index.producer(name) ? undefined : around?.(name));
+      known.set(name, found);
+      return found;
+    };
+    return (name) => find(name, 0);
   };
 
   return {
-    dtypeOf: (name) => dtypeOf(name),
-    rankOf: (name) => rankOf(name),
+    dtypeOf: lookUp(
+      (name) => declared.get(name)?.dtype ?? constantOf(name)?.dtype,
+      dtypeOfOutput,
+      outer?.dtypeOf,
+    ),
+    rankOf: lookUp(
+      (name) => declared.get(name)?.shape?.length ?? constantOf(name)?.dims.length,
+      (maker, of) => rankOfOutput(maker, of, constantOf),
+      outer?.rankOf,
+    ),
     shapeOf: (name) =>
       name ? (declared.get(name)?.shape ?? constantOf(name)?.dims ?? outer?.shapeOf(name)) : undefined,
   };
 }
 
-function dtypeOfOutput(
-  node: Node,
-  dtypeOf: (name: string | undefined) => DType | undefined,
-): DType | undefined {
+function dtypeOfOutput(node: Node, dtypeOf: Known<DType>): DType | undefined {
   if (node.op === "Cast") return dtypeFromOnnx(intAttr(node, "to", 0));
   return LIKE_INPUT_TYPE.has(node.op) ? dtypeOf(node.inputs[0]) : undefined;
 }
 
-function rankOfOutput(
-  node: Node,
-  rankOf: (name: string | undefined) => number | undefined,
-  constantOf: (name: string | undefined) => Tensor | undefined,
-): number | undefined {
+function rankOfOutput(node: Node, rankOf: Known<number>, constantOf: Known<Tensor>): number | undefined {
   const { op, inputs } = node;
   if (op === "Transpose") return intsAttr(node, "perm")?.length ?? rankOf(inputs[0]);
   if (op === "Cast" || LIKE_INPUT.has(op)) return rankOf(inputs[0]);

@@ -118,10 +118,8 @@ function extentOf(series: readonly Series[]): readonly [low: number, high: numbe
 
 /** 1, 2 and 5 times powers of ten between two positive values; only the powers where they are many. */
 function roundValues(low: number, high: number): number[] {
-  const decades = Array.from(
-    { length: Math.floor(Math.log10(high)) - Math.floor(Math.log10(low)) + 1 },
-    (_, i) => Math.floor(Math.log10(low)) + i,
-  );
+  const [first, last] = [Math.floor(Math.log10(low)), Math.floor(Math.log10(high))];
+  const decades = Array.from({ length: last - first + 1 }, (_, i) => first + i);
   const steps = decades.length > 2 ? [1] : [1, 2, 5];
   // Parsed, because powers of ten are not exact when they are multiplied.
   return decades

@@ -47,9 +47,8 @@ export const settingsTable = (settings: Readonly<Record<string, unknown>>): Mark
 function flattened(settings: Readonly<Record<string, unknown>>, path = ""): string[][] {
   return Object.entries(settings).flatMap(([key, value]) => {
     if (value === undefined) return [];
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+    if (typeof value === "object" && value !== null && !Array.isArray(value))
       return flattened(value as Readonly<Record<string, unknown>>, `${path}${key}.`);
-    }
     return [[path + key, typeof value === "string" ? value : JSON.stringify(value)]];
   });
 }
