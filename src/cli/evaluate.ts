@@ -134,7 +134,7 @@ async function evaluate(flags: EvaluateFlags): Promise<void> {
       layout,
       session: { device, threads },
       labels: folder.classes.names,
-      metrics: () => createMetrics(flags.metrics, folder, "probabilities"),
+      metrics: () => createMetrics(flags.metrics, folder),
       needsScores: flags.metrics.some((metric) => nameOf(metric) === "rocAuc"),
       ...(region && { part: (volume: Volume) => cropToRegion(volume, regionOf(region)) }),
       onWarning: warn,

@@ -6,7 +6,7 @@
  */
 
 import { Inflate } from "fflate";
-import { messageOf } from "../base/errors.ts";
+import { AcsconvError, messageOf } from "../base/errors.ts";
 import { type Budget, decodeText, type Fail } from "./foreign.ts";
 
 /** More than any checkpoint has. */
@@ -99,7 +99,7 @@ export class ZipArchive {
         inflate.push(step, isLast);
       } catch (error) {
         // fflate throws errors of its own.
-        if (error instanceof Error && "code" in error)
+        if (error instanceof Error && !(error instanceof AcsconvError) && "code" in error)
           this.#fail(
             `is damaged: its entry ${JSON.stringify(name)} cannot be unpacked (${messageOf(error)})`,
           );

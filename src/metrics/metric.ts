@@ -23,6 +23,8 @@ export interface Prediction {
 export interface Scores {
   readonly data: Float32Array;
   readonly classes: number;
+  /** Which of both they are, where whoever predicts knows; it goes before what a metric was told. */
+  readonly kind?: "logits" | "probabilities";
 }
 
 /** A measure of all examples that were added. Higher is better. */

@@ -26,7 +26,10 @@ const MAX_SCORES = 2 ** 27;
 
 /** Of {@link rocAuc}. */
 export interface RocAucOptions extends ClassOptions {
-  /** What networks give: `logits` (the default), which a softmax would make probabilities, or `probabilities`. */
+  /**
+   * What networks give, where a prediction does not say: `logits` (the default), which a softmax would make
+   * probabilities, or `probabilities`.
+   */
   readonly scores?: "logits" | "probabilities";
 }
 
@@ -49,7 +52,6 @@ export function rocAuc(options: RocAucOptions): Metric {
     );
   const labels = names.length === 2 ? [1] : names.map((_, label) => label);
   const kept = labels.map(() => ({ positives: [] as Float32Array[], negatives: [] as Float32Array[] }));
-  const rank = kind === "logits" ? logOdds : scoresOf;
   let count = 0;
 
   return {
@@ -58,6 +60,7 @@ export function rocAuc(options: RocAucOptions): Metric {
       const { truth } = prediction;
       const voxels = truth.length;
       const scores = checkedScores(prediction, names.length);
+      const rank = (scores.kind ?? kind) === "logits" ? logOdds : scoresOf;
       checkTruth(prediction, names.length, ignoreIndex);
       if (count + voxels * labels.length > MAX_SCORES)
         throw inputError(

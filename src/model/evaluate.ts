@@ -108,7 +108,7 @@ function windows(
   const shape = sizes as unknown as Size3;
   const volume = withData(plainGrid(shape), data as Voxels, channels);
   const network = networkOf(session, channels!);
-  const scores = comparable(settledScores(session, network.reading));
+  const scores = settledScores(session, network.reading);
   return runWindows(session, network, {
     shape,
     channels: channels!,
@@ -132,7 +132,7 @@ async function whole(session: Session, { dims, data }: RunTensor<"float32">): Pr
   const logits = scoresOf({ classAxis }, found!);
   const [, classes, ...sizes] = logits.dims;
   const shape: Size3 = [1, 1, sizes.reduce((a, b) => a * b, 1)];
-  const sink = toScored(shape, comparable(settledScores(session, reading)));
+  const sink = toScored(shape, settledScores(session, reading));
   sink.plane(0, logits.data, classes!);
   return sink.result();
 }
@@ -142,12 +142,18 @@ async function whole(session: Session, { dims, data }: RunTensor<"float32">): Pr
  *
  * @throws {@link AcsconvError} `input` if it gives regions that may overlap
  */
-export const requireComparable = (graph: Graph): void =>
-  void comparable(taskOf(graph)?.scores ?? readScores(graph).scores ?? "logits");
+export function requireComparable(graph: Graph): void {
+  const reading = readScores(graph);
+  comparable(taskOf(graph)?.scores ?? reading.scores ?? "logits", reading.classes ?? 1);
+}
 
-/** @throws {@link AcsconvError} `input` for classes that may overlap, of which a voxel may have several */
-function comparable(scores: Scores): Exclude<Scores, "regions"> {
+/**
+ * @param classes - of the network; a single one overlaps none
+ * @throws {@link AcsconvError} `input` for classes that may overlap, of which a voxel may have several
+ */
+function comparable(scores: Scores, classes: number): Exclude<Scores, "regions"> {
   if (scores !== "regions") return scores;
+  if (classes === 1) return "probabilities";
   throw new AcsconvError(
     "input",
     "The network gives regions that may overlap, and labels have one class for each voxel: predict them by --output probabilities, or say by the option scores (--scores) that these are probabilities of classes.",
@@ -158,17 +164,23 @@ function comparable(scores: Scores): Exclude<Scores, "regions"> {
 const MOST_SCORES = 2 ** 27;
 
 /** Both the classes and, unless they are too many or there are none, the scores that they come from. */
-function toScored(shape: Size3, scores: Exclude<Scores, "regions">): PlaneSink<Scored> {
-  const labels = toLabels(shape, scores);
+function toScored(shape: Size3, given: Scores): PlaneSink<Scored> {
   const kept = toProbabilities(shape, "probabilities");
-  let isKept = false;
+  let labels: ReturnType<typeof toLabels> | undefined;
+  let [scores, isKept] = [given, false];
   return {
     plane(z, found, classes) {
+      const kind = comparable(given, classes);
+      scores = kind;
+      labels ??= toLabels(shape, kind);
       labels.plane(z, found, classes);
-      isKept = scores !== "labels" && classes * shape[0] * shape[1] * shape[2] <= MOST_SCORES;
+      isKept = kind !== "labels" && classes * shape[0] * shape[1] * shape[2] <= MOST_SCORES;
       if (isKept) kept.plane(z, found, classes);
     },
-    result: () => ({ classes: labels.result() as Uint8Array, ...(isKept && { scores: kept.result() }) }),
+    result: () => ({
+      classes: labels!.result() as Uint8Array,
+      ...(isKept && { scores: { ...kept.result(), kind: scores === "logits" ? "logits" : "probabilities" } }),
+    }),
   };
 }
 
@@ -219,7 +231,7 @@ export async function evaluateCases(
   for await (const { name, image, label } of cases) {
     const network = networkOf(session, image.channels, options.layout);
     settled ??= settle(session, network, { ...options, output: "labels" });
-    const scores = comparable(settled.scores);
+    const scores = comparable(settled.scores, network.reading?.classes ?? 1);
     const order = classOrder(settled, options.labels);
     const found = await predictSettled(session, network, image, {
       ...settled,
@@ -231,6 +243,7 @@ export async function evaluateCases(
         onWarning: (sentence) => onWarning?.(`Case "${name}": ${sentence}`),
       },
     });
+    comparable(settled.scores, found.channels);
     const prediction = { name, truth: part(label).data as Uint8Array, ...inOrder(part(found), order) };
     const own = make();
     for (const metric of [...all, ...own]) metric.add(prediction);
@@ -258,7 +271,7 @@ function inOrder(found: Volume, order: readonly number[] | undefined): Scored {
   const classes = isPair ? 2 : found.channels;
   const sink = toLabels([1, 1, length], "probabilities");
   sink.plane(0, data, classes);
-  return { classes: sink.result() as Uint8Array, scores: { data, classes } };
+  return { classes: sink.result() as Uint8Array, scores: { data, classes, kind: "probabilities" } };
 }
 
 /**

@@ -133,14 +133,12 @@ export function createSchedule(schedule: Named): Schedule {
 export const createMetrics = (
   metrics: readonly Named[],
   { classes }: { readonly classes: LabelTable },
-  scores: "logits" | "probabilities",
 ): Metric[] =>
   metrics.map((metric) => {
     const { name, ...options } = typeof metric === "string" ? { name: metric } : metric;
     return createMetric(name, {
       classes: classes.names,
       ...(classes.ignore !== undefined && { ignoreIndex: IGNORED }),
-      ...(name === "rocAuc" && { scores }),
       ...options,
     });
   });

@@ -116,8 +116,7 @@ export async function makePlan(
     foreground: config.foreground,
   });
   const augmentations = config.augment.map(createAugmentation);
-  const metrics = (): Metric[] =>
-    createMetrics(config.metrics, data, task.scores === "logits" ? "logits" : "probabilities");
+  const metrics = (): Metric[] => createMetrics(config.metrics, data);
   // Names that there are not are told without validation, too.
   metrics();
   const options: TrainerOptions = {
