@@ -40,9 +40,8 @@ export const parseRegion = parserOf<RegionConfig>(CONFIG_FIELDS.region);
 /** `3,1`: streams of parallel separable convolutions, and planar convolutions in each. Bounds are for `lift` to say. */
 function parsePsc(text: string): NonNullable<LiftOptions["psc"]> {
   const [streams, separability, ...rest] = listOf(anyNumber).read!(text) as number[];
-  if (streams === undefined || separability === undefined || rest.length > 0) {
+  if (streams === undefined || separability === undefined || rest.length > 0)
     throw new InvalidArgumentError("Expected streams and planes in each, such as 3,1.");
-  }
   return { streams, separability };
 }
 

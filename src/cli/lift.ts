@@ -148,9 +148,8 @@ function describe(model: Model, from: string, to: string): string {
 
 function parseSplit(text: string): [number, number, number] {
   const parts = text.split(",").map(Number);
-  if (parts.length !== 3 || !parts.every((part) => part >= 0)) {
+  if (parts.length !== 3 || !parts.every((part) => part >= 0))
     throw new InvalidArgumentError("Expected three shares, such as 1,1,1 or 2,1,0.");
-  }
   return parts as [number, number, number];
 }
 

@@ -1,7 +1,7 @@
 /** @file `acsconv predict`: a 3D network over scans of any size. */
 
 import { type Command, Option } from "commander";
-import { AcsconvError } from "../base/errors.ts";
+import { AcsconvError, inputError } from "../base/errors.ts";
 import { checkApart, checkWritable, writeFiles } from "../base/files.ts";
 import { NODE_DEVICES } from "../compile/targets/index.ts";
 import { type Device, type Model, load } from "../index.ts";
@@ -131,12 +131,8 @@ export function addPredict(program: Command): void {
 async function predict(modelPath: string, scans: readonly string[], flags: PredictFlags): Promise<void> {
   const jobs = await planScans(scans, flags.out, flags.output);
   if (typeof flags.preview === "string") {
-    if (jobs.length > 1) {
-      throw new AcsconvError(
-        "input",
-        "--preview names one picture, but there are several scans: leave it out.",
-      );
-    }
+    if (jobs.length > 1)
+      throw inputError("--preview names one picture, but there are several scans: leave it out.");
     await checkApart([modelPath, ...jobs.flatMap(({ input, output }) => [input, output]), flags.preview]);
     await checkWritable(flags.preview);
   }
@@ -162,9 +158,7 @@ async function predict(modelPath: string, scans: readonly string[], flags: Predi
   } finally {
     await session.dispose();
   }
-  if (failed > 0) {
-    throw new AcsconvError("input", `${failed} of ${jobs.length} scans failed, for the reasons above.`);
-  }
+  if (failed > 0) throw inputError(`${failed} of ${jobs.length} scans failed, for the reasons above.`);
 }
 
 async function predictOne(model: Model, session: Session, job: ScanJob, flags: PredictFlags): Promise<void> {

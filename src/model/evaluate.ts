@@ -3,7 +3,7 @@
  * cases as they were read. Both go through the network as a prediction does, so that all three give the same numbers.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import { seedFor, uniform } from "../base/random.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Metric, Prediction } from "../metrics/metric.ts";
@@ -84,12 +84,8 @@ async function predictExample(
   patch: Size3 | undefined,
   signal: AbortSignal | undefined,
 ): Promise<Prediction> {
-  if (target.dtype !== "uint8") {
-    throw new AcsconvError(
-      "input",
-      `Metrics compare classes (uint8), but the target of "${name}" is ${target.dtype}.`,
-    );
-  }
+  if (target.dtype !== "uint8")
+    throw inputError(`Metrics compare classes (uint8), but the target of "${name}" is ${target.dtype}.`);
   const isVolume = patch && target.dims.length === 3;
   const scored = isVolume ? await windows(session, image, patch, signal) : await whole(session, image);
   return { name, truth: target.data, ...scored };
@@ -148,8 +144,7 @@ export const requireComparable = (graph: Graph): void =>
 /** @throws {@link AcsconvError} `input` for classes that may overlap, of which a voxel may have several */
 function comparable(scores: Scores): Exclude<Scores, "regions"> {
   if (scores !== "regions") return scores;
-  throw new AcsconvError(
-    "input",
+  throw inputError(
     "The network gives regions that may overlap, and labels have one class for each voxel: predict them by --output probabilities, or say by the option scores (--scores) that these are probabilities of classes.",
   );
 }
@@ -278,12 +273,10 @@ function classOrder({ classes }: Settled, labels: readonly string[]): readonly n
   });
   const isWhole =
     order.length === labels.length && !order.includes(-1) && new Set(order).size === order.length;
-  if (!isWhole) {
-    throw new AcsconvError(
-      "input",
+  if (!isWhole)
+    throw inputError(
       `The network tells the classes ${classes.names.join(", ")} apart, and the labels have ${labels.join(", ")}: both need the same names, in any order.`,
     );
-  }
   return order.every((to, from) => to === from) ? undefined : order;
 }
 

@@ -8,7 +8,7 @@
  * a large scan is never copied whole.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import { moments } from "../volume/moments.ts";
 import { type Volume, voxelCount } from "../volume/volume.ts";
 
@@ -44,15 +44,12 @@ export function intensityLines(
   window?: readonly [low: number, high: number],
 ): readonly Line[] {
   const [low, high] = window ?? [-Infinity, Infinity];
-  if (!(low < high)) {
-    throw new AcsconvError("input", `A window needs a lower and a higher intensity, not ${low} and ${high}.`);
-  }
-  if (normalize === "imagenet" && channels !== 3) {
-    throw new AcsconvError(
-      "input",
+  if (!(low < high))
+    throw inputError(`A window needs a lower and a higher intensity, not ${low} and ${high}.`);
+  if (normalize === "imagenet" && channels !== 3)
+    throw inputError(
       `Normalising as for ImageNet needs a network of 3 channels, and this one has ${channels}.`,
     );
-  }
   const own = Array.from({ length: volume.channels }, (_, c): Line => {
     if (normalize === "zscore") {
       const { mean, deviation } = moments(channelOf(volume, c), (x) => Math.min(Math.max(x, low), high));

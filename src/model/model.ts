@@ -2,7 +2,7 @@
  * @file The model as users hold it: loaded, lifted, saved and run.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError, liftError } from "../base/errors.ts";
 import { forInference, isLifted } from "../compile/inference.ts";
 import { forSaving, restore } from "../compile/saving.ts";
 import { targetOf } from "../compile/targets/index.ts";
@@ -90,8 +90,7 @@ export class Model {
       const now = initializers.get(name);
       if (!now || now.dtype !== tensor.dtype || now.dims.join() !== tensor.dims.join()) {
         const found = now ? `${now.dtype} [${now.dims.join(", ")}]` : "no such weight";
-        throw new AcsconvError(
-          "input",
+        throw inputError(
           `Cannot set "${name}" to ${tensor.dtype} [${tensor.dims.join(", ")}]: the network has ${found} there.`,
         );
       }
@@ -287,13 +286,10 @@ export function lift(model: Model, options: LiftOptions = {}): Model {
  * @throws {@link AcsconvError} ("lift") if the model was not lifted by acsconv
  */
 export function unlift(model: Model): Model {
-  if (!model.lifted) {
-    throw new AcsconvError(
-      "lift",
-      "Expected a model that acsconv lifted; this one has no 2D form in its metadata.",
-      { code: "E_NOT_LIFTED" },
-    );
-  }
+  if (!model.lifted)
+    throw liftError("Expected a model that acsconv lifted; this one has no 2D form in its metadata.", {
+      code: "E_NOT_LIFTED",
+    });
   const { source } = model.lifted;
   const initializers = new Map(
     [...source.initializers].map(([name, tensor]) => {

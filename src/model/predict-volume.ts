@@ -9,7 +9,7 @@
  * and the planes under one row of windows.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { AcsconvError, inputError, runtimeError } from "../base/errors.ts";
 import { LIMITS } from "../run/convert.ts";
 import type { Session } from "../run/session.ts";
 import type { PlaneSink } from "../run/sinks.ts";
@@ -164,8 +164,7 @@ function limitsSeen(): { add(scores: Float32Array): void; check(): void } {
     },
     check() {
       if (!(least >= 0 && largest <= 1 && least < largest)) return;
-      throw new AcsconvError(
-        "input",
+      throw inputError(
         `All scores lie between 0 and 1, as probabilities do, but nothing says what they are: name them by the option scores (--scores), such as "probabilities" or "logits".`,
       );
     },
@@ -185,9 +184,8 @@ const mapped = <T, U>(sink: PlaneSink<T>, change: (value: T) => U): PlaneSink<U>
 });
 
 function chooseBatch(fixed: number | undefined, wanted: number | undefined): number {
-  if (fixed !== undefined && wanted !== undefined && fixed !== wanted) {
-    throw new AcsconvError("input", `The network was made for batches of ${fixed}, not ${wanted}.`);
-  }
+  if (fixed !== undefined && wanted !== undefined && fixed !== wanted)
+    throw inputError(`The network was made for batches of ${fixed}, not ${wanted}.`);
   return wanted ?? fixed ?? 1;
 }
 
@@ -199,8 +197,7 @@ const describeIntensities = (normalize: Normalization, window: PredictOptions["w
 /** ONNX Runtime's own words for a window that shrinks to nothing do not say so. */
 function patchHint(error: unknown, patch: Vec3): unknown {
   if (!(error instanceof AcsconvError) || error.kind !== "runtime") return error;
-  return new AcsconvError(
-    "runtime",
+  return runtimeError(
     `The network fails on windows of [${patch.join(", ")}] voxels; if they are too small for it or do not divide by its ` +
       `strides, give another patch, such as a multiple of 32. ${error.message}`,
     { cause: error },

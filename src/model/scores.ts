@@ -7,7 +7,7 @@
  * depends on.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { AcsconvError, inputError } from "../base/errors.ts";
 import { type Dim, symbol, symbolsOf } from "../graph/dim.ts";
 import { indexOf } from "../graph/graph-index.ts";
 import type { Graph, ValueInfo } from "../graph/graph.ts";
@@ -55,7 +55,7 @@ export function readNetwork(graph: Graph): NetworkReading {
 /** What the first output, or the named one, holds. */
 export function readScores(graph: Graph, output = graph.outputs[0]?.name): Reading {
   const reading = output === undefined ? undefined : readNetwork(graph).outputs.get(output);
-  if (!reading) throw new AcsconvError("input", `The network has no output${output ? ` "${output}"` : ""}.`);
+  if (!reading) throw inputError(`The network has no output${output ? ` "${output}"` : ""}.`);
   return reading;
 }
 

@@ -3,7 +3,7 @@
  * shows. Whatever the caller changes of a task, and whatever is only assumed, is told in a line.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import type { Activation, Scores } from "../run/sinks.ts";
 import type { Blending } from "../run/window-axis.ts";
 import type { Vec3 } from "../volume/vec3.ts";
@@ -139,12 +139,8 @@ function meaningOf(
   if (given && found && found !== given)
     onNote?.(`scores taken for ${given} as asked for, where the network gives ${found}`);
   const scores = given ?? settledScores(session, reading, onWarning);
-  if (output === "probabilities" && scores === "labels") {
-    throw new AcsconvError(
-      "input",
-      "The network gives labels, of which there are no probabilities: ask for labels.",
-    );
-  }
+  if (output === "probabilities" && scores === "labels")
+    throw inputError("The network gives labels, of which there are no probabilities: ask for labels.");
   return { scores, assumed: given === undefined && factsOf(session) === undefined };
 }
 
@@ -162,12 +158,10 @@ export function settledScores(
   const told = factsOf(session)?.task?.scores;
   if (told) return told;
   if (!reading) return "logits";
-  if (!reading.scores) {
-    throw new AcsconvError(
-      "input",
+  if (!reading.scores)
+    throw inputError(
       `What the network's scores are cannot be told, because its output ${reading.why}: say logits, probabilities, regions or labels by the option scores (--scores).`,
     );
-  }
   if (!reading.sure)
     onWarning?.(
       `The network's scores are taken for ${reading.scores}, though its output ${reading.why}: if they are not, say so by the option scores (--scores).`,
@@ -182,8 +176,7 @@ export function settledScores(
  */
 function valuesOf({ names, values }: TaskClasses, scores: Scores, count: number): readonly number[] {
   if (scores === "labels" || count === names.length || (count === 1 && names.length === 2)) return values;
-  throw new AcsconvError(
-    "input",
+  throw inputError(
     `The network gives ${count} scores for each voxel, and its task names ${names.length} classes (${names.join(", ")}): name its own by the option classes.`,
   );
 }

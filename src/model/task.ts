@@ -133,15 +133,13 @@ type Fields = Readonly<Record<string, readonly [expected: string, check: Check |
 function parse(value: unknown, kind: "format" | "input", where: string): Task {
   const record = recordOf(value) ?? {};
   const { version } = record;
-  if (typeof version === "number" && version > VERSION) {
+  if (typeof version === "number" && version > VERSION)
     throw new AcsconvError(kind, `${where} has version ${version}, of a newer acsconv: update acsconv.`);
-  }
   if (version !== VERSION) throw broken(kind, where, `should be an object of version ${VERSION}`);
   const task = checked(record, TASK, "", kind, where) as Task;
   const { classes } = task;
-  if (classes && classes.names?.length !== classes.values?.length) {
+  if (classes && classes.names?.length !== classes.values?.length)
     throw broken(kind, where, `should have a value for each name of "classes"`);
-  }
   return task;
 }
 

@@ -4,7 +4,7 @@
  * as `openEngine`. This file is what the two share.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { runtimeError } from "../base/errors.ts";
 import type { Device } from "../compile/targets/index.ts";
 import { isRunDType, type RunArrays, type RunDType, type RunTensor, type RunTensors } from "./tensor.ts";
 
@@ -63,8 +63,7 @@ export interface OrtTensor {
 export function valueSpec({ name, isTensor, type, shape }: OrtValue): ValueSpec {
   if (!isTensor || type === undefined || !isRunDType(type)) {
     const found = isTensor ? `a tensor of ${type ?? "unknown"} elements` : "a sequence, map or optional";
-    throw new AcsconvError(
-      "runtime",
+    throw runtimeError(
       `Cannot run this model: "${name}" is ${found}; only tensors of ordinary numbers, booleans or strings are supported.`,
     );
   }

@@ -3,7 +3,7 @@
  * ONNX Runtime sees it: its own messages name neither side.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import { elementCount } from "../graph/tensor.ts";
 import type { ValueSpec } from "./engine.ts";
 import { arrayTypeOf, isRunDType, type RunTensor, type RunTensors } from "./tensor.ts";
@@ -15,7 +15,7 @@ import { arrayTypeOf, isRunDType, type RunTensor, type RunTensors } from "./tens
 export function checkFeeds(inputs: readonly ValueSpec[], feeds: RunTensors): void {
   for (const name of Object.keys(feeds)) {
     if (inputs.some((input) => input.name === name)) continue;
-    throw new AcsconvError("input", `The model has no input "${name}"; it has ${listInputs(inputs)}.`, {
+    throw inputError(`The model has no input "${name}"; it has ${listInputs(inputs)}.`, {
       code: "E_UNKNOWN_NAME",
     });
   }
@@ -23,7 +23,7 @@ export function checkFeeds(inputs: readonly ValueSpec[], feeds: RunTensors): voi
     const feed = feeds[input.name];
     const reason = feed ? mismatch(input, feed) : "found nothing";
     if (!reason) continue;
-    throw new AcsconvError("input", `Input "${input.name}": expected ${describe(input)}, ${reason}.`, {
+    throw inputError(`Input "${input.name}": expected ${describe(input)}, ${reason}.`, {
       code: "E_FEED",
     });
   }

@@ -7,7 +7,7 @@
  */
 
 import type { InferenceSession } from "onnxruntime-node";
-import { AcsconvError, messageOf, readable } from "../base/errors.ts";
+import { messageOf, readable, runtimeError, type AcsconvError } from "../base/errors.ts";
 import { type Device, targetOf } from "../compile/targets/index.ts";
 import {
   runTensor,
@@ -61,7 +61,7 @@ export const openEngine: OpenEngine = async (model, options) => {
     const request = { call: "load", model: bytes, options: sessionOptions(options) } as const;
     const { inputs, outputs } = await ask(request, buffersOf([bytes])).catch((error: unknown) => {
       throw options.device === "cpu"
-        ? new AcsconvError("runtime", `ONNX Runtime cannot load the model: ${readable(messageOf(error))}.`)
+        ? runtimeError(`ONNX Runtime cannot load the model: ${readable(messageOf(error))}.`)
         : missing(options.device, backends, error);
     });
     return {
@@ -96,8 +96,7 @@ function missing(device: Device, backends: Answers["backends"], cause?: unknown)
   const reason = cause === undefined ? "" : ` (${readable(messageOf(cause))})`;
   const built = backends.filter(({ bundled }) => bundled).map(({ name }) => name);
   const remedy = targetOf(device).remedy?.node;
-  return new AcsconvError(
-    "runtime",
+  return runtimeError(
     `Device "${device}" cannot be used here${reason}: ONNX Runtime brings ${built.join(" and ")} on this system` +
       `${remedy ? `; ${remedy}` : ""}.`,
     { code: "E_DEVICE" },

@@ -8,7 +8,7 @@
  */
 
 import type { InferenceSession } from "onnxruntime-web/webgpu";
-import { AcsconvError, messageOf, readable } from "../base/errors.ts";
+import { messageOf, readable, runtimeError, type AcsconvError } from "../base/errors.ts";
 import { type Device, targetOf } from "../compile/targets/index.ts";
 import { runTensor, valueSpec, type EngineOptions, type OpenEngine } from "./engine.ts";
 import type { RunTensor, RunTensors } from "./tensor.ts";
@@ -40,10 +40,7 @@ export const openEngine: OpenEngine = async (model, options) => {
 
   const session = await exclusively(() => load(ort.InferenceSession, model, sessionOptions(options))).catch(
     (error: unknown) => {
-      throw new AcsconvError(
-        "runtime",
-        `ONNX Runtime cannot load the model on ${device}: ${readable(messageOf(error))}.`,
-      );
+      throw runtimeError(`ONNX Runtime cannot load the model on ${device}: ${readable(messageOf(error))}.`);
     },
   );
   return {
@@ -96,8 +93,7 @@ async function adapter(): Promise<boolean> {
 
 function missing(device: Device): AcsconvError {
   const remedy = targetOf(device).remedy?.browser;
-  return new AcsconvError(
-    "runtime",
+  return runtimeError(
     `Device "${device}" cannot be used here: ONNX Runtime brings wasm and webgpu in a browser${remedy ? `; ${remedy}` : ""}.`,
     { code: "E_DEVICE" },
   );

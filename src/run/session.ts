@@ -4,7 +4,7 @@
  */
 
 import { openEngine } from "#ort";
-import { AcsconvError, messageOf, readable } from "../base/errors.ts";
+import { inputError, messageOf, readable, runtimeError } from "../base/errors.ts";
 import type { Device } from "../compile/targets/index.ts";
 import type { Engine, EngineOptions, ValueSpec } from "./engine.ts";
 import { checkFeeds, ownFeeds } from "./feeds.ts";
@@ -80,10 +80,7 @@ export class Session {
       try {
         return await this.#engine.run(own, fetch);
       } catch (error) {
-        throw new AcsconvError(
-          "runtime",
-          `ONNX Runtime failed on ${this.device}: ${readable(messageOf(error))}.`,
-        );
+        throw runtimeError(`ONNX Runtime failed on ${this.device}: ${readable(messageOf(error))}.`);
       }
     });
     this.#last = result.catch(() => undefined);
@@ -102,15 +99,14 @@ export class Session {
     const unknown = fetch.find((name) => !this.outputs.some((output) => output.name === name));
     if (unknown === undefined && fetch.length > 0) return;
     const names = this.outputs.map((output) => `"${output.name}"`).join(", ");
-    throw new AcsconvError(
-      "input",
+    throw inputError(
       `Cannot fetch ${unknown === undefined ? "nothing" : `"${unknown}"`}: the model's outputs are ${names}.`,
     );
   }
 
   #checkOpen(): void {
     if (this.#released)
-      throw new AcsconvError("runtime", "This session is disposed: create another one.", {
+      throw runtimeError("This session is disposed: create another one.", {
         code: "E_DISPOSED",
       });
   }

@@ -4,7 +4,7 @@
  * unless its result asks for them.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import type { Size3 } from "./tensor.ts";
 
 /** Takes the blended scores, plane by plane, and makes the result of them. */
@@ -54,12 +54,10 @@ export function toLabels(
   return {
     plane(z, found, classes) {
       checkClasses(classes, activation);
-      if (classes > (values ? MOST_VALUES : MOST_LABELS)) {
-        throw new AcsconvError(
-          "input",
+      if (classes > (values ? MOST_VALUES : MOST_LABELS))
+        throw inputError(
           `Cannot make a label map of ${classes} classes: at most ${MOST_LABELS} fit in a byte; ask for probabilities.`,
         );
-      }
       const plane = labels.subarray(z * H * W, (z + 1) * H * W);
       if (scores === "labels") {
         numbersOfClasses(found, plane, values?.length ?? MOST_LABELS);
@@ -82,8 +80,7 @@ function numbersOfClasses(found: Float32Array, plane: Labels, classes: number): 
     const label = Math.round(found[i]!);
     if (label >= 0 && label < classes) plane[i] = label;
     else {
-      throw new AcsconvError(
-        "input",
+      throw inputError(
         `The network gives the label ${found[i]!}, and its labels are 0 to ${classes - 1}: if these are scores, say so by the option scores (--scores).`,
       );
     }
@@ -143,8 +140,7 @@ function perClass<T extends Float32Array | Uint8Array>(
 
 function checkClasses(classes: number, activation: Activation | undefined): void {
   if (classes > 1 || activation !== "softmax") return;
-  throw new AcsconvError(
-    "input",
+  throw inputError(
     "The network gives one score per voxel, whose softmax is always 1: use sigmoid, or none if it is a probability.",
   );
 }

@@ -10,7 +10,7 @@
  * A volume smaller than the patch is padded with zeros on both sides.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import type { PlaneSink } from "./sinks.ts";
 import type { RunTensor, Size3 } from "./tensor.ts";
 import { upsample } from "./upsample.ts";
@@ -63,13 +63,11 @@ export async function slidingWindow<T>(options: SlidingWindowOptions<T>): Promis
   check({ shape, channels, patch, batch, overlap });
   const along = shape.map((size, axis) => axisWindows(size, patch[axis]!, overlap, blending));
   const count = along.reduce((product, { length }) => product * length, 1);
-  if (count > MAX_WINDOWS) {
-    throw new AcsconvError(
-      "input",
+  if (count > MAX_WINDOWS)
+    throw inputError(
       `A volume [${shape.join(", ")}] takes ${count} windows of [${patch.join(", ")}] voxels, more than can be worked on: choose a larger patch or a smaller overlap.`,
       { code: "E_LIMIT" },
     );
-  }
   const windows = gridOf(along);
   const blend = new Blend(shape, patch, sink, labels);
   const inputLength = channels * voxels(patch);
@@ -111,25 +109,17 @@ function check(given: {
   overlap: number;
 }): void {
   const { shape, channels, patch, batch, overlap } = given;
-  if (![...shape, ...patch, batch].every((size) => Number.isInteger(size) && size > 0)) {
-    throw new AcsconvError(
-      "input",
+  if (![...shape, ...patch, batch].every((size) => Number.isInteger(size) && size > 0))
+    throw inputError(
       `Sliding windows need sizes of whole voxels: got a volume [${shape.join(", ")}], a patch [${patch.join(", ")}] and batches of ${batch}.`,
     );
-  }
-  if (batch * channels * voxels(patch) > MAX_INPUT) {
-    throw new AcsconvError(
-      "input",
+  if (batch * channels * voxels(patch) > MAX_INPUT)
+    throw inputError(
       `${batch} windows of [${patch.join(", ")}] voxels at once do not fit into memory: choose a smaller patch or batch.`,
       { code: "E_MEMORY" },
     );
-  }
-  if (!(overlap >= 0 && overlap < 1)) {
-    throw new AcsconvError(
-      "input",
-      `The overlap of windows is a part of the patch, from 0 to below 1, not ${overlap}.`,
-    );
-  }
+  if (!(overlap >= 0 && overlap < 1))
+    throw inputError(`The overlap of windows is a part of the patch, from 0 to below 1, not ${overlap}.`);
 }
 
 /** Every window, in the order of the planes they start at. */
@@ -180,13 +170,11 @@ function scoresOf(
   const { dims, dtype, data } = output;
   const [b, classes, ...coarse] = dims;
   const factors = patch.map((size, axis) => size / coarse[axis]!) as unknown as Size3;
-  if (dtype !== "float32" || b !== batch || coarse.length !== 3 || !factors.every(Number.isInteger)) {
-    throw new AcsconvError(
-      "input",
+  if (dtype !== "float32" || b !== batch || coarse.length !== 3 || !factors.every(Number.isInteger))
+    throw inputError(
       `Sliding windows need scores for every voxel, float32 [${batch}, K, ${patch.join(", ")}] or coarser by whole ` +
         `factors, but the network gives ${dtype} [${dims.join(", ")}].`,
     );
-  }
   const scores = upsample(
     data,
     batch * classes!,

@@ -9,7 +9,7 @@
  * them from a checkpoint.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { formatError, trainError } from "../base/errors.ts";
 import { builtin, writeFiles } from "../base/files.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Tensor } from "../graph/tensor.ts";
@@ -72,7 +72,7 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
     const found = format?.startsWith("acsconv-checkpoint-")
       ? "is a checkpoint of another version of acsconv: go on with that version"
       : "is a safetensors file, but no checkpoint of acsconv";
-    throw new AcsconvError("format", `"${path}" ${found}.`);
+    throw formatError(`"${path}" ${found}.`);
   }
   try {
     const progress = JSON.parse(metadata.get("progress")!) as Progress;
@@ -83,7 +83,7 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
   } catch {
     // Said below.
   }
-  throw new AcsconvError("format", `"${path}" is damaged: its metadata does not say where the run stands.`);
+  throw formatError(`"${path}" is damaged: its metadata does not say where the run stands.`);
 }
 
 /**
@@ -97,7 +97,7 @@ export function checkAgreement(
   path: string,
 ): void {
   const fail = (what: string): never => {
-    throw new AcsconvError("train", `"${path}" is a checkpoint of another ${what}.`);
+    throw trainError(`"${path}" is a checkpoint of another ${what}.`);
   };
   const describe = (tensor: Tensor | undefined): string =>
     tensor ? `is ${tensor.dtype} [${tensor.dims.join(", ")}]` : "is missing";

@@ -3,7 +3,7 @@
 import type { Jitter, Range } from "../data/augment.ts";
 import { randomFlip, randomIntensity, randomNoise, randomRot90, randomScale } from "../data/augment.ts";
 import { type Transform, sometimes } from "../data/transform.ts";
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import type { AdamOptions, Optimiser, SgdOptions } from "./optimisers.ts";
 import { adam, adamW, sgd } from "./optimisers.ts";
 import type { ClassOptions, CrossEntropyOptions, DiceOptions, FocalOptions, Loss } from "./losses.ts";
@@ -115,12 +115,10 @@ export const createAugmentation = (augmentation: Named): Transform =>
  */
 export function createSchedule(schedule: Named): Schedule {
   const made = choose("schedule", SCHEDULES, schedule);
-  if (made.name === "multiStep" && made.milestones === undefined) {
-    throw new AcsconvError(
-      "input",
+  if (made.name === "multiStep" && made.milestones === undefined)
+    throw inputError(
       'The schedule "multiStep" needs "milestones": the epochs from which the learning rate is lower, such as [50, 75].',
     );
-  }
   return made;
 }
 

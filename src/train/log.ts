@@ -3,7 +3,7 @@
  * operating system when the event is over, so a process that is killed loses none.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { formatError } from "../base/errors.ts";
 import { builtin, ioError } from "../base/files.ts";
 import type { TrainEvent } from "./events.ts";
 
@@ -57,10 +57,7 @@ export function readLog(path: string): TrainEvent[] {
   return lines.map((line, i) => {
     const event = parse(line);
     if (event) return event;
-    throw new AcsconvError(
-      "format",
-      `"${path}" is no log of a training run: remove line ${i + 1}, or the file.`,
-    );
+    throw formatError(`"${path}" is no log of a training run: remove line ${i + 1}, or the file.`);
   });
 }
 

@@ -11,7 +11,7 @@
  * @see Lin et al., Focal Loss for Dense Object Detection, arXiv:1708.02002
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { trainError } from "../base/errors.ts";
 import { floatTensor, tensorOf } from "../graph/tensor.ts";
 import type { Algebra } from "../ops/gradient.ts";
 
@@ -160,12 +160,10 @@ function softmaxEntropy(g: Algebra, logits: string, target: string, weights?: re
 
 function perClass(g: Algebra, logits: string, weights: readonly number[]): string {
   const [, classes, ...spatial] = g.shape(logits);
-  if (weights.length !== classes) {
-    throw new AcsconvError(
-      "train",
+  if (weights.length !== classes)
+    throw trainError(
       `Expected a weight for each of the ${classes} classes of the network's output, found ${weights.length}.`,
     );
-  }
   return g.constant(floatTensor([1, classes, ...spatial.map(() => 1)], weights));
 }
 
@@ -202,8 +200,7 @@ const notZero = (g: Algebra, x: string): string => g.where(g.equal(x, 0), 1, x);
 function requireClasses(g: Algebra, logits: string, loss: string): void {
   const [, classes] = g.shape(logits);
   if (classes !== undefined && classes > 1) return;
-  throw new AcsconvError(
-    "train",
+  throw trainError(
     `The ${loss} loss compares classes, but the network's output has sizes [${g.shape(logits).join(", ")}]; ` +
       `use binaryCrossEntropy, or give the network a head of two classes.`,
   );

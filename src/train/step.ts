@@ -13,7 +13,7 @@
  * @see Pascanu et al., arXiv:1211.5063 (clipping by the norm)
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError, trainError } from "../base/errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { differentiate } from "../grad/differentiate.ts";
@@ -124,12 +124,8 @@ export function trainingStep(network: Graph, options: StepOptions): TrainingStep
   const names = trained.map(({ name }) => name);
   const gradients = differentiate(g, loss, names);
   const parameters = trained.filter(({ name }) => gradients.has(name));
-  if (parameters.length === 0) {
-    throw new AcsconvError(
-      "train",
-      `The loss depends on no parameter: nothing on the way to "${output}" is trained.`,
-    );
-  }
+  if (parameters.length === 0)
+    throw trainError(`The loss depends on no parameter: nothing on the way to "${output}" is trained.`);
   const unseen = names.filter((name) => !gradients.has(name));
   const constants = new Map(unseen.map((name) => [name, given.initializers.get(name)!]));
   const finish = (outputs: readonly string[]): Graph => step.finish(outputs, constants);
@@ -180,7 +176,7 @@ function updateGraph(
 
 function requireSensible({ batch, accumulate = 1, clipNorm = 1 }: StepOptions): void {
   const refuse = (what: string, found: number): never => {
-    throw new AcsconvError("input", `Expected ${what}, found ${found}.`);
+    throw inputError(`Expected ${what}, found ${found}.`);
   };
   if (!(Number.isInteger(batch) && batch > 0)) refuse("a batch of one or more examples", batch);
   if (!(Number.isInteger(accumulate) && accumulate > 0))

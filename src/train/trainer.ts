@@ -8,7 +8,7 @@
 
 import { batches, batchesPerEpoch } from "../data/batches.ts";
 import type { Dataset } from "../data/dataset.ts";
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import { builtin, checkWritable, makeFolder } from "../base/files.ts";
 import { seedFor } from "../base/random.ts";
 import type { Tensor } from "../graph/tensor.ts";
@@ -115,8 +115,8 @@ export class Trainer {
    * @throws {@link AcsconvError} `io` or `format` if it cannot be read, `train` if it is of another run
    */
   async resume(path = this.#path("last")): Promise<void> {
-    if (path === undefined) throw new AcsconvError("input", "Name the checkpoint from which to go on.");
-    if (this.#isTraining) throw new AcsconvError("input", IN_USE);
+    if (path === undefined) throw inputError("Name the checkpoint from which to go on.");
+    if (this.#isTraining) throw inputError(IN_USE);
     const paths = builtin("node:path");
     const best = paths.join(paths.dirname(path), "best.safetensors");
     const last = await this.#read(path);
@@ -138,7 +138,7 @@ export class Trainer {
    *   not fit, `io` if a checkpoint cannot be written, `runtime` if ONNX Runtime fails
    */
   async fit({ signal, onEvent = () => undefined }: FitOptions = {}): Promise<FitResult> {
-    if (this.#isTraining) throw new AcsconvError("input", IN_USE);
+    if (this.#isTraining) throw inputError(IN_USE);
     this.#isTraining = true;
     try {
       await this.#prepareFolder();
@@ -259,7 +259,7 @@ export class Trainer {
    */
   model(weights: "last" | "best" = "last"): Model {
     const chosen = weights === "last" ? this.#weightsOf(this.#source.state) : this.#best;
-    if (!chosen) throw new AcsconvError("input", "There are no best weights yet: an epoch has to end first.");
+    if (!chosen) throw inputError("There are no best weights yet: an epoch has to end first.");
     const { lifted, report } = this.#model;
     const source = lifted && inSinglePrecision(lifted.source, ["float16", "float64"]);
     const origin = source && source !== lifted.source ? { ...lifted, source } : lifted;

@@ -1,7 +1,7 @@
 /** @file A configuration as a module: TypeScript or JavaScript with a default export. */
 
 import { resolve } from "node:path";
-import { AcsconvError, messageOf } from "../../base/errors.ts";
+import { formatError, messageOf } from "../../base/errors.ts";
 import { defineConfig } from "../../train/runs/config.ts";
 
 /**
@@ -20,6 +20,6 @@ export async function importDefault(path: string): Promise<unknown> {
     return await jiti.import(resolve(path), { default: true });
   } catch (error) {
     const reason = messageOf(error).split("\n")[0]!.replace(/\.$/, "");
-    throw new AcsconvError("format", `"${path}" cannot be read as a configuration: ${reason}.`);
+    throw formatError(`"${path}" cannot be read as a configuration: ${reason}.`);
   }
 }

@@ -1,6 +1,6 @@
 /** @file The work of `acsconv train`: flags in, the run on the screen. */
 
-import { AcsconvError } from "../../base/errors.ts";
+import { inputError } from "../../base/errors.ts";
 import { CONFIG_FIELDS } from "../../train/runs/config-fields.ts";
 import { readConfig } from "../../train/runs/config-file.ts";
 import type { TrainConfig } from "../../train/runs/config.ts";
@@ -30,14 +30,9 @@ export async function runTraining(flags: TrainFlags): Promise<void> {
   const { out, config: file, resume = false, overwrite = false, dryRun = false, quiet = false } = flags;
   if (resume && (overwrite || file !== undefined)) {
     const other = overwrite ? "--overwrite" : "--config";
-    throw new AcsconvError(
-      "input",
-      `--resume goes on with what the folder's config.json says: leave ${other} out.`,
-    );
+    throw inputError(`--resume goes on with what the folder's config.json says: leave ${other} out.`);
   }
-  if (out === undefined && (resume || !dryRun)) {
-    throw new AcsconvError("input", "Name a folder for the run: -o FOLDER.");
-  }
+  if (out === undefined && (resume || !dryRun)) throw inputError("Name a folder for the run: -o FOLDER.");
   const config = {
     ...(file !== undefined && (await readConfig(file, importDefault))),
     ...valuesOfFlags<TrainConfig>(CONFIG_FIELDS, flags),

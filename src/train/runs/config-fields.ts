@@ -24,7 +24,7 @@ import {
   trueOrFalse,
   whole,
 } from "../../base/fields.ts";
-import { AcsconvError } from "../../base/errors.ts";
+import { inputError } from "../../base/errors.ts";
 import { HALVES } from "../../data/region.ts";
 import { LIFT_KINDS } from "../../lift/options.ts";
 import { METRIC_NAMES } from "../../metrics/registry.ts";
@@ -252,8 +252,7 @@ export function completeConfig(config: TrainConfig): RunConfig {
   const { model, data } = config;
   if (model === undefined || data === undefined) {
     const missing = model === undefined ? "model" : "data";
-    throw new AcsconvError(
-      "input",
+    throw inputError(
       `Training needs ${missing === "model" ? "a network" : "a folder of labelled scans"}: give --${missing}, or "${missing}" in the configuration.`,
     );
   }

@@ -1,6 +1,6 @@
 /** @file A configuration from a file: JSON, or a module with a default export where the caller can load one. */
 
-import { AcsconvError, messageOf } from "../../base/errors.ts";
+import { formatError, messageOf } from "../../base/errors.ts";
 import { builtin, ioErrors } from "../../base/files.ts";
 import type { TrainConfig } from "./config.ts";
 import { checkConfig, withPaths } from "./config-fields.ts";
@@ -28,12 +28,11 @@ export async function readConfig(
 }
 
 function parse(bytes: Uint8Array, path: string): unknown {
-  if (bytes.length > MAX_BYTES) {
-    throw new AcsconvError("format", `"${path}" is too large for a configuration: name another file.`);
-  }
+  if (bytes.length > MAX_BYTES)
+    throw formatError(`"${path}" is too large for a configuration: name another file.`);
   try {
     return JSON.parse(new TextDecoder().decode(bytes));
   } catch (error) {
-    throw new AcsconvError("format", `"${path}" is no valid JSON: ${messageOf(error).replace(/\.$/, "")}.`);
+    throw formatError(`"${path}" is no valid JSON: ${messageOf(error).replace(/\.$/, "")}.`);
   }
 }

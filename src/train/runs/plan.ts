@@ -3,7 +3,7 @@
  * are set aside; and a trainer for them. Nothing is written.
  */
 
-import { AcsconvError } from "../../base/errors.ts";
+import { inputError } from "../../base/errors.ts";
 import { builtin } from "../../base/files.ts";
 import { checkFields } from "../../base/fields.ts";
 import { type DataFolder, openFolder } from "../../data/folders.ts";
@@ -86,9 +86,7 @@ export async function configOf(
   { folder, resume = false }: PlanOptions,
 ): Promise<{ readonly config: RunConfig; readonly before: TrainConfig | undefined }> {
   checkFields(config, CONFIG_FIELDS, "The training configuration");
-  if (resume && folder === undefined) {
-    throw new AcsconvError("input", "To resume a run takes its folder: name it.");
-  }
+  if (resume && folder === undefined) throw inputError("To resume a run takes its folder: name it.");
   const before = resume ? await configOfRun(runFolder(folder!)) : undefined;
   const own = withPaths(config, (path) => builtin("node:path").resolve(path));
   return { config: completeConfig({ ...before, ...own }), before };
@@ -162,8 +160,7 @@ function trainerOf(model: Model, options: TrainerOptions): Trainer {
   const trainer = new Trainer(model, options);
   const [, , ...scores] = trainer.step.output;
   if (scores.join() === options.size.join()) return trainer;
-  throw new AcsconvError(
-    "input",
+  throw inputError(
     `The network gives scores of [${scores.join(", ")}] voxels for patches of [${options.size.join(", ")}], ` +
       "and training needs one for every voxel: choose a size that its strides divide, such as a multiple of 32, " +
       "or a network that ends at the size of its input.",

@@ -1,6 +1,6 @@
 /** @file A whole training run: plan, check, train, and the files that are written on the way. */
 
-import { AcsconvError } from "../../base/errors.ts";
+import { inputError } from "../../base/errors.ts";
 import { builtin } from "../../base/files.ts";
 import type { Model } from "../../model/model.ts";
 import type { TrainEvent } from "../events.ts";
@@ -61,9 +61,7 @@ export interface TrainResult extends Pick<FitResult, "interrupted" | "epochs" | 
  */
 export async function train(given: TrainConfig, options: TrainOptions = {}): Promise<TrainResult> {
   const { resume = false, overwrite = false, signal, onWarning } = options;
-  if (resume && overwrite) {
-    throw new AcsconvError("input", "A run is either resumed or overwritten: leave one of them out.");
-  }
+  if (resume && overwrite) throw inputError("A run is either resumed or overwritten: leave one of them out.");
   const folder = options.folder === undefined ? undefined : runFolder(options.folder);
   const { config, before } = await configOf(given, options);
   if (folder && !resume && !overwrite) await checkEmpty(folder);
