@@ -10,6 +10,7 @@ import type { Vec3 } from "../volume/vec3.ts";
 import { factsOf, type Layout, type Network } from "./network.ts";
 import type { Preparation } from "./prepare.ts";
 import type { Reading } from "./scores.ts";
+import { PREPARATION } from "./settings.ts";
 import type { Task, TaskClasses } from "./task.ts";
 
 /**
@@ -94,13 +95,11 @@ export function settle(session: object, network: Network, options: PredictOption
   };
 }
 
-const PREPARATION = ["spacing", "orientation", "window", "normalize"] as const;
-
 function preparationOf(task: Task, options: PredictOptions): Preparation {
   const { preparation: trained = {} } = task;
   const used: Record<string, unknown> = {};
   const taken: string[] = [];
-  for (const name of PREPARATION) {
+  for (const name of Object.keys(PREPARATION) as (keyof Preparation)[]) {
     const [own, given] = [trained[name], options[name]];
     const value = given ?? own;
     if (value !== undefined) used[name] = value;

@@ -190,8 +190,7 @@ export const CONFIG_GROUPS = {
       "--memory <amount>",
       "what a step may take, such as 4GB: what is more is traded for time",
     ),
-    device: { ...MACHINE.device, default: "cpu" },
-    threads: MACHINE.threads,
+    ...MACHINE,
   },
 } as const;
 
