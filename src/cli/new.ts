@@ -139,7 +139,6 @@ async function run(name: string, flags: NewFlags): Promise<void> {
 
 const kindOf = ({ kind = "acs" }: NewFlags): Kind => kind;
 
-/** @throws {@link AcsconvError} `input` for a name that there is not, or options that do not fit it */
 function entryOf(name: string, { head, classes, kind, psc }: NewFlags): Architecture {
   const names = ARCHITECTURES.map((known) => known.name);
   const entry = ARCHITECTURES[names.indexOf(name)];

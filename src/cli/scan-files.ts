@@ -11,11 +11,7 @@ export interface ScanJob {
   readonly output: string;
 }
 
-/**
- * The scans that the arguments name: files, folders of volumes (all of those in them), DICOM folders.
- *
- * @throws {@link AcsconvError} `io` if one does not exist
- */
+/** The scans that the arguments name: files, folders of volumes (all of those in them), DICOM folders. */
 async function listScans(paths: readonly string[]): Promise<readonly string[]> {
   const scans: string[] = [];
   for (const path of paths) {
@@ -29,13 +25,11 @@ async function listScans(paths: readonly string[]): Promise<readonly string[]> {
 }
 
 /**
- * Pairs every scan with the file of its result, and makes sure that each can be written before any
- * work is done.
+ * Pairs every scan with the file of its result, and makes sure that each can be written before any work is done.
  *
  * @param paths - as given: files, folders of volumes, DICOM folders
  * @param target - a file for a single scan, else a folder, which is made if need be
  * @param what - goes into the names in that folder: `scan.nii.gz` → `scan_labels.nii.gz`
- * @throws {@link AcsconvError} `io` or `input`, for an output that cannot be written, or would replace a scan
  */
 export async function planScans(
   paths: readonly string[],

@@ -48,9 +48,8 @@ export const randomCentreCrop =
   };
 
 /**
- * Quarter turns in each plane, none to three of them, one plane after the other: (D, H), (D, W), (H, W).
- * Sizes stay: in a plane whose two sizes differ only half turns are drawn, because examples of a batch
- * have to be of one size.
+ * Quarter turns in each plane, none to three of them, one plane after the other: (D, H), (D, W), (H, W). Sizes stay: in
+ * a plane whose two sizes differ only half turns are drawn, because examples of a batch have to be of one size.
  */
 export const randomRot90: Transform = (example, random) => {
   const shape = shapeOf(example);

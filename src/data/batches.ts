@@ -1,11 +1,9 @@
 /**
- * @file Batches of a data set, epoch after epoch, made ahead while ONNX Runtime
- * computes in a thread of its own.
+ * @file Batches of a data set, epoch after epoch, made ahead while ONNX Runtime computes in a thread of its own.
  *
- * Every epoch has an order of its own, and every example a random stream of its
- * own, drawn from the seed, the epoch and its index. So what a batch holds
- * depends on its position alone, not on what was read before it: a run that goes on
- * in the middle of an epoch sees what it would have seen.
+ * Every epoch has an order of its own, and every example a random stream of its own, drawn from the seed, the epoch and
+ * its index. So what a batch holds depends on its position alone, not on what was read before it: a run that goes on in
+ * the middle of an epoch sees what it would have seen.
  */
 
 import { inputError } from "../base/errors.ts";
@@ -36,11 +34,7 @@ export interface BatchPosition {
 /** Batches that are made ahead. Two, so that one that takes long is made up for by one that does not. */
 const AHEAD = 2;
 
-/**
- * How many batches an epoch has.
- *
- * @throws {@link AcsconvError} `input` if there are not enough examples for one
- */
+/** How many batches an epoch has. */
 export function batchesPerEpoch(length: number, batch: number): number {
   if (length >= batch) return Math.floor(length / batch);
   throw inputError(
@@ -51,11 +45,7 @@ export function batchesPerEpoch(length: number, batch: number): number {
 }
 
 /**
- * The batches from a position on, without end: one epoch follows the other.
- * Leaving the loop ends the reading ahead.
- *
- * @throws {@link AcsconvError} `input` for an example whose sizes differ from the others', and whatever the
- *   data set throws
+ * The batches from a position on, without end: one epoch follows the other. Leaving the loop ends the reading ahead.
  */
 export async function* batches(
   data: Dataset,
@@ -99,11 +89,7 @@ export async function* batches(
 
 const nextTask = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
 
-/**
- * Examples as one batch.
- *
- * @throws {@link AcsconvError} `input` naming the example whose sizes are not those of the first
- */
+/** Examples as one batch. */
 function stack(examples: readonly Example[]): Batch {
   const first = examples[0]!;
   for (const example of examples) {

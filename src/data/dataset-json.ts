@@ -1,6 +1,5 @@
 /**
- * @file dataset.json, the description that the Medical Segmentation Decathlon
- * and nnU-Net keep beside their scans.
+ * @file dataset.json, the description that the Medical Segmentation Decathlon and nnU-Net keep beside their scans.
  *
  * | | Decathlon | nnU-Net v2 |
  * |---|---|---|
@@ -35,7 +34,6 @@ type Json = Readonly<Record<string, unknown>>;
 /**
  * @param text - the file's content
  * @param path - where it is from, for messages
- * @throws {@link AcsconvError} `format`
  */
 export function parseDescription(text: string, path: string): Description {
   const where = `"${path}"`;

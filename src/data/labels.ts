@@ -28,7 +28,6 @@ export type ClassMap = Volume & { readonly data: Uint8Array<ArrayBuffer> };
 /**
  * @param entries - name and values of each class, in any order; classes are sorted by their lowest value
  * @param where - the file that they are from, for messages
- * @throws {@link AcsconvError} `format` for values that are no labels, or that two classes share
  */
 export function labelTable(
   entries: readonly (readonly [name: string, values: readonly number[]])[],
@@ -56,7 +55,6 @@ export function labelTable(
 /**
  * @param label - one channel of label values
  * @param where - the file, for messages
- * @throws {@link AcsconvError} `format` for a value that the table does not have
  */
 export function classesOf(label: Volume, table: LabelTable, where: string): ClassMap {
   const { values, ignore = [] } = table;

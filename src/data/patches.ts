@@ -24,9 +24,8 @@ export interface PatchOptions {
 const FOREGROUND = 1 / 3;
 
 /**
- * Patches of the cases at random places. Where the scan is smaller than the
- * patch it stands in the middle, as in prediction: between zeros (after
- * normalising), which are background.
+ * Patches of the cases at random places. Where the scan is smaller than the patch it stands in the middle, as in
+ * prediction: between zeros (after normalising), which are background.
  *
  * @throws {@link AcsconvError} `input` for sizes, counts or shares that make no sense
  */

@@ -42,7 +42,6 @@ export function shapeOf({ name, image }: Example): Vec3 {
  * Moves the voxels of image and target alike. A target that has no voxels (a class, a number) stays.
  *
  * @param move - gets image, or target, as a volume on a plain grid; labels are to be kept, not interpolated
- * @throws {@link AcsconvError} `input` if the target's voxels are not those of the image
  */
 export function moveVoxels(example: Example, move: (volume: Volume, isLabel: boolean) => Volume): Example {
   const { name, image, target } = example;

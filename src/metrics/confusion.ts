@@ -12,7 +12,6 @@ export interface Confusion {
   readonly counts: Float64Array;
 }
 
-/** @throws {@link AcsconvError} `input` for a class that there is not, or lengths that differ */
 export function confusionOf(prediction: Prediction, classes: number, ignoreIndex = -1): Confusion {
   checkLengths(prediction);
   const { classes: predicted, truth } = prediction;

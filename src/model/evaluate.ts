@@ -51,8 +51,7 @@ export interface EvaluateOptions {
 /**
  * Adds what the network predicts for every example to the metrics.
  *
- * @param data - with classes as targets. Volumes may have any size, images for a 2D network or a classifier have
- *   `size`
+ * @param data - with classes as targets. Volumes may have any size, images for a 2D network or a classifier have `size`
  * @returns the values of all metrics
  * @throws {@link AcsconvError} `input` for an example that the network or a metric cannot take, or for a network whose
  *   numbers are no scores of classes; the signal's reason if it aborts
@@ -133,15 +132,10 @@ async function whole(session: Session, { dims, data }: RunTensor<"float32">): Pr
   return sink.result();
 }
 
-/**
- * Makes sure that what a network says can be compared with labels, before work is done for it.
- *
- * @throws {@link AcsconvError} `input` if it gives regions that may overlap
- */
+/** Makes sure that what a network says can be compared with labels, before work is done for it. */
 export const requireComparable = (graph: Graph): void =>
   void comparable(taskOf(graph)?.scores ?? readScores(graph).scores ?? "logits");
 
-/** @throws {@link AcsconvError} `input` for classes that may overlap, of which a voxel may have several */
 function comparable(scores: Scores): Exclude<Scores, "regions"> {
   if (scores !== "regions") return scores;
   throw inputError(
@@ -257,10 +251,8 @@ function inOrder(found: Volume, order: readonly number[] | undefined): Scored {
 }
 
 /**
- * Where each class of the network stands among those of the labels, by its name; undefined where they stand in the
- * same order, or the model names none.
- *
- * @throws {@link AcsconvError} `input` if one has a class that the other has not
+ * Where each class of the network stands among those of the labels, by its name; undefined where they stand in the same
+ * order, or the model names none.
  */
 function classOrder({ classes }: Settled, labels: readonly string[]): readonly number[] | undefined {
   if (!classes) return undefined;

@@ -1,11 +1,9 @@
 /**
- * @file Intensities as a network expects them. Windowing and every
- * normalisation is one clamped line,
+ * @file Intensities as a network expects them. Windowing and every normalisation is one clamped line,
  *
  *   y = (min(max(x, low), high) − offset) · scale
  *
- * so it is found once and applied to each window of the volume as it is read:
- * a large scan is never copied whole.
+ * so it is found once and applied to each window of the volume as it is read: a large scan is never copied whole.
  */
 
 import { inputError } from "../base/errors.ts";
@@ -35,7 +33,6 @@ export interface Line {
  * The line for each of the network's channels. A volume of one channel serves them all.
  *
  * @param window - intensities are clamped to this range first, which `minmax`, `imagenet` and `none` map to 0…1
- * @throws {@link AcsconvError} `input` unless the window rises, or if `imagenet` is asked for other than 3 channels
  */
 export function intensityLines(
   volume: Volume,

@@ -1,6 +1,4 @@
-/**
- * @file The model as users hold it: loaded, lifted, saved and run.
- */
+/** @file The model as users hold it: loaded, lifted, saved and run. */
 
 import { inputError, liftError } from "../base/errors.ts";
 import { forInference, isLifted } from "../compile/inference.ts";
@@ -105,8 +103,7 @@ export class Model {
   }
 
   /**
-   * Writes a plain `.onnx` file: aside first, then renamed. Weights of 1.5 GB
-   * and more go to `<path>.data` beside it.
+   * Writes a plain `.onnx` file: aside first, then renamed. Weights of 1.5 GB and more go to `<path>.data` beside it.
    *
    * @throws {@link AcsconvError} ("io") if the path cannot be written
    */
@@ -185,9 +182,8 @@ export class Model {
   }
 
   /**
-   * Runs the network. Volumes become float32 `[1, channels, D, H, W]`. The first
-   * run prepares for its size; runs of other sizes after it share a session that
-   * takes any.
+   * Runs the network. Volumes become float32 `[1, channels, D, H, W]`. The first run prepares for its size; runs of
+   * other sizes after it share a session that takes any.
    *
    * @param feeds - by input name
    * @returns outputs by name
@@ -262,9 +258,8 @@ export async function load(source: ModelSource): Promise<Model> {
 }
 
 /**
- * Lifts a 2D convolutional network to a natively 3D one that keeps every 2D
- * weight: input `[N, C, H, W]` becomes `[N, C, D, H, W]`. A lifted network is
- * lifted anew, from its 2D form.
+ * Lifts a 2D convolutional network to a natively 3D one that keeps every 2D weight: input `[N, C, H, W]` becomes
+ * `[N, C, D, H, W]`. A lifted network is lifted anew, from its 2D form.
  *
  * @throws {@link AcsconvError} ("lift") naming the node that has no 3D reading, and why
  * @see Yang et al., arXiv:1911.10477

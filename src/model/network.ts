@@ -53,7 +53,6 @@ export const factsOf = (session: object): Facts | undefined => facts.get(session
 /**
  * @param channels - those of the volume; a single one may feed several of the network
  * @param layout - where the network does not tell
- * @throws {@link AcsconvError} `input` if the model is no 3D network for such a volume
  */
 export function networkOf(
   session: Pick<Session, "inputs" | "outputs">,
@@ -142,10 +141,8 @@ const GRANULARITY = 32;
 const LARGEST = 96;
 
 /**
- * The window [D, H, W]: what the model fixes, else what the user wants, else the
- * volume's size rounded up to 32 voxels, at most 96.
- *
- * @throws {@link AcsconvError} `input` if the user wants another size than the model takes
+ * The window [D, H, W]: what the model fixes, else what the user wants, else the volume's size rounded up to 32 voxels,
+ * at most 96.
  */
 export function choosePatch(network: Network, shape: Vec3, wanted?: Vec3): Vec3 {
   const patch = shape.map((size, axis) => {

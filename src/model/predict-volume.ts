@@ -1,12 +1,10 @@
 /**
- * @file From a scan to its segmentation: everything between a volume as it was
- * read and a result on the same grid.
+ * @file From a scan to its segmentation: everything between a volume as it was read and a result on the same grid.
  *
  *   turn → resample → intensities → sliding windows → scores back on the scan's grid → labels → turn back
  *
- * Resampling and intensities happen window by window as the network reads, and
- * scores go back plane by plane, so memory is bounded by the scan, its result
- * and the planes under one row of windows.
+ * Resampling and intensities happen window by window as the network reads, and scores go back plane by plane, so memory
+ * is bounded by the scan, its result and the planes under one row of windows.
  */
 
 import { AcsconvError, inputError, runtimeError } from "../base/errors.ts";

@@ -42,10 +42,7 @@ export interface PreparedScan {
 export const normalizationOf = ({ normalize, window }: Preparation): Normalization =>
   normalize ?? (window ? "none" : "zscore");
 
-/**
- * @param channels - those of the network; a volume of one channel serves them all
- * @throws {@link AcsconvError} `input` if volume and preparation do not fit
- */
+/** @param channels - those of the network; a volume of one channel serves them all */
 export function prepareScan(
   volume: Volume,
   channels: number,

@@ -1,10 +1,9 @@
 /**
- * @file From the network's grid back to the scan's, score by score and plane
- * by plane: interpolating scores and then taking the largest keeps borders
- * smooth, which labels would lose, and only two planes are held.
+ * @file From the network's grid back to the scan's, score by score and plane by plane: interpolating scores and then
+ * taking the largest keeps borders smooth, which labels would lose, and only two planes are held.
  *
- * Both grids have the same axes, so trilinear interpolation is three times
- * linear: along W and H when a plane comes in, along D between two planes.
+ * Both grids have the same axes, so trilinear interpolation is three times linear: along W and H when a plane comes in,
+ * along D between two planes.
  */
 
 import type { PlaneSink } from "../run/sinks.ts";

@@ -72,10 +72,6 @@ export interface Settled {
 
 const INTEGER = /^u?int|^bool/;
 
-/**
- * @throws {@link AcsconvError} `input` for what cannot be told, naming the option that says it; `format` for a task
- *   that is broken
- */
 export function settle(session: object, network: Network, options: PredictOptions): Settled {
   const { output = "labels" } = options;
   const task = factsOf(session)?.task ?? {};
@@ -146,8 +142,6 @@ function meaningOf(
 /**
  * What the numbers of a session's network are, as its task says, or as it shows itself. Of a network of which nothing
  * is known they are taken for logits.
- *
- * @throws {@link AcsconvError} `input` if it cannot be told
  */
 export function settledScores(
   session: object,
@@ -168,11 +162,7 @@ export function settledScores(
   return reading.scores;
 }
 
-/**
- * The labels of the classes that so many scores tell apart: a single score tells two.
- *
- * @throws {@link AcsconvError} `input` if these are other classes
- */
+/** The labels of the classes that so many scores tell apart: a single score tells two. */
 function valuesOf({ names, values }: TaskClasses, scores: Scores, count: number): readonly number[] {
   if (scores === "labels" || count === names.length || (count === 1 && names.length === 2)) return values;
   throw inputError(

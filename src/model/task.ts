@@ -57,11 +57,7 @@ export function withTaskOf(graph: Graph, task: Task | undefined): Graph {
   return { ...graph, metadata };
 }
 
-/**
- * The task in a graph's metadata; undefined where there is none.
- *
- * @throws {@link AcsconvError} `format` for one that is broken, or of a newer acsconv
- */
+/** The task in a graph's metadata; undefined where there is none. */
 export function taskOf(graph: Graph): Task | undefined {
   const text = graph.metadata.get(KEY);
   if (text === undefined) return undefined;

@@ -1,7 +1,6 @@
 /**
- * @file What a session needs from ONNX Runtime, in Node and in the browser.
- * `#ort` resolves to ort-node.ts or ort-web.ts; both export {@link OpenEngine}
- * as `openEngine`. This file is what the two share.
+ * @file What a session needs from ONNX Runtime, in Node and in the browser. `#ort` resolves to ort-node.ts or
+ * ort-web.ts; both export {@link OpenEngine} as `openEngine`. This file is what the two share.
  */
 
 import { runtimeError } from "../base/errors.ts";
@@ -11,9 +10,8 @@ import { isRunDType, type RunArrays, type RunDType, type RunTensor, type RunTens
 export interface EngineOptions {
   readonly device: Device;
   /**
-   * Threads per operator; where absent ONNX Runtime takes the physical cores (in
-   * a browser, half of the cores, four at most). The first session in a page
-   * decides for all of them, and only a cross-origin isolated page has threads.
+   * Threads per operator; where absent ONNX Runtime takes the physical cores (in a browser, half of the cores, four at
+   * most). The first session in a page decides for all of them, and only a cross-origin isolated page has threads.
    */
   readonly threads?: number | undefined;
   /** Nodes that the device is to leave to the CPU, by name. */
@@ -59,7 +57,6 @@ export interface OrtTensor {
   readonly data: unknown;
 }
 
-/** @throws {@link AcsconvError} `runtime` if the value is not a tensor, or one of elements that JavaScript cannot hold */
 export function valueSpec({ name, isTensor, type, shape }: OrtValue): ValueSpec {
   if (!isTensor || type === undefined || !isRunDType(type)) {
     const found = isTensor ? `a tensor of ${type ?? "unknown"} elements` : "a sequence, map or optional";

@@ -1,9 +1,8 @@
 /**
- * @file ONNX Runtime in Node: each model lives in a worker thread of its own,
- * because onnxruntime-node computes on the thread that calls it.
+ * @file ONNX Runtime in Node: each model lives in a worker thread of its own, because onnxruntime-node computes on the
+ * thread that calls it.
  *
- * Arrays cross to the worker and back by transfer, never by copy. A worker at
- * rest does not keep the process alive.
+ * Arrays cross to the worker and back by transfer, never by copy. A worker at rest does not keep the process alive.
  */
 
 import type { InferenceSession } from "onnxruntime-node";

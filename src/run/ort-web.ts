@@ -1,10 +1,9 @@
 /**
  * @file ONNX Runtime in the browser, as WebAssembly or on WebGPU.
  *
- * Always through `onnxruntime-web/webgpu`: the package's default entry is
- * another WebGPU build, which computes grouped 3D convolutions and slices with
- * negative steps wrongly without saying so (seen in 1.30.0). It is imported
- * when the first model is opened, so that bundlers give it a file of its own.
+ * Always through `onnxruntime-web/webgpu`: the package's default entry is another WebGPU build, which computes grouped
+ * 3D convolutions and slices with negative steps wrongly without saying so (seen in 1.30.0). It is imported when the
+ * first model is opened, so that bundlers give it a file of its own.
  */
 
 import type { InferenceSession } from "onnxruntime-web/webgpu";

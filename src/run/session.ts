@@ -1,7 +1,4 @@
-/**
- * @file A loaded model that can be run: the one way into ONNX Runtime, the
- * same in Node and in browsers.
- */
+/** @file A loaded model that can be run: the one way into ONNX Runtime, the same in Node and in browsers. */
 
 import { openEngine } from "#ort";
 import { inputError, messageOf, readable, runtimeError } from "../base/errors.ts";
@@ -26,13 +23,12 @@ export interface RunOptions {
 /**
  * Loads a model into ONNX Runtime.
  *
- * In Node the model lives in a worker thread: `run` never blocks the event
- * loop, and an idle session does not keep the process alive. In a browser
- * `wasm` computes on the calling thread: create the session in a module worker
- * if a page has to stay responsive.
+ * In Node the model lives in a worker thread: `run` never blocks the event loop, and an idle session does not keep the
+ * process alive. In a browser `wasm` computes on the calling thread: create the session in a module worker if a page
+ * has to stay responsive.
  *
- * @param model - the bytes of an ONNX file, or its path (in Node; external data
- *   is found beside it) or URL (in a browser)
+ * @param model - the bytes of an ONNX file, or its path (in Node; external data is found beside it) or URL (in a
+ *   browser)
  * @throws {@link AcsconvError} `runtime` if the device is missing or the model cannot be loaded
  *
  * @example

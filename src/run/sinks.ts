@@ -1,7 +1,6 @@
 /**
- * @file What becomes of the blended scores, plane by plane: a label map, or
- * probabilities. A sink sees each plane once, so a scan's scores never exist whole
- * unless its result asks for them.
+ * @file What becomes of the blended scores, plane by plane: a label map, or probabilities. A sink sees each plane once,
+ * so a scan's scores never exist whole unless its result asks for them.
  */
 
 import { inputError } from "../base/errors.ts";

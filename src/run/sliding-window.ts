@@ -1,11 +1,9 @@
 /**
- * @file Runs a network over a volume larger than it can take at once: windows
- * that overlap, blended where they do.
+ * @file Runs a network over a volume larger than it can take at once: windows that overlap, blended where they do.
  *
- * Windows go through the volume in the order of its planes. A plane that no
- * later window touches is finished and handed on, so that only the planes
- * under the current windows are held: about `patch depth · H · W · K` floats,
- * whatever the volume's depth.
+ * Windows go through the volume in the order of its planes. A plane that no later window touches is finished and handed
+ * on, so that only the planes under the current windows are held: about `patch depth · H · W · K` floats, whatever the
+ * volume's depth.
  *
  * A volume smaller than the patch is padded with zeros on both sides.
  */
@@ -48,8 +46,6 @@ export interface SlidingWindowOptions<T> {
  * Blends a network's scores over a whole volume.
  *
  * @returns the sink's result
- * @throws {@link AcsconvError} `input` if the patch or overlap make no sense, or the network's output is
- *   not a score per voxel; the signal's reason if it aborts
  *
  * @example
  * const labels = await slidingWindow({

@@ -9,7 +9,6 @@ import { transposed } from "../ops/reshape.ts";
  * A network that takes [N, C, ...], whatever axis counts its channels.
  *
  * @returns the network, and the way back to the given input
- * @throws {@link AcsconvError} ("train") if its images are of whole numbers, or their channels cannot be found
  */
 export function channelsFirst(graph: Graph): { readonly network: Graph; back(trained: Graph): Graph } {
   const same = { network: graph, back: (trained: Graph): Graph => trained };

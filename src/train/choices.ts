@@ -94,25 +94,16 @@ export const OPTIMISER_NAMES = Object.keys(OPTIMISERS);
 export const SCHEDULE_NAMES = Object.keys(SCHEDULES);
 export const AUGMENTATION_NAMES = Object.keys(AUGMENTATIONS);
 
-/**
- * @param ignore - the class of voxels that count for nothing
- * @throws {@link AcsconvError} `input` for a name or an option that there is not, with the nearest there is
- */
+/** @param ignore - the class of voxels that count for nothing */
 export const createLoss = (loss: Named, ignore?: number): Loss =>
   choose("loss", LOSSES, loss, ignore === undefined ? {} : { ignore });
 
-/** @throws {@link AcsconvError} `input` as {@link createLoss} */
 export const createOptimiser = (optimiser: Named): Optimiser => choose("optimiser", OPTIMISERS, optimiser);
 
-/** @throws {@link AcsconvError} `input` as {@link createLoss} */
 export const createAugmentation = (augmentation: Named): Transform =>
   choose<Transform>("augmentation", AUGMENTATIONS, augmentation);
 
-/**
- * Times (milestones, warm-up) are in epochs.
- *
- * @throws {@link AcsconvError} `input` as {@link createLoss}
- */
+/** Times (milestones, warm-up) are in epochs. */
 export function createSchedule(schedule: Named): Schedule {
   const made = choose("schedule", SCHEDULES, schedule);
   if (made.name === "multiStep" && made.milestones === undefined)
@@ -126,7 +117,6 @@ export function createSchedule(schedule: Named): Schedule {
  * Metrics for the classes of a data set.
  *
  * @param scores - what those that rank will be given
- * @throws {@link AcsconvError} `input` as {@link createLoss}
  */
 export const createMetrics = (
   metrics: readonly Named[],

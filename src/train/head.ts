@@ -27,12 +27,11 @@ function leavesClasses(node: Node): boolean {
 }
 
 /**
- * The network with a freshly drawn last layer of `classes` outputs; all other
- * weights stay. A lifted network gets it in its 2D form, too. Of several outputs
- * the first is kept.
+ * The network with a freshly drawn last layer of `classes` outputs; all other weights stay. A lifted network gets it in
+ * its 2D form, too. Of several outputs the first is kept.
  *
- * Weights are drawn as PyTorch draws them, uniform in ±1/√(inputs of a channel), in
- * a stream that `seed` and the weight's name determine; biases are zero.
+ * Weights are drawn as PyTorch draws them, uniform in ±1/√(inputs of a channel), in a stream that `seed` and the
+ * weight's name determine; biases are zero.
  *
  * @throws {@link AcsconvError} ("train") if the output does not come from one layer with weights
  */

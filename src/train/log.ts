@@ -8,9 +8,8 @@ import { builtin, ioError } from "../base/files.ts";
 import type { TrainEvent } from "./events.ts";
 
 /**
- * A listener that writes every event as a line of JSON to `path`. A run that
- * begins anew empties the file; one that goes on from a checkpoint drops the lines
- * of what it is going to repeat.
+ * A listener that writes every event as a line of JSON to `path`. A run that begins anew empties the file; one that
+ * goes on from a checkpoint drops the lines of what it is going to repeat.
  *
  * @throws {@link AcsconvError} `io` if the file cannot be written, `format` if it is no log
  *

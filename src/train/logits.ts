@@ -23,7 +23,6 @@ const LEAST = 1e-6;
  *
  * @param network - as it was given
  * @param plain - the same, ready to be trained
- * @throws {@link AcsconvError} ("train") if the network's numbers are none that the loss can be made of
  */
 export function lossInput(g: Algebra, network: Graph, plain: Graph, loss: Loss): string {
   const { name } = plain.outputs[0]!;

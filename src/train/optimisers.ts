@@ -1,7 +1,6 @@
 /**
- * @file Optimisers, written as nodes: a parameter, its gradient and its state in,
- * the new ones out. The rules are PyTorch's (θ parameter, g gradient, η learning
- * rate, λ weight decay, t number of the update from 1):
+ * @file Optimisers, written as nodes: a parameter, its gradient and its state in, the new ones out. The rules are
+ * PyTorch's (θ parameter, g gradient, η learning rate, λ weight decay, t number of the update from 1):
  *
  *   sgd     g ← g + λθ;  b ← μb + g;  θ ← θ − η·(nesterov ? g + μb : b)
  *   adam    g ← g + λθ;  m ← β₁m + (1 − β₁)g;  v ← β₂v + (1 − β₂)g²

@@ -1,6 +1,4 @@
-/**
- * @file What of a network is trained, and settings for groups of parameters.
- */
+/** @file What of a network is trained, and settings for groups of parameters. */
 
 import { trainError } from "../base/errors.ts";
 import type { Graph } from "../graph/graph.ts";
@@ -53,11 +51,7 @@ export function parametersOf(graph: Graph, batchNorm: boolean): string[] {
   return [...names];
 }
 
-/**
- * The parameters that are trained, with their settings.
- *
- * @throws {@link AcsconvError} ("train") if a group matches no parameter, or all are frozen
- */
+/** The parameters that are trained, with their settings. */
 export function trainedParameters(
   graph: Graph,
   names: readonly string[],

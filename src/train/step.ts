@@ -1,14 +1,13 @@
 /**
- * @file A training step as plain ONNX: a batch, parameters, optimiser state,
- * running statistics and a learning rate in; the loss and all of these anew out.
+ * @file A training step as plain ONNX: a batch, parameters, optimiser state, running statistics and a learning rate in;
+ * the loss and all of these anew out.
  *
  * 1. The network at its sizes, parameters made inputs, lowered to plain ONNX.
  * 2. The loss after it, the gradients after that (`grad/differentiate.ts`).
  * 3. Clipping and the optimiser. Where loss or gradient are not finite, the new
  *    parameters and state are the old ones: a step happens wholly or not at all.
  *
- * With micro-batches, 3 is a graph of its own, and between them gradients are
- * added up: g ← g + ∇/k.
+ * With micro-batches, 3 is a graph of its own, and between them gradients are added up: g ← g + ∇/k.
  *
  * @see Pascanu et al., arXiv:1211.5063 (clipping by the norm)
  */

@@ -42,7 +42,6 @@ export interface TrainerOptions extends StepOptions {
 /** Examples of one update. */
 export const perUpdate = ({ batch, accumulate = 1 }: StepOptions): number => batch * accumulate;
 
-/** @throws {@link AcsconvError} `input` for a number that makes no sense */
 export function checkOptions(options: TrainerOptions): void {
   const { epochs, learningRate, seed, patience, checkpoint, validation } = options;
   const counts = { epochs, patience, everySteps: checkpoint?.everySteps, every: validation?.every };
@@ -56,11 +55,7 @@ export function checkOptions(options: TrainerOptions): void {
     throw inputError(`The learning rate must be a positive number, not ${learningRate}.`);
 }
 
-/**
- * The value that is watched.
- *
- * @throws {@link AcsconvError} `input` if it is none that there will be
- */
+/** The value that is watched. */
 export function monitorOf({ monitor, validation }: TrainerOptions): string {
   const names = validation?.metrics().flatMap((metric) => Object.keys(metric.value())) ?? [];
   const watched = monitor ?? names[0] ?? "loss";

@@ -4,11 +4,7 @@ import { resolve } from "node:path";
 import { formatError, messageOf } from "../../base/errors.ts";
 import { defineConfig } from "../../train/runs/config.ts";
 
-/**
- * What a module exports by default. It finds `defineConfig` in "acsconv" wherever acsconv is installed.
- *
- * @throws {@link AcsconvError} `format` if it cannot be loaded
- */
+/** What a module exports by default. It finds `defineConfig` in "acsconv" wherever acsconv is installed. */
 export async function importDefault(path: string): Promise<unknown> {
   const { createJiti } = await import("jiti");
   const jiti = createJiti(import.meta.url, {

@@ -25,7 +25,6 @@ export interface TrainFlags extends GlobalOptions, Readonly<Record<string, unkno
   readonly dryRun?: boolean;
 }
 
-/** @throws {@link AcsconvError} for what cannot be trained; {@link Interrupted} after Ctrl-C, when all is saved */
 export async function runTraining(flags: TrainFlags): Promise<void> {
   const { out, config: file, resume = false, overwrite = false, dryRun = false, quiet = false } = flags;
   if (resume && (overwrite || file !== undefined)) {

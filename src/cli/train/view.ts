@@ -1,7 +1,6 @@
 /**
- * @file Training as it goes on, on stderr. A terminal shows a line for every finished epoch and below them
- * a block that is drawn over and over; elsewhere (a log, CI) there are plain lines, for every epoch and
- * every 10 s.
+ * @file Training as it goes on, on stderr. A terminal shows a line for every finished epoch and below them a block that
+ * is drawn over and over; elsewhere (a log, CI) there are plain lines, for every epoch and every 10 s.
  */
 
 import type { TrainEvent } from "../../train/events.ts";

@@ -26,7 +26,6 @@ export interface CaseSets {
  * The headers of all scans are read, and the first scans, for what is wrong with one is often wrong with all.
  *
  * @param channels - of the network
- * @throws {@link AcsconvError} as opening the folder and reading cases do; `input` for other classes to validate with
  */
 export async function caseSets(
   config: RunConfig,

@@ -235,18 +235,13 @@ export function withPaths(config: TrainConfig, resolve: (path: string) => string
  * Foreign data as a configuration.
  *
  * @param where - the file it is from, for messages
- * @throws {@link AcsconvError} `input` for a setting that there is not, with the nearest there is, or a wrong value
  */
 export function checkConfig(value: unknown, where: string): TrainConfig {
   checkFields(value, CONFIG_FIELDS, `"${where}"`);
   return value;
 }
 
-/**
- * Fills in the defaults.
- *
- * @throws {@link AcsconvError} `input` without a model or data
- */
+/** Fills in the defaults. */
 export function completeConfig(config: TrainConfig): RunConfig {
   const { model, data } = config;
   if (model === undefined || data === undefined) {

@@ -14,7 +14,6 @@ const MODULES = new Set([".ts", ".mts", ".js", ".mjs"]);
  * Reads a configuration file. Paths in it start at its folder.
  *
  * @param importDefault - loads modules, TypeScript included; without it all files are JSON
- * @throws {@link AcsconvError} `io` or `format` if it cannot be read, `input` for what no configuration has
  */
 export async function readConfig(
   path: string,

@@ -54,7 +54,6 @@ export async function configOfRun({ path, config }: RunFolder): Promise<TrainCon
   );
 }
 
-/** @throws {@link AcsconvError} `input` if a run would go on with other data than it began with */
 export function checkSameData(before: TrainConfig, now: RunConfig, { path }: RunFolder): void {
   const told = completeConfig({ ...before, model: now.model, data: now.data });
   for (const name of DATA_FIELDS) {
@@ -69,11 +68,7 @@ export function checkSameData(before: TrainConfig, now: RunConfig, { path }: Run
   }
 }
 
-/**
- * Makes sure that a new run replaces nothing.
- *
- * @throws {@link AcsconvError} `input` if there is something in the folder
- */
+/** Makes sure that a new run replaces nothing. */
 export async function checkEmpty({ path }: RunFolder): Promise<void> {
   const there = await statOf(path);
   if (!there) return;

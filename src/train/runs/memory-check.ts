@@ -9,7 +9,6 @@ import type { RunConfig } from "./config-fields.ts";
 /**
  * @param peakBytes - of the process, as estimated
  * @param onWarning - told if it fits, but not beside what else is running
- * @throws {@link AcsconvError} `input` for a step that takes more than the machine has
  */
 export function checkMemory(
   peakBytes: number,

@@ -76,11 +76,7 @@ export async function planTraining(config: TrainConfig, options: PlanOptions = {
   return makePlan(complete, undefined, options.onWarning);
 }
 
-/**
- * The whole configuration of a run, and what it was told when it began, if it goes on.
- *
- * @throws {@link AcsconvError} `input` for what no configuration holds, or if there is no run to go on with
- */
+/** The whole configuration of a run, and what it was told when it began, if it goes on. */
 export async function configOf(
   config: TrainConfig,
   { folder, resume = false }: PlanOptions,
@@ -155,7 +151,6 @@ export async function makePlan(
   };
 }
 
-/** @throws {@link AcsconvError} `train` or `input` where the network has no such training step */
 function trainerOf(model: Model, options: TrainerOptions): Trainer {
   const trainer = new Trainer(model, options);
   const [, , ...scores] = trainer.step.output;

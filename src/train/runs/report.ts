@@ -1,8 +1,7 @@
 /**
- * @file The report page of a training run: curves, measures by class, pictures
- * and the configuration. It is a function of what the run reported so far, so
- * it can be written again after every epoch; while a run goes on, the page
- * reads itself anew.
+ * @file The report page of a training run: curves, measures by class, pictures and the configuration. It is a function
+ * of what the run reported so far, so it can be written again after every epoch; while a run goes on, the page reads
+ * itself anew.
  */
 
 import { type TrainEvent, partsOf } from "../events.ts";

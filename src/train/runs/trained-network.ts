@@ -20,7 +20,6 @@ const is2d = ({ inputs: [input] }: Model): boolean => input?.shape?.length === 4
  * The network that a run begins with. One that is 3D already keeps its kernels, unless another kind is asked for.
  *
  * @returns the kind, too, if it was lifted here
- * @throws {@link AcsconvError} as loading, lifting and a new head do; `input` for a kind that it cannot have
  */
 export async function networkOfRun(
   { model: path, kind, classes, seed }: RunConfig,
@@ -43,7 +42,6 @@ export async function networkOfRun(
   };
 }
 
-/** @throws {@link AcsconvError} `input` unless it is a 3D network that scores the classes of the data */
 export function checkClasses(model: Model, { classes: { names } }: Pick<DataFolder, "classes">): void {
   const [input] = model.inputs;
   if (is2d(model))
