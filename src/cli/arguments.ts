@@ -1,6 +1,6 @@
 /** @file Option values that commander leaves as text: sizes, whole numbers, patterns. */
 
-import { InvalidArgumentError } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 import { anyNumber, count, listOf, whole } from "../base/fields.ts";
 import type { LiftOptions } from "../index.ts";
 import { SIZE } from "../model/settings.ts";
@@ -34,3 +34,11 @@ export function parsePattern(text: string): RegExp {
     throw new InvalidArgumentError("Expected a regular expression, such as layer1.*weight.");
   }
 }
+
+/** An option of which the value is one of a few. */
+export const choice = (
+  flags: string,
+  description: string,
+  choices: readonly string[],
+  standard?: string,
+): Option => new Option(flags, description).choices(choices).default(standard);

@@ -6,8 +6,7 @@ import { LIFT_KINDS, type LiftOptions, type Model, lift, load } from "../index.t
 import { bytes, compact, shapeText } from "../report/figures.ts";
 import { liftReport } from "../report/lift-report.ts";
 import { formatTable } from "../report/text-table.ts";
-import { PSC, parseCount, parseSizes } from "./arguments.ts";
-import { choice } from "./choice.ts";
+import { PSC, choice, parseCount, parseSizes } from "./arguments.ts";
 import { warn } from "./errors.ts";
 import type { GlobalOptions } from "./global-options.ts";
 

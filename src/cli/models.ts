@@ -9,8 +9,7 @@ import { bytes, compact } from "../report/figures.ts";
 import { costsByKind, type KindCost, sizesFor } from "../report/lift-report.ts";
 import { type NetworkSummary, summarise } from "../report/summary.ts";
 import { formatTable } from "../report/text-table.ts";
-import { PSC, parsePattern, parseSizes } from "./arguments.ts";
-import { choice } from "./choice.ts";
+import { PSC, choice, parsePattern, parseSizes } from "./arguments.ts";
 import type { GlobalOptions } from "./global-options.ts";
 import { startProgress } from "./progress.ts";
 

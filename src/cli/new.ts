@@ -24,8 +24,7 @@ import {
   transferred,
 } from "../weights/index.ts";
 import { NAME_MAPS } from "../weights/name-maps.ts";
-import { PSC, parseCount, parseWhole } from "./arguments.ts";
-import { choice } from "./choice.ts";
+import { PSC, choice, parseCount, parseWhole } from "./arguments.ts";
 import { warn } from "./errors.ts";
 import type { GlobalOptions } from "./global-options.ts";
 

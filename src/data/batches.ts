@@ -9,7 +9,7 @@
 import { inputError } from "../base/errors.ts";
 import { seedFor, shuffled, uniform } from "../base/random.ts";
 import type { RunTensor } from "../run/tensor.ts";
-import type { Dataset, Example } from "./dataset.ts";
+import type { Dataset, Example } from "../model/dataset.ts";
 
 /** Examples, one beside the other. */
 export interface Batch {

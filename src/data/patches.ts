@@ -7,7 +7,7 @@ import { boxOf } from "../volume/crop.ts";
 import { type Vec3, map3 } from "../volume/vec3.ts";
 import { type Volume, withData } from "../volume/volume.ts";
 import type { CaseStore, PreparedCase } from "./cases.ts";
-import type { Dataset, Example, Random } from "./dataset.ts";
+import type { Dataset, Example, Random } from "../model/dataset.ts";
 import { type ClassMap, IGNORED } from "./labels.ts";
 
 /** How patches are drawn. */

@@ -3,7 +3,7 @@
 import { inputError } from "../base/errors.ts";
 import { type Vec3 } from "../volume/vec3.ts";
 import { type Volume, plainGrid, withData } from "../volume/volume.ts";
-import type { Dataset, Example, Random } from "./dataset.ts";
+import type { Dataset, Example, Random } from "../model/dataset.ts";
 
 /** Makes another example of one. All chance comes from `random`. */
 export type Transform = (example: Example, random: Random) => Example;

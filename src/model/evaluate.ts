@@ -12,6 +12,7 @@ import { type PlaneSink, type Scores, toLabels, toProbabilities } from "../run/s
 import type { RunTensor, Size3 } from "../run/tensor.ts";
 import { cropTo } from "../volume/crop.ts";
 import { type Volume, type Voxels, plainGrid, withData } from "../volume/volume.ts";
+import type { Dataset, Example } from "./dataset.ts";
 import { factsOf, feedsOf, networkOf, scoresOf } from "./network.ts";
 import { predictSettled, runWindows } from "./predict-volume.ts";
 import { readScores } from "./scores.ts";
@@ -24,18 +25,6 @@ export type Metrics = Readonly<Record<string, number>>;
 /** A model that can be run. */
 interface Runnable {
   session(options: SessionOptions & { readonly size?: Size3 }): Promise<Session>;
-}
-
-/** Prepared examples by index, as in `data/dataset.ts`: [C, D, H, W] and a class for each voxel, or for all of it. */
-export interface Examples {
-  readonly length: number;
-  get(index: number, random: () => number): Example | Promise<Example>;
-}
-
-interface Example {
-  readonly name: string;
-  readonly image: RunTensor<"float32">;
-  readonly target: RunTensor<"uint8" | "float32">;
 }
 
 /** How to evaluate. */
@@ -58,7 +47,7 @@ export interface EvaluateOptions {
  */
 export async function evaluate(
   model: Runnable,
-  data: Examples,
+  data: Dataset,
   metrics: readonly Metric[],
   { size, seed = 0, session: sessionOptions, signal }: EvaluateOptions,
 ): Promise<Metrics> {
@@ -111,7 +100,7 @@ function windows(
     patch,
     labels: scores === "labels",
     sink: toScored(shape, scores),
-    ...(signal && { signal }),
+    signal,
   });
 }
 

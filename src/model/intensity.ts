@@ -7,7 +7,7 @@
  */
 
 import { inputError } from "../base/errors.ts";
-import { moments } from "../volume/moments.ts";
+import { extremes, moments } from "../volume/moments.ts";
 import { type Volume, voxelCount } from "../volume/volume.ts";
 
 /**
@@ -53,7 +53,7 @@ export function intensityLines(
       return { low, high, offset: mean, scale: 1 / deviation };
     }
     if (normalize === "none" && !window) return { low, high, offset: 0, scale: 1 };
-    const [first, last] = window ?? extremes(volume, c);
+    const [first, last] = window ?? extremes(channelOf(volume, c));
     return { low, high, offset: first, scale: 1 / (last - first || 1) };
   });
   return Array.from({ length: channels }, (_, c) => {
@@ -74,13 +74,3 @@ export function applyLine(values: Float32Array, { low, high, offset, scale }: Li
 
 const channelOf = (volume: Volume, c: number): Volume["data"] =>
   volume.data.subarray(c * voxelCount(volume), (c + 1) * voxelCount(volume));
-
-function extremes(volume: Volume, c: number): readonly [least: number, largest: number] {
-  let least = Infinity;
-  let largest = -Infinity;
-  for (const value of channelOf(volume, c)) {
-    if (value < least) least = value;
-    if (value > largest) largest = value;
-  }
-  return [least, largest];
-}

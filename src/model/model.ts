@@ -6,12 +6,10 @@ import { forSaving, restore } from "../compile/saving.ts";
 import { targetOf } from "../compile/targets/index.ts";
 import type { Graph, ValueInfo } from "../graph/graph.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import type { LiftedGraph } from "../lift/index.ts";
-import { liftGraph } from "../lift/index.ts";
+import { type LiftedGraph, liftGraph } from "../lift/index.ts";
 import type { LiftOptions } from "../lift/options.ts";
 import { encodeBytes } from "../onnx/encode.ts";
-import type { ModelSource } from "../onnx/model-file.ts";
-import { readModel, writeModel } from "../onnx/model-file.ts";
+import { type ModelSource, readModel, writeModel } from "../onnx/model-file.ts";
 import { requireRoom } from "../ops/infer.ts";
 import { inSinglePrecision } from "../passes/single-precision.ts";
 import { open } from "../run/open.ts";
@@ -123,8 +121,7 @@ export class Model {
     const sizes = new Map(size && (["D", "H", "W"] as const).map((name, i) => [name, size[i]!]));
     if (size) this.#requireRoom(sizes);
     const single = inSinglePrecision(this.graph, ["float64"]);
-    if (single !== this.graph)
-      return new Model(single, this.lifted).session({ ...options, ...(size && { size }) });
+    if (single !== this.graph) return new Model(single, this.lifted).session({ ...options, size });
     const session = await this.#open(sizes, options);
     knowSession(session, this.graph);
     return session;
@@ -169,7 +166,7 @@ export class Model {
     { patch = this.task?.patch, session }: { patch?: Vec3; session: SessionOptions | undefined },
     work: (session: Session) => Promise<T>,
   ): Promise<T> {
-    const opened = await this.session({ ...session, ...(patch && { size: patch }) });
+    const opened = await this.session({ ...session, size: patch });
     try {
       return await work(opened);
     } finally {
@@ -202,8 +199,7 @@ export class Model {
     const sizes = sizesOf(this.inputs, tensors);
     this.#requireRoom(sizes);
     const current = this.#sessionFor(sizes, options);
-    const wanted = { ...(fetch && { fetch }), ...(transfer && { transfer }), ...(signal && { signal }) };
-    const result = current.session.then((session) => session.run(tensors, wanted));
+    const result = current.session.then((session) => session.run(tensors, { fetch, transfer, signal }));
     current.last = result.catch(() => undefined);
     return result;
   }

@@ -90,7 +90,8 @@ export class Session {
   }
 
   #check(feeds: RunTensors, fetch: readonly string[]): void {
-    this.#checkOpen();
+    if (this.#released)
+      throw runtimeError("This session is disposed: create another one.", { code: "E_DISPOSED" });
     checkFeeds(this.inputs, feeds);
     const unknown = fetch.find((name) => !this.outputs.some((output) => output.name === name));
     if (unknown === undefined && fetch.length > 0) return;
@@ -98,12 +99,5 @@ export class Session {
     throw inputError(
       `Cannot fetch ${unknown === undefined ? "nothing" : `"${unknown}"`}: the model's outputs are ${names}.`,
     );
-  }
-
-  #checkOpen(): void {
-    if (this.#released)
-      throw runtimeError("This session is disposed: create another one.", {
-        code: "E_DISPOSED",
-      });
   }
 }

@@ -1,7 +1,8 @@
 /** @file What a training run reports while it goes on: for a terminal, a log, a report page. */
 
-/** Measures by name, as metrics give them. */
-export type Metrics = Readonly<Record<string, number>>;
+import type { Metrics } from "../model/evaluate.ts";
+
+export type { Metrics };
 
 /** The metric of a value, and the class (or pair of classes) where it is of one: `dice.liver`. */
 export function partsOf(name: string): { readonly metric: string; readonly part: string | undefined } {

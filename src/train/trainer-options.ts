@@ -1,6 +1,6 @@
 /** @file The options of a trainer: how they look, what is wrong with some, and which a checkpoint has to agree with. */
 
-import type { Dataset } from "../data/dataset.ts";
+import type { Dataset } from "../model/dataset.ts";
 import { inputError } from "../base/errors.ts";
 import type { Metric } from "../metrics/metric.ts";
 import type { SessionOptions } from "../run/session.ts";

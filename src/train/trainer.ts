@@ -7,7 +7,7 @@
  */
 
 import { batches, batchesPerEpoch } from "../data/batches.ts";
-import type { Dataset } from "../data/dataset.ts";
+import type { Dataset } from "../model/dataset.ts";
 import { inputError } from "../base/errors.ts";
 import { builtin, checkWritable, makeFolder } from "../base/files.ts";
 import { seedFor } from "../base/random.ts";

@@ -29,3 +29,13 @@ export function moments(
   }
   return { mean, deviation: Math.sqrt(squares / (count || 1)) || 1 };
 }
+
+/** The least and the largest value. */
+export function extremes(values: Iterable<number>): readonly [least: number, largest: number] {
+  let [least, largest] = [Infinity, -Infinity];
+  for (const value of values) {
+    if (value < least) least = value;
+    if (value > largest) largest = value;
+  }
+  return [least, largest];
+}
