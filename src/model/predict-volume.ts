@@ -128,7 +128,9 @@ function sinkFor(scan: Grid, { output, scores, activation, values, assumed }: Se
     if (output === "probabilities") return perClass(scan, toProbabilities(scan.shape, scores, activation));
     if (scores === "regions") return perClass(scan, toMasks(scan.shape));
     const own = values?.(classes);
-    return mapped(toLabels(scan.shape, scores, { activation, values: own }), (data) => withData(scan, data, 1));
+    return mapped(toLabels(scan.shape, scores, { activation, values: own }), (data) =>
+      withData(scan, data, 1),
+    );
   };
   const seen = assumed && output !== "features" ? limitsSeen() : undefined;
   let sink: PlaneSink<Volume> | undefined;

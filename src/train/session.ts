@@ -115,23 +115,20 @@ export class TrainingSession {
    * @throws {@link AcsconvError} ("train") naming the first tensor that is missing, too many, or not of the step's sizes
    */
   load(state: ReadonlyMap<string, Tensor>): void {
+    const refuse = (what: string): never => {
+      throw trainError(`${what}; it belongs to another network, optimiser or choice of frozen parameters.`, {
+        code: "E_STATE",
+      });
+    };
     for (const [name, { dtype, dims }] of this.#step.state) {
       const found = state.get(name);
       if (found?.dtype === dtype && found.dims.join() === dims.join()) continue;
       const what = found ? `${found.dtype} [${found.dims.join(", ")}]` : "nothing";
-      throw trainError(
-        `Expected "${name}" in the training state as ${dtype} [${dims.join(", ")}], found ${what}; ` +
-          `it belongs to another network, optimiser or choice of frozen parameters.`,
-        { code: "E_STATE" },
-      );
+      refuse(`Expected "${name}" in the training state as ${dtype} [${dims.join(", ")}], found ${what}`);
     }
     const unknown = [...state.keys()].find((name) => !this.#step.state.has(name));
     if (unknown !== undefined)
-      throw trainError(
-        `The training state holds "${unknown}", which this step does not train; ` +
-          `it belongs to another network, optimiser or choice of frozen parameters.`,
-        { code: "E_STATE" },
-      );
+      refuse(`The training state holds "${unknown}", which this step does not train`);
     this.#state = new Map([...state].map(([name, tensor]) => [name, feedOf(tensor)]));
   }
 
