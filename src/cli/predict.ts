@@ -4,6 +4,7 @@ import { type Command, Option } from "commander";
 import { AcsconvError, inputError } from "../base/errors.ts";
 import { checkApart, checkWritable, writeFiles } from "../base/files.ts";
 import { count, flagged, oneOf } from "../base/fields.ts";
+import { withoutEnding } from "../data/folders.ts";
 import { type Model, load } from "../index.ts";
 import { type PredictOptions, type PredictionKind, predictVolume } from "../model/index.ts";
 import { MACHINE, NETWORK, PREPARATION, WINDOWS, asTrained } from "../model/settings.ts";
@@ -159,7 +160,7 @@ async function predictOne(
   say(`  wrote ${job.output} in ${formatDuration(seconds)}`);
   if (flags.output === "labels") say(indent(labelTable(result, model.task?.classes)));
   if (flags.preview !== false) {
-    const path = typeof flags.preview === "string" ? flags.preview : `${withoutSuffix(job.output)}.png`;
+    const path = typeof flags.preview === "string" ? flags.preview : `${withoutEnding(job.output)}.png`;
     await writeFiles([{ path, chunks: [previewPng(scan, result, flags.output)] }]);
     say(`  wrote ${path}`);
   }
@@ -190,8 +191,6 @@ function labelTable({ data, channels, spacing }: Volume, classes: TaskClasses | 
 }
 
 const indent = (text: string): string => text.replace(/^/gm, "  ");
-
-const withoutSuffix = (path: string): string => path.replace(/(\.nii)?\.[a-z]+$/i, "");
 
 /** A number is a place in the list of series that an error printed; anything else a UID. */
 const seriesOf = (text: string): string | number => (/^\d+$/.test(text) ? Number(text) : text);

@@ -4,6 +4,7 @@ import { readdir, stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { inputError } from "../base/errors.ts";
 import { checkWritable, ioErrors, makeFolder } from "../base/files.ts";
+import { withoutEnding } from "../data/folders.ts";
 import { canReadVolume, canWriteVolume } from "../volume/index.ts";
 
 export interface ScanJob {
@@ -49,7 +50,7 @@ export async function planScans(
     );
   const jobs = scans.map((input) => ({
     input,
-    output: isFolder ? join(target, `${stemOf(input)}_${what}.nii.gz`) : target,
+    output: isFolder ? join(target, `${withoutEnding(basename(resolve(input)))}_${what}.nii.gz`) : target,
   }));
   const inputs = new Set(jobs.map(({ input }) => resolve(input)));
   const outputs = new Map<string, string>();
@@ -64,7 +65,3 @@ export async function planScans(
   }
   return jobs;
 }
-
-/** `scan.nii.gz` → `scan` */
-export const stemOf = (path: string): string =>
-  basename(resolve(path)).replace(/(\.nii)?\.(gz|[a-z]+)$/i, "");

@@ -101,28 +101,18 @@ function stack(examples: readonly Example[]): Batch {
       );
     }
   }
-  const [image, target] = [examples.map(({ image }) => image), examples.map(({ target }) => target)];
-  const dims = (of: RunTensor): number[] => [examples.length, ...of.dims];
-  const images = joined(Float32Array, image);
   const { dtype } = first.target;
-  return {
-    image: { dtype: "float32", dims: dims(first.image), data: images },
-    target:
-      dtype === "uint8"
-        ? { dtype, dims: dims(first.target), data: joined(Uint8Array, target) }
-        : { dtype, dims: dims(first.target), data: joined(Float32Array, target) },
+  const joined = (part: "image" | "target", all: Float32Array | Uint8Array) => {
+    examples.forEach(({ [part]: { data } }, i) => all.set(data, i * data.length));
+    return { dims: [examples.length, ...first[part].dims], data: all };
   };
+  const length = (part: "image" | "target"): number => examples.length * first[part].data.length;
+  const target = dtype === "uint8" ? new Uint8Array(length("target")) : new Float32Array(length("target"));
+  return {
+    image: { dtype: "float32", ...joined("image", new Float32Array(length("image"))) },
+    target: { dtype, ...joined("target", target) },
+  } as Batch;
 }
 
 const describe = ({ dtype, dims, data }: RunTensor): string =>
   `${dtype} [${dims.join(", ")}] of ${data.length} elements`;
-
-function joined<A extends Float32Array | Uint8Array>(
-  type: new (length: number) => A,
-  parts: readonly { readonly data: Float32Array | Uint8Array }[],
-): A {
-  const { length } = parts[0]!.data;
-  const all = new type(parts.length * length);
-  parts.forEach(({ data }, i) => all.set(data, i * length));
-  return all;
-}

@@ -87,7 +87,8 @@ function namedCases(pairs: readonly Pair[], root: string): CaseFiles[] {
   }));
 }
 
-const withoutEnding = (path: string): string => path.replace(/(\.nii)?\.[a-z]+$/i, "");
+/** `scan.nii.gz` → `scan` */
+export const withoutEnding = (path: string): string => path.replace(/(\.nii)?\.[a-z]+$/i, "");
 
 /** Cases by their labels and by their first channel, so that a case that lacks either is found and reported. */
 async function nnunetCases(root: string, description: Description, ending: string): Promise<CaseFiles[]> {

@@ -56,3 +56,6 @@ export type TrainEvent =
   | (Position & { readonly type: "stop"; readonly best: Best; readonly patience: number })
   | (Position & { readonly type: "interrupted"; readonly resume: string })
   | (Position & { readonly type: "end"; readonly best: Best | undefined });
+
+/** The events of one type. */
+export type EventOf<T extends TrainEvent["type"]> = Extract<TrainEvent, { readonly type: T }>;

@@ -3,7 +3,7 @@
  * is drawn over and over; elsewhere (a log, CI) there are plain lines, for every epoch and every 10 s.
  */
 
-import type { TrainEvent } from "../../train/events.ts";
+import type { EventOf, TrainEvent } from "../../train/events.ts";
 import { LINE_MS, REDRAW_MS, formatBar, formatDuration, formatRate } from "../progress.ts";
 
 export interface TrainView {
@@ -59,7 +59,7 @@ export function startTrainView(monitor: string, quiet: boolean): TrainView {
     (state.epochs * state.stepsPerEpoch - step) / stepsPerSecond +
     (state.epochs - epoch + 1) * state.evaluationSeconds;
 
-  const onStep = (event: TrainEvent & { type: "step" }): void => {
+  const onStep = (event: EventOf<"step">): void => {
     const { epoch, step, loss, learningRate, stepsPerSecond } = event;
     state.steps++;
     const share = Math.max(1 / state.steps, SMOOTHING);
@@ -84,7 +84,7 @@ export function startTrainView(monitor: string, quiet: boolean): TrainView {
     }
   };
 
-  const onEpoch = ({ epoch, loss, metrics, best, seconds }: TrainEvent & { type: "epoch" }): void => {
+  const onEpoch = ({ epoch, loss, metrics, best, seconds }: EventOf<"epoch">): void => {
     state.evaluationSeconds = (performance.now() - state.lastStepAt) / 1000;
     const value = metrics[monitor];
     const shown = value === undefined ? `loss ${figure(loss)}` : `${monitor} ${figure(value)}`;

@@ -3,7 +3,7 @@
 import { inputError } from "../../base/errors.ts";
 import { builtin } from "../../base/files.ts";
 import type { Model } from "../../model/model.ts";
-import type { TrainEvent } from "../events.ts";
+import type { EventOf, TrainEvent } from "../events.ts";
 import { readLog, trainLog } from "../log.ts";
 import type { FitResult } from "../trainer.ts";
 import type { TrainConfig } from "./config.ts";
@@ -20,7 +20,7 @@ import {
 } from "./folder.ts";
 import { type PlanOptions, type TrainPlan, configOf, makePlan } from "./plan.ts";
 
-type EpochEvent = TrainEvent & { readonly type: "epoch" };
+type EpochEvent = EventOf<"epoch">;
 
 /** How to train, beside what the configuration says. */
 export interface TrainOptions extends PlanOptions {
