@@ -114,26 +114,20 @@ export async function makePlan(
     createMetrics(config.metrics, data, task.scores === "logits" ? "logits" : "probabilities");
   // Names that there are not are told without validation, too.
   metrics();
+  const { freeze, device, threads, saveEvery } = config;
   const options: TrainerOptions = {
+    // What both call by one name.
+    ...config,
     data: augmentations.length > 0 ? mapDataset(drawn, inTurn(...augmentations)) : drawn,
     loss: createLoss(config.loss, data.classes.ignore === undefined ? undefined : IGNORED),
     optimiser: createOptimiser(config.optimiser),
     schedule: createSchedule(config.schedule),
-    learningRate: config.learningRate,
-    epochs: config.epochs,
-    batch: config.batch,
-    accumulate: config.accumulate,
     size,
-    groups: [...config.freeze.map((match) => ({ match, frozen: true })), ...config.groups],
-    clipNorm: config.clipNorm,
-    batchNorm: config.batchNorm,
-    seed: config.seed,
-    patience: config.patience,
+    groups: [...freeze.map((match) => ({ match, frozen: true })), ...config.groups],
     memory: config.memory === undefined ? undefined : memoryBytes(config.memory),
-    monitor: config.monitor,
-    session: { device: config.device, threads: config.threads },
+    session: { device, threads },
     validation: validation && { data: wholeScans(validation.store), metrics },
-    checkpoint: checkpoints === undefined ? undefined : { folder: checkpoints, everySteps: config.saveEvery },
+    checkpoint: checkpoints === undefined ? undefined : { folder: checkpoints, everySteps: saveEvery },
   };
   const trainer = trainerOf(model, options);
   const memory = estimateMemory(trainer.step.graph).peakBytes;
@@ -164,19 +158,14 @@ function trainerOf(model: Model, options: TrainerOptions): Trainer {
 
 /** What prediction and evaluation have to know of a network that is trained so. */
 function taskOf(model: Model, { classes, channels }: DataFolder, config: TrainPlan["config"]): Task {
-  const { spacing, orientation, window } = config;
+  const { spacing, orientation, window, size: patch } = config;
   // What its file says goes before what it shows.
   const scores = model.task?.scores ?? readScores(model.graph).scores;
   return {
-    ...(scores && { scores }),
+    scores,
     classes: { names: classes.names, values: classes.values.map(([first]) => first!) },
-    ...(channels && { channels }),
-    patch: config.size,
-    preparation: {
-      ...(spacing && { spacing }),
-      ...(orientation !== undefined && { orientation }),
-      ...(window && { window }),
-      normalize: normalizationOf(config),
-    },
+    channels,
+    patch,
+    preparation: { spacing, orientation, window, normalize: normalizationOf(config) },
   };
 }
