@@ -8,7 +8,7 @@ import { liftReport } from "../report/lift-report.ts";
 import { formatTable } from "../report/text-table.ts";
 import { PSC, choice, parseCount, parseSizes } from "./arguments.ts";
 import { warn } from "./errors.ts";
-import type { GlobalOptions } from "./global-options.ts";
+import type { GlobalOptions } from "./flags.ts";
 
 type PerStage = "height" | 1 | readonly ("height" | 1)[];
 

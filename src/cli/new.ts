@@ -26,7 +26,7 @@ import {
 import { NAME_MAPS } from "../weights/name-maps.ts";
 import { PSC, choice, parseCount, parseWhole } from "./arguments.ts";
 import { warn } from "./errors.ts";
-import type { GlobalOptions } from "./global-options.ts";
+import type { GlobalOptions } from "./flags.ts";
 
 type Kind = LiftKind | "2d";
 
@@ -117,9 +117,7 @@ async function run(name: string, flags: NewFlags): Promise<void> {
   await checkApart([out, ...(weights === undefined ? [] : [weights])]);
   await checkWritable(out);
   const { network, report }: Filled =
-    weights === undefined
-      ? { network: build(entry, flags, flags.channels) }
-      : await load(entry, weights, flags);
+    weights === undefined ? { network: build(entry, flags) } : await load(entry, weights, flags);
   const loaded = new Set(report?.loaded);
   const filled = initialise(network, { seed, only: (weight) => !loaded.has(weight) });
   const model = entry.dimensions === 2 ? ofKind(filled, flags) : filled;
@@ -127,7 +125,7 @@ async function run(name: string, flags: NewFlags): Promise<void> {
   for (const warning of model.report?.warnings ?? []) warn(warning);
   if (quiet) return;
   const text = [
-    `${name} → ${out}${entry.dimensions === 2 ? `  (${kindOf(flags)})` : ""}`,
+    `${name} → ${out}${entry.dimensions === 2 ? `  (${flags.kind ?? "acs"})` : ""}`,
     ...(report ? ["", `weights of ${weights}:`, ...lines(report)] : []),
     "",
     ...model.inputs.map((input) => `input   ${input.name} ${shapeText(input.shape)}`),
@@ -135,8 +133,6 @@ async function run(name: string, flags: NewFlags): Promise<void> {
   ].join("\n");
   process.stdout.write(`${text}\n`);
 }
-
-const kindOf = ({ kind = "acs" }: NewFlags): Kind => kind;
 
 function entryOf(name: string, { head, classes, kind, psc }: NewFlags): Architecture {
   const names = ARCHITECTURES.map((known) => known.name);
@@ -164,7 +160,7 @@ function entryOf(name: string, { head, classes, kind, psc }: NewFlags): Architec
 const hasHeads = ({ options }: Architecture): boolean => options.includes("head");
 
 /** The network without weights: 2D, but for kinds that have kernels of their own. */
-function build(entry: Architecture, flags: NewFlags, channels = entry.channels): Model {
+function build(entry: Architecture, flags: NewFlags, channels = flags.channels ?? entry.channels): Model {
   const { classes, head, stemStride, stemPool, outputStride } = flags;
   const isAdded = head !== undefined && !hasHeads(entry);
   const options = {
@@ -179,7 +175,10 @@ function build(entry: Architecture, flags: NewFlags, channels = entry.channels):
     ...(outputStride && { outputStride: Number(outputStride) as 8 }),
   } satisfies ArchitectureOptions;
   const backbone = architecture(entry.name, options);
-  const model = isAdded ? withHead(head, openSized(backbone, entry, options), classes!) : backbone;
+  const add = head === "fcn" ? segmentationHead : classificationHead;
+  const model = isAdded
+    ? add(openSized(backbone, entry, options), { classes: classes!, kernels: "none" })
+    : backbone;
   const kind = ownKernels(flags);
   return kind ? lift(model, { kind, ...(flags.psc && { psc: flags.psc }) }) : model;
 }
@@ -187,9 +186,6 @@ function build(entry: Architecture, flags: NewFlags, channels = entry.channels):
 /** The kind, if it has kernels of its own. */
 const ownKernels = ({ kind }: NewFlags): LiftKind | undefined =>
   kind !== undefined && kind !== "2d" && isFresh(kind) ? kind : undefined;
-
-const withHead = (head: "fcn" | "cls", backbone: Model, classes: number): Model =>
-  (head === "fcn" ? segmentationHead : classificationHead)(backbone, { classes, kernels: "none" });
 
 /** VGG takes images of one size because of its own head; without that, of any. */
 function openSized(backbone: Model, { name }: Architecture, options: ArchitectureOptions): Model {
@@ -241,8 +237,7 @@ async function load(entry: Architecture, path: string, flags: NewFlags): Promise
 /** Lifted, or the 2D network that lifting would have read. */
 function ofKind(model: Model, flags: NewFlags): Model {
   if (model.lifted) return model;
-  const { channels } = flags;
-  const kind = kindOf(flags);
+  const { channels, kind = "acs" } = flags;
   if (kind !== "2d") return lift(model, { kind, ...(channels !== undefined && { channels }) });
   return channels === undefined ? model : unlift(lift(model, { channels }));
 }

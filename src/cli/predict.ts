@@ -13,9 +13,8 @@ import { formatTable } from "../report/text-table.ts";
 import type { Session, SessionOptions } from "../run/session.ts";
 import { type Volume, readVolume, writeVolume } from "../volume/index.ts";
 import { warn } from "./errors.ts";
-import { addFlags, valuesOfFlags } from "./flags.ts";
+import { type GlobalOptions, addFlags, valuesOfFlags } from "./flags.ts";
 import { previewPng } from "./preview.ts";
-import type { GlobalOptions } from "./global-options.ts";
 import { formatDuration, startProgress } from "./progress.ts";
 import { type ScanJob, planScans } from "./scan-files.ts";
 

@@ -8,7 +8,6 @@ import { elementCount } from "../graph/tensor.ts";
 import type { ValueSpec } from "./engine.ts";
 import { arrayTypeOf, isRunDType, type RunTensor, type RunTensors } from "./tensor.ts";
 
-/** @param inputs - what the model declares */
 export function checkFeeds(inputs: readonly ValueSpec[], feeds: RunTensors): void {
   for (const name of Object.keys(feeds)) {
     if (inputs.some((input) => input.name === name)) continue;

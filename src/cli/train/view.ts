@@ -17,10 +17,7 @@ export interface TrainView {
 /** How much one step's loss moves the loss that is shown: about the mean of the last 20. */
 const SMOOTHING = 0.05;
 
-/**
- * @param monitor - the value that finished epochs are shown with; `loss` always is
- * @param quiet - draw nothing
- */
+/** @param monitor - the value that finished epochs are shown with; `loss` always is */
 export function startTrainView(monitor: string, quiet: boolean): TrainView {
   const stream = process.stderr;
   const state = {
