@@ -19,12 +19,6 @@ export interface Batch {
   readonly target: RunTensor<"uint8" | "float32">;
 }
 
-export interface BatchOptions {
-  /** Examples per batch. What is left of an epoch after its last whole batch is not used in it. */
-  readonly batch: number;
-  readonly seed: number;
-}
-
 /** A batch of an endless run, both from 0. */
 export interface BatchPosition {
   readonly epoch: number;
@@ -45,11 +39,12 @@ export function batchesPerEpoch(length: number, batch: number): number {
 }
 
 /**
- * The batches from a position on, without end: one epoch follows the other. Leaving the loop ends the reading ahead.
+ * The batches from a position on, without end: one epoch follows the other. What is left of
+ * an epoch after its last whole batch is not used in it. Leaving the loop ends the reading ahead.
  */
 export async function* batches(
   data: Dataset,
-  { batch, seed }: BatchOptions,
+  { batch, seed }: { readonly batch: number; readonly seed: number },
   from: BatchPosition,
 ): AsyncGenerator<Batch, never> {
   const perEpoch = batchesPerEpoch(data.length, batch);

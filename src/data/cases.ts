@@ -84,16 +84,12 @@ export async function readCase(
  */
 export async function checkGrids(cases: readonly CaseFiles[]): Promise<void> {
   for (const { name, images, label } of cases) {
-    const [path] = images as readonly [string];
-    const first = await readGrid(path);
+    const first = await readGrid(images[0]!);
     if (!first) continue;
-    const others = [
-      ...images.slice(1).map((image) => [image, `"${image}"`]),
-      [label, `its label "${label}"`],
-    ];
-    for (const [other, what] of others as [string, string][]) {
-      const grid = await readGrid(other);
-      if (grid) checkGrid(name, [`the image "${path}"`, first], [what, grid]);
+    for (const path of [...images.slice(1), label]) {
+      const grid = await readGrid(path);
+      const what = path === label ? `its label "${path}"` : `"${path}"`;
+      if (grid) checkGrid(name, [`the image "${images[0]}"`, first], [what, grid]);
     }
   }
 }

@@ -67,7 +67,12 @@ const ofClasses = (
   options,
   target: "classes",
   write(g, logits, target) {
-    if (least > 1) requireClasses(g, logits, name);
+    const sizes = g.shape(logits);
+    if (least > (sizes[1] ?? 0))
+      throw trainError(
+        `The ${name} loss compares classes, but the network's output has sizes [${sizes.join(", ")}]; ` +
+          `use binaryCrossEntropy, or give the network a head of two classes.`,
+      );
     return write(g, logits, () => compared(g, logits, target, options.ignore));
   },
 });
@@ -112,7 +117,7 @@ export const binaryCrossEntropy = ({ ignore }: ClassOptions = {}): Loss => {
     const { target, counts } = compare();
     return meanOver(g, g.sub(g.softplus(logits), g.mul(logits, target)), counts);
   };
-  return ofClasses("binaryCrossEntropy", { ignore }, write, 1);
+  return ofClasses("binaryCrossEntropy", { ignore }, write, 0);
 };
 
 /** Mean over voxels of −(1 − p_t)^γ log p_t, p = softmax(z). */
@@ -192,12 +197,3 @@ function meanOver(g: Algebra, x: string, counts: string | undefined): string {
 }
 
 const notZero = (g: Algebra, x: string): string => g.where(g.equal(x, 0), 1, x);
-
-function requireClasses(g: Algebra, logits: string, loss: string): void {
-  const [, classes] = g.shape(logits);
-  if (classes !== undefined && classes > 1) return;
-  throw trainError(
-    `The ${loss} loss compares classes, but the network's output has sizes [${g.shape(logits).join(", ")}]; ` +
-      `use binaryCrossEntropy, or give the network a head of two classes.`,
-  );
-}
