@@ -140,7 +140,11 @@ describe("feeds are checked before the run", () => {
       message: `${expected} float32 with its elements in a Float64Array.`,
     },
   ])("$message", async ({ feeds, message }) => {
-    await expect(session.run(feeds)).rejects.toEqual(new AcsconvError("input", message));
+    await expect(session.run(feeds)).rejects.toMatchObject({
+      kind: "input",
+      code: expect.stringMatching(/^E_(FEED|UNKNOWN_NAME)$/),
+      message,
+    });
   });
 
   test("an output the model does not have", async () => {
@@ -185,7 +189,7 @@ describe("what goes wrong is one sentence of kind runtime", () => {
     await Promise.all([disposed.dispose(), disposed.dispose()]);
     expect((await running)["output"]!.dims).toEqual([1, 3, 16, 16]);
     await expect(disposed.run({ input })).rejects.toEqual(
-      new AcsconvError("runtime", "This session is disposed: create another one."),
+      new AcsconvError("runtime", "This session is disposed: create another one.", { code: "E_DISPOSED" }),
     );
   });
 });
