@@ -72,7 +72,12 @@ export async function train(given: TrainConfig, options: TrainOptions = {}): Pro
   const { trainer, task } = plan;
   const modelOf = (weights: "best" | "last"): Model => trainer.model(weights).withTask(task);
   const log = folder && trainLog(folder.log);
-  const writes = new WriteQueue();
+  // Files are written one after the other beside the training; the first failure is told at the end.
+  let written: Promise<void> = Promise.resolve();
+  const write = (make: () => Promise<void>): void => {
+    written = written.then(make);
+    written.catch(() => undefined);
+  };
   const epochs: EpochEvent[] = [];
   const onEvent = (event: TrainEvent): void => {
     log?.(event);
@@ -82,13 +87,13 @@ export async function train(given: TrainConfig, options: TrainOptions = {}): Pro
     if (!folder) return;
     if (event.best) {
       const best = modelOf("best");
-      writes.add(() => best.save(folder.model));
+      write(() => best.save(folder.model));
     }
-    writes.add(() => writeReport(plan, folder));
+    write(() => writeReport(plan, folder));
   };
   const fitted = await trainer.fit({ signal, onEvent });
   // Everything that training depends on is saved: what ends this is made up for by resuming.
-  await writes.done();
+  await written;
   const ended = folder ? readLog(folder.log).filter((event) => event.type === "epoch") : epochs;
   const best = ended.findLast((epoch) => epoch.best);
   const model = modelOf(best ? "best" : "last");
@@ -128,19 +133,4 @@ async function writeReport(plan: TrainPlan, folder: RunFolder, model?: Model): P
     overlays,
   });
   await writeText(folder.report, text);
-}
-
-/** Files that are written one after the other beside the training; the first failure is told at the end. */
-class WriteQueue {
-  #last: Promise<void> = Promise.resolve();
-
-  add(write: () => Promise<void>): void {
-    this.#last = this.#last.then(write);
-    // Whoever awaits done() gets it.
-    this.#last.catch(() => undefined);
-  }
-
-  done(): Promise<void> {
-    return this.#last;
-  }
 }
