@@ -144,15 +144,13 @@ function entryOf(name: string, { head, classes, kind, psc }: NewFlags): Architec
   if (entry.dimensions === 3 && kind) refuse(`${name} is 3D by birth and is not lifted; leave --kind out.`);
   if (psc && kind !== "psc") refuse(`--psc is for --kind psc, got ${kind ?? "acs"}; leave it out.`);
   if (head && !(head === "cls" && hasHeads(entry))) {
-    if (entry.task === "segmentation") {
+    if (entry.task === "segmentation")
       refuse(`--head is for networks that classify, and ${name} has a decoder of its own; leave --head out.`);
-    }
     if (entry.dimensions === 3)
       refuse(`--head is for 2D networks, and ${name} is 3D by birth; leave it out.`);
   }
-  if (classes === undefined && (head ?? entry.classes === undefined)) {
+  if (classes === undefined && (head ?? entry.classes === undefined))
     refuse(`${head ? `--head ${head}` : name} needs to know how many classes to tell apart; give --classes.`);
-  }
   return entry;
 }
 

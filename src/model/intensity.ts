@@ -67,9 +67,8 @@ export function intensityLines(
 
 /** Applies the line in place. */
 export function applyLine(values: Float32Array, { low, high, offset, scale }: Line): void {
-  for (let i = 0; i < values.length; i++) {
+  for (let i = 0; i < values.length; i++)
     values[i] = (Math.min(Math.max(values[i]!, low), high) - offset) * scale;
-  }
 }
 
 const channelOf = (volume: Volume, c: number): Volume["data"] =>

@@ -103,7 +103,8 @@ export function networkOf(
   };
 }
 
-const INTEGER = /^(u?int|bool)/;
+/** Types of whole numbers. */
+export const INTEGER = /^(u?int|bool)/;
 
 /** The first output with three spatial axes. A session may not know an output's rank; running it will tell. */
 function scoresIn(

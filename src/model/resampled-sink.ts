@@ -63,9 +63,8 @@ export function resampledSink<T>(
         const weight = alongD.below[next] === z ? 0 : alongD.weight[next]!;
         const blended = new Float32Array(current.length);
         const before = alongD.below[next] === z ? current : previous;
-        for (let i = 0; i < blended.length; i++) {
+        for (let i = 0; i < blended.length; i++)
           blended[i] = before[i]! + (current[i]! - before[i]!) * weight;
-        }
         sink.plane(next, blended, classes);
       }
       previous = current;

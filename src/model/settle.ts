@@ -7,7 +7,7 @@ import { inputError } from "../base/errors.ts";
 import type { Activation, Scores } from "../run/sinks.ts";
 import type { Blending } from "../run/window-axis.ts";
 import type { Vec3 } from "../volume/vec3.ts";
-import { factsOf, type Layout, type Network } from "./network.ts";
+import { factsOf, INTEGER, type Layout, type Network } from "./network.ts";
 import type { Preparation } from "./prepare.ts";
 import type { Reading } from "./scores.ts";
 import { PREPARATION } from "./settings.ts";
@@ -69,8 +69,6 @@ export interface Settled {
   /** The label of each class, where known, for a network of so many scores; without it, its number. */
   readonly values: ((scores: number) => readonly number[]) | undefined;
 }
-
-const INTEGER = /^u?int|^bool/;
 
 export function settle(session: object, network: Network, options: PredictOptions): Settled {
   const { output = "labels" } = options;

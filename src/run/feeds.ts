@@ -51,9 +51,8 @@ export function owned<T extends RunTensor["data"]>(data: T, transfer: boolean): 
 /** Why a tensor does not fit, or undefined if it does. */
 function mismatch(input: ValueSpec, feed: RunTensor): string | undefined {
   const { dtype, dims, data } = feed;
-  if (!isRunDType(dtype) || !(data instanceof arrayTypeOf(dtype))) {
+  if (!isRunDType(dtype) || !(data instanceof arrayTypeOf(dtype)))
     return `found ${dtype} with its elements in a ${(data as object).constructor.name}`;
-  }
   const found = `found ${dtype} [${dims.join(", ")}]`;
   if (dtype !== input.dtype) return found;
   if (dims.length !== input.dims.length)

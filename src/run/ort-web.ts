@@ -37,9 +37,10 @@ export const openEngine: OpenEngine = async (model, options) => {
   if (options.wasmPaths !== undefined) ort.env.wasm.wasmPaths = options.wasmPaths;
   else if (isBundled) ort.env.wasm.wasmPaths ??= FILES;
 
-  const session = await exclusively(() =>
-    load(ort.InferenceSession, model, commonOptions(provider.browser!, options.cpuNodes)),
-  ).catch((error: unknown) => {
+  const settings = commonOptions(provider.browser, options.cpuNodes);
+  // The overloads for bytes and addresses do the same.
+  const loading = exclusively(() => ort.InferenceSession.create(model as string, settings));
+  const session = await loading.catch((error: unknown) => {
     throw runtimeError(`ONNX Runtime cannot load the model on ${device}: ${readable(messageOf(error))}.`);
   });
   return {
@@ -51,13 +52,6 @@ export const openEngine: OpenEngine = async (model, options) => {
 };
 
 type Ort = typeof import("onnxruntime-web/webgpu");
-
-const load = (
-  factory: Ort["InferenceSession"],
-  model: Uint8Array | string,
-  options: InferenceSession.SessionOptions,
-): Promise<InferenceSession> =>
-  typeof model === "string" ? factory.create(model, options) : factory.create(model, options);
 
 async function run(
   Tensor: Ort["Tensor"],

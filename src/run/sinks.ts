@@ -88,11 +88,7 @@ function numbersOfClasses(found: Float32Array, plane: Labels, classes: number): 
 
 /** Of classes that may overlap, 1 where each is more probable than not: `[K, D, H, W]`. */
 export const toMasks = (shape: Size3): PlaneSink<PerClass<Uint8Array<ArrayBuffer>>> =>
-  perClass(
-    shape,
-    (length) => new Uint8Array(length),
-    (scores) => scores.map((p) => (p > 0.5 ? 1 : 0)),
-  );
+  perClass(shape, Uint8Array, (scores) => scores.map((p) => (p > 0.5 ? 1 : 0)));
 
 /** Probabilities of every class: `[K, D, H, W]`, 4 bytes each. What are no logits stay as they are. */
 export const toProbabilities = (
@@ -100,18 +96,14 @@ export const toProbabilities = (
   scores: Scores,
   activation?: Activation,
 ): PlaneSink<PerClass<Float32Array<ArrayBuffer>>> =>
-  perClass(
-    shape,
-    (length) => new Float32Array(length),
-    (plane, classes) => {
-      checkClasses(classes, activation);
-      const usual = classes === 1 ? "sigmoid" : "softmax";
-      const chosen = scores === "logits" ? (activation ?? usual) : "none";
-      if (chosen === "sigmoid") sigmoid(plane);
-      if (chosen === "softmax") softmax(plane, classes);
-      return plane;
-    },
-  );
+  perClass(shape, Float32Array, (plane, classes) => {
+    checkClasses(classes, activation);
+    const usual = classes === 1 ? "sigmoid" : "softmax";
+    const chosen = scores === "logits" ? (activation ?? usual) : "none";
+    if (chosen === "sigmoid") sigmoid(plane);
+    if (chosen === "softmax") softmax(plane, classes);
+    return plane;
+  });
 
 /** Volumes of every class, one after the other. */
 export interface PerClass<T> {
@@ -121,17 +113,16 @@ export interface PerClass<T> {
 
 function perClass<T extends Float32Array | Uint8Array>(
   [D, H, W]: Size3,
-  make: (length: number) => T,
+  Voxels: new (length: number) => T,
   change: (plane: Float32Array, classes: number) => Float32Array,
 ): PlaneSink<PerClass<T>> {
-  let result = { classes: 0, data: make(0) };
+  let result = { classes: 0, data: new Voxels(0) };
   return {
     plane(z, scores, classes) {
-      if (result.classes === 0) result = { classes, data: make(classes * D * H * W) };
+      if (result.classes === 0) result = { classes, data: new Voxels(classes * D * H * W) };
       const changed = change(scores, classes);
-      for (let k = 0; k < classes; k++) {
+      for (let k = 0; k < classes; k++)
         result.data.set(changed.subarray(k * H * W, (k + 1) * H * W), (k * D + z) * H * W);
-      }
     },
     result: () => result,
   };

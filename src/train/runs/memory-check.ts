@@ -23,7 +23,6 @@ export function checkMemory(
   const total = Math.min(limit, builtin("node:os").totalmem());
   if (peakBytes > total) throw inputError(`${step}, and there are ${bytes(total)} in all: ${remedy}.`);
   const available = process.availableMemory();
-  if (peakBytes > available) {
+  if (peakBytes > available)
     onWarning(`${step}, and only ${bytes(available)} are free now: end other programs, or ${remedy}.`);
-  }
 }
