@@ -10,7 +10,7 @@
 import { AcsconvError, inputError } from "../base/errors.ts";
 import { type Dim, symbol, symbolsOf } from "../graph/dim.ts";
 import { indexOf } from "../graph/graph-index.ts";
-import type { Graph, ValueInfo } from "../graph/graph.ts";
+import type { Graph, Node, ValueInfo } from "../graph/graph.ts";
 import { elementCount, numbersOf } from "../graph/tensor.ts";
 import { upgradeGraph } from "../onnx/upgrade.ts";
 import { inferTypes } from "../ops/infer.ts";
@@ -175,8 +175,9 @@ function readingsOf(
     return { low, high, whole: numbers.every(Number.isInteger) };
   };
 
-  const { producer } = indexOf(graph);
-  const context = { constant, producer, isClassAxis, classes: classesOf };
+  const index = indexOf(graph);
+  const producer = (name: string): Node | undefined => index.producer(name);
+  const context = { constant, producer, isClassAxis, classes: (name: string) => classesOf(name) };
   const known = new Map<string, Meaning>();
   for (const node of graph.nodes) {
     const inputs = node.inputs.map((name) => known.get(name) ?? ofConstant(name));

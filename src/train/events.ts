@@ -2,8 +2,6 @@
 
 import type { Metrics } from "../model/evaluate.ts";
 
-export type { Metrics };
-
 /** The metric of a value, and the class (or pair of classes) where it is of one: `dice.liver`. */
 export function partsOf(name: string): { readonly metric: string; readonly part: string | undefined } {
   const [metric, ...part] = name.split(".");

@@ -25,8 +25,8 @@ import {
   removeUnfinished,
   writeCheckpoints,
 } from "./checkpoint.ts";
-import { evaluate, requireComparable } from "../model/evaluate.ts";
-import type { Best, Metrics, TrainEvent } from "./events.ts";
+import { type Metrics, evaluate, requireComparable } from "../model/evaluate.ts";
+import type { Best, TrainEvent } from "./events.ts";
 import { withinMemory } from "../compile/recompute.ts";
 import { learningRateFactor } from "./schedules.ts";
 import { TrainingSession } from "./session.ts";
