@@ -118,16 +118,16 @@ function gridOf([alongD, alongH, alongW]: readonly (readonly AxisWindow[])[]): r
 
 /** Fills `into` `[C, ...patch]` from the volume; what lies outside it stays zero. */
 function readPatch(options: SlidingWindowOptions<unknown>, window: Window, into: Float32Array): void {
-  const { shape, channels, patch, read } = options;
+  const { shape, channels, patch } = options;
   const starts = window.map((axis) => axis.start);
   const origin = starts.map((start) => Math.max(start, 0)) as unknown as Size3;
   const size = shape.map((voxelsOnAxis, axis) => Math.min(voxelsOnAxis, patch[axis]!)) as unknown as Size3;
   if (voxels(size) === voxels(patch)) {
-    read(origin, size, into);
+    options.read(origin, size, into);
     return;
   }
   const inside = new Float32Array(channels * voxels(size));
-  read(origin, size, inside);
+  options.read(origin, size, inside);
   const [d, h, w] = size;
   const [bd, bh, bw] = starts.map((start) => Math.max(-start, 0)) as unknown as Size3;
   for (let c = 0; c < channels; c++) {
