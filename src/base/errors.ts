@@ -57,6 +57,8 @@ export const graphError = ofKind("graph");
 export const inputError = ofKind("input");
 export const ioError = ofKind("io");
 export const liftError = ofKind("lift");
+export const runtimeError = ofKind("runtime");
+export const trainError = ofKind("train");
 
 /** The message of anything that was thrown (itk-wasm, for one, throws bare numbers). */
 export function messageOf(thrown: unknown): string {

@@ -2,58 +2,57 @@
 
 import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
+import { type Named, flagged, nameOf, namedList } from "../base/fields.ts";
 import { readCase } from "../data/cases.ts";
 import { type DataFolder, cropToRegion, openFolder } from "../data/index.ts";
 import { checkWritable } from "../base/files.ts";
-import { NODE_DEVICES } from "../compile/targets/index.ts";
-import { type Device, type Normalization, load } from "../index.ts";
+import { load } from "../index.ts";
 import { METRIC_NAMES } from "../metrics/registry.ts";
-import type { CaseResult, LabelledCase, Metrics } from "../model/evaluate.ts";
-import type { Layout } from "../model/network.ts";
+import type { CaseResult, CasesOptions, LabelledCase, Metrics } from "../model/evaluate.ts";
 import type { Preparation } from "../model/prepare.ts";
+import { MACHINE, NETWORK, PREPARATION, WINDOWS, asTrained } from "../model/settings.ts";
 import { formatTable } from "../report/text-table.ts";
-import type { Scores } from "../run/sinks.ts";
+import type { SessionOptions } from "../run/session.ts";
 import { type RegionConfig, regionOf } from "../train/runs/config.ts";
-import { type Named, nameOf } from "../base/fields.ts";
+import { CONFIG_FIELDS } from "../train/runs/config-fields.ts";
 import type { Vec3, Volume } from "../volume/index.ts";
-import {
-  layoutOption,
-  parseCount,
-  parseFraction,
-  parseNamedList,
-  parseRange,
-  parseRegion,
-  parseSizes,
-  parseSpacing,
-  scoresOption,
-} from "./arguments.ts";
 import { warn } from "./errors.ts";
+import { type GlobalOptions, addFlags, valuesOfFlags } from "./flags.ts";
 import { formatValue, metricTables } from "./metric-tables.ts";
-import type { GlobalOptions } from "./global-options.ts";
 import { startProgress } from "./progress.ts";
 import { readConfig } from "../train/runs/config-file.ts";
 import { writeText } from "../train/runs/folder.ts";
 import { createMetrics } from "../train/choices.ts";
 import { checkClasses } from "../train/runs/trained-network.ts";
 
-interface EvaluateFlags extends GlobalOptions {
+interface EvaluateFlags extends GlobalOptions, Readonly<Record<string, unknown>> {
   readonly model: string;
   readonly data: string;
-  readonly metrics: readonly Named[];
   readonly out?: string;
-  readonly region?: RegionConfig;
-  readonly patch?: Vec3;
-  readonly overlap: number;
-  readonly spacing?: Vec3;
-  readonly orient?: string;
-  readonly window?: readonly [number, number];
-  readonly normalize?: Normalization;
-  readonly scores?: Scores;
-  readonly layout?: Layout;
-  readonly device: Device;
-  readonly threads?: number;
 }
+
+interface Measured {
+  readonly metrics?: readonly Named[];
+  readonly region?: RegionConfig;
+}
+
+const MEASURED = {
+  metrics: flagged(namedList, "--metrics <names>", `${METRIC_NAMES.join(", ")}; or JSON (default: dice,iou)`),
+  region: flagged(
+    CONFIG_FIELDS.region,
+    "--region <part>",
+    "count only a half of every scan, or six parts; the network sees all of it, unlike in validation",
+  ),
+} as const;
+const GROUPS = {
+  Measures: MEASURED,
+  Windows: { ...asTrained({ patch: WINDOWS.patch }), overlap: WINDOWS.overlap },
+  Scans: asTrained(PREPARATION),
+  Network: NETWORK,
+  Machine: MACHINE,
+} as const;
+const SETTINGS = { ...GROUPS.Windows, ...GROUPS.Scans, ...GROUPS.Network };
 
 const EXAMPLES = `
 Examples:
@@ -67,7 +66,7 @@ Examples:
   $ acsconv evaluate --model run/model.onnx --data t1 --region right`;
 
 export function addEvaluate(program: Command): void {
-  program
+  const command = program
     .command("evaluate")
     .summary("measure a network on labelled scans")
     .description(
@@ -75,37 +74,11 @@ export function addEvaluate(program: Command): void {
     )
     .requiredOption("--model <file.onnx>", "a 3D network with a score per voxel")
     .requiredOption("--data <folder>", "labelled scans: Medical Segmentation Decathlon or nnU-Net v2")
-    .addOption(
-      new Option("--metrics <names>", `${METRIC_NAMES.join(", ")}; or JSON`)
-        .argParser(parseNamedList)
-        .default(["dice", "iou"], "dice,iou"),
-    )
-    .option("--out <file.json>", "also write the values as JSON, case by case")
-    .option(
-      "--region <part>",
-      "count only a half of every scan, or six parts; the network sees all of it, unlike in validation",
-      parseRegion,
-    )
-    .option("--patch <d,h,w>", "voxels the network sees at once (default: as it was trained)", parseSizes)
-    .option("--overlap <part>", "part of a window that the next one covers", parseFraction, 0.5)
-    .option(
-      "--spacing <d,h,w>",
-      "millimetres at which the network works (this and the next three: by default as it was trained)",
-      parseSpacing,
-    )
-    .option("--orient <code>", "turn scans for the network, such as LPS")
-    .option("--window <low,high>", "clamp intensities to this range, which becomes 0 to 1", parseRange)
-    .addOption(
-      new Option("--normalize <how>", "intensities").choices(["zscore", "minmax", "imagenet", "none"]),
-    )
-    .addOption(scoresOption())
-    .addOption(layoutOption())
-    .addOption(new Option("--device <name>", "where to compute").choices(NODE_DEVICES).default("cpu"))
-    .option("--threads <n>", "CPU threads (default: the physical cores)", parseCount)
-    .addHelpText("after", EXAMPLES)
-    .action(async (_: unknown, command: Command) => {
-      await evaluate(command.optsWithGlobals<EvaluateFlags>());
-    });
+    .option("--out <file.json>", "also write the values as JSON, case by case");
+  addFlags(command, GROUPS);
+  command.addHelpText("after", EXAMPLES).action(async (_: unknown, self: Command) => {
+    await evaluate(self.optsWithGlobals<EvaluateFlags>());
+  });
 }
 
 async function evaluate(flags: EvaluateFlags): Promise<void> {
@@ -117,25 +90,17 @@ async function evaluate(flags: EvaluateFlags): Promise<void> {
     if (!flags.quiet) process.stderr.write(`${line}\n`);
   };
   const beside = model.task ? {} : await besideOf(flags.model, note);
-  const { region, overlap, device, threads, scores, layout } = flags;
-  const { patch = beside.patch, spacing = beside.spacing, orient: orientation = beside.orientation } = flags;
-  const { window = beside.window, normalize = beside.normalize } = flags;
+  const { metrics: wanted = ["dice", "iou"], region } = valuesOfFlags<Measured>(MEASURED, flags);
   const progress = startProgress("evaluating", "cases", flags.quiet ?? false);
   let done = 0;
   const { metrics, cases } = await model
     .evaluate(read(folder), {
-      patch,
-      overlap,
-      spacing,
-      orientation,
-      window,
-      normalize,
-      scores,
-      layout,
-      session: { device, threads },
+      ...beside,
+      ...valuesOfFlags<Pick<CasesOptions, keyof typeof SETTINGS>>(SETTINGS, flags),
+      session: valuesOfFlags<Pick<SessionOptions, keyof typeof MACHINE>>(MACHINE, flags),
       labels: folder.classes.names,
-      metrics: () => createMetrics(flags.metrics, folder),
-      needsScores: flags.metrics.some((metric) => nameOf(metric) === "rocAuc"),
+      metrics: () => createMetrics(wanted, folder),
+      needsScores: wanted.some((metric) => nameOf(metric) === "rocAuc"),
       ...(region && { part: (volume: Volume) => cropToRegion(volume, regionOf(region)) }),
       onWarning: warn,
       onNote: note,

@@ -3,6 +3,11 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Field, Setting } from "../base/fields.ts";
 
+/** Options that every command understands. */
+export interface GlobalOptions {
+  readonly quiet?: boolean;
+}
+
 /** @returns what reads a text, and says what was expected where it is no value of the field */
 export const parserOf =
   <T>(field: Field) =>

@@ -10,7 +10,7 @@ import { type NetworkSummary, summarise } from "../report/summary.ts";
 import { opsetOf } from "../graph/graph.ts";
 import { formatTable } from "../report/text-table.ts";
 import { parseSizes } from "./arguments.ts";
-import type { GlobalOptions } from "./global-options.ts";
+import type { GlobalOptions } from "./flags.ts";
 
 interface InspectFlags extends GlobalOptions {
   readonly size?: readonly [number, number, number];

@@ -6,10 +6,9 @@ import { LIFT_KINDS, type LiftOptions, type Model, lift, load } from "../index.t
 import { bytes, compact, shapeText } from "../report/figures.ts";
 import { liftReport } from "../report/lift-report.ts";
 import { formatTable } from "../report/text-table.ts";
-import { PSC, parseCount, parseSizes } from "./arguments.ts";
-import { choice } from "./choice.ts";
+import { PSC, choice, parseCount, parseSizes } from "./arguments.ts";
 import { warn } from "./errors.ts";
-import type { GlobalOptions } from "./global-options.ts";
+import type { GlobalOptions } from "./flags.ts";
 
 type PerStage = "height" | 1 | readonly ("height" | 1)[];
 
@@ -148,9 +147,8 @@ function describe(model: Model, from: string, to: string): string {
 
 function parseSplit(text: string): [number, number, number] {
   const parts = text.split(",").map(Number);
-  if (parts.length !== 3 || !parts.every((part) => part >= 0)) {
+  if (parts.length !== 3 || !parts.every((part) => part >= 0))
     throw new InvalidArgumentError("Expected three shares, such as 1,1,1 or 2,1,0.");
-  }
   return parts as [number, number, number];
 }
 

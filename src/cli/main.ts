@@ -19,9 +19,8 @@ onInterrupt((signal) => {
   process.kill(process.pid, signal);
 });
 // `acsconv … | head` closes the pipe early: no reason to complain.
-for (const stream of [process.stdout, process.stderr]) {
+for (const stream of [process.stdout, process.stderr])
   stream.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
-}
 process.on("uncaughtException", (error) => process.exit(exitCodeOf(error)));
 
 try {

@@ -1,7 +1,8 @@
 /** @file Measured values as tables: a line for each class, a column for each metric. */
 
 import { formatTable } from "../report/text-table.ts";
-import { type Metrics, partsOf } from "../train/events.ts";
+import type { Metrics } from "../model/evaluate.ts";
+import { partsOf } from "../train/events.ts";
 
 /** 0.8132; `–` for what nothing says anything about. */
 export const formatValue = (value: number | undefined): string =>

@@ -9,9 +9,8 @@ import { bytes, compact } from "../report/figures.ts";
 import { costsByKind, type KindCost, sizesFor } from "../report/lift-report.ts";
 import { type NetworkSummary, summarise } from "../report/summary.ts";
 import { formatTable } from "../report/text-table.ts";
-import { PSC, parsePattern, parseSizes } from "./arguments.ts";
-import { choice } from "./choice.ts";
-import type { GlobalOptions } from "./global-options.ts";
+import { PSC, choice, parsePattern, parseSizes } from "./arguments.ts";
+import type { GlobalOptions } from "./flags.ts";
 import { startProgress } from "./progress.ts";
 
 type Kind = KindCost["kind"];

@@ -24,10 +24,9 @@ import {
   transferred,
 } from "../weights/index.ts";
 import { NAME_MAPS } from "../weights/name-maps.ts";
-import { PSC, parseCount, parseWhole } from "./arguments.ts";
-import { choice } from "./choice.ts";
+import { PSC, choice, parseCount, parseWhole } from "./arguments.ts";
 import { warn } from "./errors.ts";
-import type { GlobalOptions } from "./global-options.ts";
+import type { GlobalOptions } from "./flags.ts";
 
 type Kind = LiftKind | "2d";
 
@@ -118,9 +117,7 @@ async function run(name: string, flags: NewFlags): Promise<void> {
   await checkApart([out, ...(weights === undefined ? [] : [weights])]);
   await checkWritable(out);
   const { network, report }: Filled =
-    weights === undefined
-      ? { network: build(entry, flags, flags.channels) }
-      : await load(entry, weights, flags);
+    weights === undefined ? { network: build(entry, flags) } : await load(entry, weights, flags);
   const loaded = new Set(report?.loaded);
   const filled = initialise(network, { seed, only: (weight) => !loaded.has(weight) });
   const model = entry.dimensions === 2 ? ofKind(filled, flags) : filled;
@@ -128,7 +125,7 @@ async function run(name: string, flags: NewFlags): Promise<void> {
   for (const warning of model.report?.warnings ?? []) warn(warning);
   if (quiet) return;
   const text = [
-    `${name} → ${out}${entry.dimensions === 2 ? `  (${kindOf(flags)})` : ""}`,
+    `${name} → ${out}${entry.dimensions === 2 ? `  (${flags.kind ?? "acs"})` : ""}`,
     ...(report ? ["", `weights of ${weights}:`, ...lines(report)] : []),
     "",
     ...model.inputs.map((input) => `input   ${input.name} ${shapeText(input.shape)}`),
@@ -137,9 +134,6 @@ async function run(name: string, flags: NewFlags): Promise<void> {
   process.stdout.write(`${text}\n`);
 }
 
-const kindOf = ({ kind = "acs" }: NewFlags): Kind => kind;
-
-/** @throws {@link AcsconvError} `input` for a name that there is not, or options that do not fit it */
 function entryOf(name: string, { head, classes, kind, psc }: NewFlags): Architecture {
   const names = ARCHITECTURES.map((known) => known.name);
   const entry = ARCHITECTURES[names.indexOf(name)];
@@ -150,15 +144,13 @@ function entryOf(name: string, { head, classes, kind, psc }: NewFlags): Architec
   if (entry.dimensions === 3 && kind) refuse(`${name} is 3D by birth and is not lifted; leave --kind out.`);
   if (psc && kind !== "psc") refuse(`--psc is for --kind psc, got ${kind ?? "acs"}; leave it out.`);
   if (head && !(head === "cls" && hasHeads(entry))) {
-    if (entry.task === "segmentation") {
+    if (entry.task === "segmentation")
       refuse(`--head is for networks that classify, and ${name} has a decoder of its own; leave --head out.`);
-    }
     if (entry.dimensions === 3)
       refuse(`--head is for 2D networks, and ${name} is 3D by birth; leave it out.`);
   }
-  if (classes === undefined && (head ?? entry.classes === undefined)) {
+  if (classes === undefined && (head ?? entry.classes === undefined))
     refuse(`${head ? `--head ${head}` : name} needs to know how many classes to tell apart; give --classes.`);
-  }
   return entry;
 }
 
@@ -166,7 +158,7 @@ function entryOf(name: string, { head, classes, kind, psc }: NewFlags): Architec
 const hasHeads = ({ options }: Architecture): boolean => options.includes("head");
 
 /** The network without weights: 2D, but for kinds that have kernels of their own. */
-function build(entry: Architecture, flags: NewFlags, channels = entry.channels): Model {
+function build(entry: Architecture, flags: NewFlags, channels = flags.channels ?? entry.channels): Model {
   const { classes, head, stemStride, stemPool, outputStride } = flags;
   const isAdded = head !== undefined && !hasHeads(entry);
   const options = {
@@ -181,7 +173,10 @@ function build(entry: Architecture, flags: NewFlags, channels = entry.channels):
     ...(outputStride && { outputStride: Number(outputStride) as 8 }),
   } satisfies ArchitectureOptions;
   const backbone = architecture(entry.name, options);
-  const model = isAdded ? withHead(head, openSized(backbone, entry, options), classes!) : backbone;
+  const add = head === "fcn" ? segmentationHead : classificationHead;
+  const model = isAdded
+    ? add(openSized(backbone, entry, options), { classes: classes!, kernels: "none" })
+    : backbone;
   const kind = ownKernels(flags);
   return kind ? lift(model, { kind, ...(flags.psc && { psc: flags.psc }) }) : model;
 }
@@ -189,9 +184,6 @@ function build(entry: Architecture, flags: NewFlags, channels = entry.channels):
 /** The kind, if it has kernels of its own. */
 const ownKernels = ({ kind }: NewFlags): LiftKind | undefined =>
   kind !== undefined && kind !== "2d" && isFresh(kind) ? kind : undefined;
-
-const withHead = (head: "fcn" | "cls", backbone: Model, classes: number): Model =>
-  (head === "fcn" ? segmentationHead : classificationHead)(backbone, { classes, kernels: "none" });
 
 /** VGG takes images of one size because of its own head; without that, of any. */
 function openSized(backbone: Model, { name }: Architecture, options: ArchitectureOptions): Model {
@@ -243,8 +235,7 @@ async function load(entry: Architecture, path: string, flags: NewFlags): Promise
 /** Lifted, or the 2D network that lifting would have read. */
 function ofKind(model: Model, flags: NewFlags): Model {
   if (model.lifted) return model;
-  const { channels } = flags;
-  const kind = kindOf(flags);
+  const { channels, kind = "acs" } = flags;
   if (kind !== "2d") return lift(model, { kind, ...(channels !== undefined && { channels }) });
   return channels === undefined ? model : unlift(lift(model, { channels }));
 }

@@ -205,6 +205,14 @@ describe("acsconv predict", () => {
     expect(stdout).toMatch(/\$ acsconv predict /);
     stdout = "";
     expect(await acsconv("help", "predict")).toBe(0);
+    for (const line of [
+      "--patch <d,h,w> .*\\(default: as it was trained, else the model's size, or up to 96\\)",
+      "--overlap <part> .*\\(default: 0\\.5\\)",
+      "--spacing <d,h,w> .*\\(default: as it was trained, else the scan's\\)",
+      "--window <low,high> .*\\(default: as it was trained\\)",
+      "--device <name> .*\\(default: cpu\\)",
+    ])
+      expect(stdout.replaceAll(/\s+/g, " ")).toMatch(new RegExp(line));
     expect(stdout).toMatch(/Examples:[^]*\$ acsconv predict liver\.acs\.onnx/);
   });
 });

@@ -1,53 +1,57 @@
 /** @file `acsconv predict`: a 3D network over scans of any size. */
 
 import { type Command, Option } from "commander";
-import { AcsconvError } from "../base/errors.ts";
+import { AcsconvError, inputError } from "../base/errors.ts";
 import { checkApart, checkWritable, writeFiles } from "../base/files.ts";
-import { NODE_DEVICES } from "../compile/targets/index.ts";
-import { type Device, type Model, load } from "../index.ts";
-import { type Normalization, type PredictionKind, predictVolume } from "../model/index.ts";
-import type { Layout } from "../model/network.ts";
+import { count, flagged, oneOf } from "../base/fields.ts";
+import { withoutEnding } from "../data/folders.ts";
+import { type Model, load } from "../index.ts";
+import { type PredictOptions, type PredictionKind, predictVolume } from "../model/index.ts";
+import { MACHINE, NETWORK, PREPARATION, WINDOWS, asTrained } from "../model/settings.ts";
 import type { TaskClasses } from "../model/task.ts";
 import { formatTable } from "../report/text-table.ts";
-import type { Session } from "../run/session.ts";
-import { type Activation, type Scores } from "../run/sinks.ts";
-import type { Blending } from "../run/window-axis.ts";
-import { type Vec3, type Volume, readVolume, writeVolume } from "../volume/index.ts";
-import {
-  layoutOption,
-  parseCount,
-  parseFraction,
-  parseRange,
-  parseSizes,
-  parseSpacing,
-  scoresOption,
-} from "./arguments.ts";
+import type { Session, SessionOptions } from "../run/session.ts";
+import { type Volume, readVolume, writeVolume } from "../volume/index.ts";
 import { warn } from "./errors.ts";
+import { type GlobalOptions, addFlags, valuesOfFlags } from "./flags.ts";
 import { previewPng } from "./preview.ts";
-import type { GlobalOptions } from "./global-options.ts";
 import { formatDuration, startProgress } from "./progress.ts";
 import { type ScanJob, planScans } from "./scan-files.ts";
 
-interface PredictFlags extends GlobalOptions {
+interface PredictFlags extends GlobalOptions, Readonly<Record<string, unknown>> {
   readonly out: string;
   readonly output: PredictionKind;
-  readonly patch?: Vec3;
-  readonly overlap: number;
-  readonly blending: Blending;
-  readonly batch?: number;
-  readonly spacing?: Vec3;
-  readonly orient?: string;
-  readonly window?: readonly [number, number];
-  readonly normalize?: Normalization;
-  readonly scores?: Scores;
-  readonly activation?: Activation;
-  readonly layout?: Layout;
-  readonly device: Device;
-  readonly threads?: number;
   readonly series?: string;
   /** A path; true for one beside the output; false for none. */
   readonly preview: string | boolean;
 }
+
+const GROUPS = {
+  Windows: {
+    ...asTrained({ patch: WINDOWS.patch }),
+    overlap: WINDOWS.overlap,
+    blending: flagged(
+      oneOf(["gaussian", "constant"]),
+      "--blending <how>",
+      "how overlapping windows are weighed",
+      { default: "gaussian" },
+    ),
+    batch: flagged(count, "--batch <n>", "windows at once (default: the model's, or 1)"),
+  },
+  Scans: asTrained(PREPARATION),
+  Network: {
+    ...NETWORK,
+    activation: flagged(
+      oneOf(["softmax", "sigmoid", "none"]),
+      "--activation <name>",
+      "from scores to probabilities (default: what fits the scores); none is --scores probabilities",
+    ),
+  },
+  Machine: MACHINE,
+} as const;
+
+const SETTINGS = { ...GROUPS.Windows, ...GROUPS.Scans, ...GROUPS.Network };
+type Settings = Pick<PredictOptions, keyof typeof SETTINGS>;
 
 const EXAMPLES = `
 Examples:
@@ -67,7 +71,7 @@ Scans: .nii .nii.gz .nrrd .nhdr .mha .mhd .npy .npz, DICOM folders. Results: .ni
 A 2D network has to be lifted first: see "acsconv help lift".`;
 
 export function addPredict(program: Command): void {
-  program
+  const command = program
     .command("predict")
     .summary("run a 3D network over scans")
     .description(
@@ -81,77 +85,34 @@ export function addPredict(program: Command): void {
         .choices(["labels", "probabilities", "features"])
         .default("labels"),
     )
-    .option(
-      "--patch <d,h,w>",
-      "voxels the network sees at once (default: as it was trained, the model's size, or up to 96)",
-      parseSizes,
-    )
-    .option("--overlap <part>", "part of a window that the next one covers", parseFraction, 0.5)
-    .addOption(
-      new Option("--blending <how>", "how overlapping windows are weighed")
-        .choices(["gaussian", "constant"])
-        .default("gaussian"),
-    )
-    .option("--batch <n>", "windows at once (default: the model's, or 1)", parseCount)
-    .option(
-      "--spacing <d,h,w>",
-      "millimetres at which the network works (default: as it was trained, or the scan's)",
-      parseSpacing,
-    )
-    .option(
-      "--orient <code>",
-      "turn the scan for the network, such as LPS for axial slices (default: as it was trained, or not)",
-    )
-    .option("--window <low,high>", "clamp intensities to this range, which becomes 0 to 1", parseRange)
-    .addOption(
-      new Option(
-        "--normalize <how>",
-        "intensities (default: as it was trained, else zscore, or none after --window)",
-      ).choices(["zscore", "minmax", "imagenet", "none"]),
-    )
-    .addOption(scoresOption())
-    .addOption(
-      new Option(
-        "--activation <name>",
-        "from scores to probabilities (default: what fits the scores); none is --scores probabilities",
-      ).choices(["softmax", "sigmoid", "none"]),
-    )
-    .addOption(layoutOption())
-    .addOption(new Option("--device <name>", "where to compute").choices(NODE_DEVICES).default("cpu"))
-    .option("--threads <n>", "CPU threads (default: the physical cores)", parseCount)
     .option("--series <uid>", "which DICOM series, where a folder has several: its UID or number in the list")
     .option("--preview <file.png>", "where the picture goes (default: beside the result)")
-    .option("--no-preview", "no picture")
+    .option("--no-preview", "no picture");
+  addFlags(command, GROUPS);
+  command
     .addHelpText("after", EXAMPLES)
-    .action(async (modelPath: string, scans: string[], _flags: unknown, command: Command) => {
-      await predict(modelPath, scans, command.optsWithGlobals<PredictFlags>());
+    .action(async (modelPath: string, scans: string[], _: unknown, self: Command) => {
+      await predict(modelPath, scans, self.optsWithGlobals<PredictFlags>());
     });
 }
 
 async function predict(modelPath: string, scans: readonly string[], flags: PredictFlags): Promise<void> {
   const jobs = await planScans(scans, flags.out, flags.output);
   if (typeof flags.preview === "string") {
-    if (jobs.length > 1) {
-      throw new AcsconvError(
-        "input",
-        "--preview names one picture, but there are several scans: leave it out.",
-      );
-    }
+    if (jobs.length > 1)
+      throw inputError("--preview names one picture, but there are several scans: leave it out.");
     await checkApart([modelPath, ...jobs.flatMap(({ input, output }) => [input, output]), flags.preview]);
     await checkWritable(flags.preview);
   }
   const model = await load(modelPath);
-  const patch = flags.patch ?? model.task?.patch;
-  const session = await model.session({
-    device: flags.device,
-    ...(flags.threads && { threads: flags.threads }),
-    ...(patch && { size: patch }),
-  });
+  const settings = valuesOfFlags<Settings>(SETTINGS, flags);
+  const machine = valuesOfFlags<Pick<SessionOptions, keyof typeof MACHINE>>(MACHINE, flags);
+  const session = await model.session({ ...machine, size: settings.patch ?? model.task?.patch });
   let failed = 0;
   try {
     for (const job of jobs) {
       try {
-        await predictOne(model, session, job, flags);
+        await predictOne(model, session, job, flags, settings);
       } catch (error) {
         // One bad scan does not cost the others their results.
         if (jobs.length === 1 || !(error instanceof AcsconvError)) throw error;
@@ -162,12 +123,16 @@ async function predict(modelPath: string, scans: readonly string[], flags: Predi
   } finally {
     await session.dispose();
   }
-  if (failed > 0) {
-    throw new AcsconvError("input", `${failed} of ${jobs.length} scans failed, for the reasons above.`);
-  }
+  if (failed > 0) throw inputError(`${failed} of ${jobs.length} scans failed, for the reasons above.`);
 }
 
-async function predictOne(model: Model, session: Session, job: ScanJob, flags: PredictFlags): Promise<void> {
+async function predictOne(
+  model: Model,
+  session: Session,
+  job: ScanJob,
+  flags: PredictFlags,
+  settings: Settings,
+): Promise<void> {
   const say = (line: string): void => {
     if (!flags.quiet) process.stdout.write(`${line}\n`);
   };
@@ -183,17 +148,7 @@ async function predictOne(model: Model, session: Session, job: ScanJob, flags: P
   const start = performance.now();
   const result = await predictVolume(session, scan, {
     output: flags.output,
-    patch: flags.patch,
-    overlap: flags.overlap,
-    blending: flags.blending,
-    batch: flags.batch,
-    spacing: flags.spacing,
-    orientation: flags.orient,
-    window: flags.window,
-    normalize: flags.normalize,
-    scores: flags.scores,
-    activation: flags.activation,
-    layout: flags.layout,
+    ...settings,
     onWarning: warn,
     onNote: (note) => say(`  ${note}`),
     onProgress: (done, total) => progress.update(done, total),
@@ -204,7 +159,7 @@ async function predictOne(model: Model, session: Session, job: ScanJob, flags: P
   say(`  wrote ${job.output} in ${formatDuration(seconds)}`);
   if (flags.output === "labels") say(indent(labelTable(result, model.task?.classes)));
   if (flags.preview !== false) {
-    const path = typeof flags.preview === "string" ? flags.preview : `${withoutSuffix(job.output)}.png`;
+    const path = typeof flags.preview === "string" ? flags.preview : `${withoutEnding(job.output)}.png`;
     await writeFiles([{ path, chunks: [previewPng(scan, result, flags.output)] }]);
     say(`  wrote ${path}`);
   }
@@ -235,8 +190,6 @@ function labelTable({ data, channels, spacing }: Volume, classes: TaskClasses | 
 }
 
 const indent = (text: string): string => text.replace(/^/gm, "  ");
-
-const withoutSuffix = (path: string): string => path.replace(/(\.nii)?\.[a-z]+$/i, "");
 
 /** A number is a place in the list of series that an error printed; anything else a UID. */
 const seriesOf = (text: string): string | number => (/^\d+$/.test(text) ? Number(text) : text);

@@ -1,8 +1,8 @@
 /** @file A picture of a prediction beside the scan it was made from. */
 
 import type { PredictionKind } from "../model/index.ts";
-import { type RgbImage, encodePng } from "../report/image.ts";
-import { grid, montage } from "../report/montage.ts";
+import { encodePng } from "../report/image.ts";
+import { type Overlay, grid, montage } from "../report/montage.ts";
 import { type Volume, withData } from "../volume/index.ts";
 
 /** Feature maps that a preview shows. */
@@ -10,28 +10,25 @@ const MOST_MAPS = 4;
 
 /** The bytes of a PNG: labels or the first foreground class over the scan; feature maps below it, side by side. */
 export function previewPng(scan: Volume, prediction: Volume, kind: PredictionKind): Uint8Array {
-  return encodePng(previewImage(scan, prediction, kind));
-}
-
-function previewImage(scan: Volume, prediction: Volume, kind: PredictionKind): RgbImage {
+  const over = (overlay: Overlay): Uint8Array =>
+    encodePng(grid([montage(scan), montage(scan, { overlay })], 1));
   switch (kind) {
     case "labels":
-      return grid(
-        [montage(scan), montage(scan, { overlay: { kind: "labels", volume: merged(prediction) } })],
-        1,
-      );
-    case "probabilities": {
+      return over({ kind: "labels", volume: merged(prediction) });
+    case "probabilities":
       // Class 0 is the background wherever there are several.
-      const volume = channelOf(prediction, prediction.channels > 1 ? 1 : 0);
-      return grid([montage(scan), montage(scan, { overlay: { kind: "values", volume, range: [0, 1] } })], 1);
-    }
+      return over({
+        kind: "values",
+        volume: channelOf(prediction, prediction.channels > 1 ? 1 : 0),
+        range: [0, 1],
+      });
     case "features": {
       const count = Math.min(prediction.channels, MOST_MAPS);
       const maps = Array.from({ length: count }, (_, c) =>
         montage(channelOf(prediction, c), { colours: "values" }),
       );
       const titles = ["scan", ...maps.map((_, c) => `feature map ${c + 1} of ${prediction.channels}`)];
-      return grid([montage(scan), ...maps], 1, titles);
+      return encodePng(grid([montage(scan), ...maps], 1, titles));
     }
   }
 }

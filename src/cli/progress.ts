@@ -18,7 +18,6 @@ export interface Progress {
 /**
  * @param label - what is being done, such as `scan.nii.gz`
  * @param unit - what is counted, such as `windows`
- * @param quiet - draw nothing
  */
 export function startProgress(label: string, unit: string, quiet: boolean): Progress {
   const stream = process.stderr;

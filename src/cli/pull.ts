@@ -2,7 +2,7 @@
 
 import type { Command } from "commander";
 import { pull, type PullOptions } from "../weights/index.ts";
-import type { GlobalOptions } from "./global-options.ts";
+import type { GlobalOptions } from "./flags.ts";
 import { startProgress } from "./progress.ts";
 
 interface PullFlags extends GlobalOptions, Pick<PullOptions, "revision" | "sha256"> {}

@@ -4,6 +4,7 @@ import { readdir, stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { inputError } from "../base/errors.ts";
 import { checkWritable, ioErrors, makeFolder } from "../base/files.ts";
+import { withoutEnding } from "../data/folders.ts";
 import { canReadVolume, canWriteVolume } from "../volume/index.ts";
 
 export interface ScanJob {
@@ -11,11 +12,7 @@ export interface ScanJob {
   readonly output: string;
 }
 
-/**
- * The scans that the arguments name: files, folders of volumes (all of those in them), DICOM folders.
- *
- * @throws {@link AcsconvError} `io` if one does not exist
- */
+/** The scans that the arguments name: files, folders of volumes (all of those in them), DICOM folders. */
 async function listScans(paths: readonly string[]): Promise<readonly string[]> {
   const scans: string[] = [];
   for (const path of paths) {
@@ -29,13 +26,11 @@ async function listScans(paths: readonly string[]): Promise<readonly string[]> {
 }
 
 /**
- * Pairs every scan with the file of its result, and makes sure that each can be written before any
- * work is done.
+ * Pairs every scan with the file of its result, and makes sure that each can be written before any work is done.
  *
  * @param paths - as given: files, folders of volumes, DICOM folders
  * @param target - a file for a single scan, else a folder, which is made if need be
  * @param what - goes into the names in that folder: `scan.nii.gz` → `scan_labels.nii.gz`
- * @throws {@link AcsconvError} `io` or `input`, for an output that cannot be written, or would replace a scan
  */
 export async function planScans(
   paths: readonly string[],
@@ -55,7 +50,7 @@ export async function planScans(
     );
   const jobs = scans.map((input) => ({
     input,
-    output: isFolder ? join(target, `${stemOf(input)}_${what}.nii.gz`) : target,
+    output: isFolder ? join(target, `${withoutEnding(basename(resolve(input)))}_${what}.nii.gz`) : target,
   }));
   const inputs = new Set(jobs.map(({ input }) => resolve(input)));
   const outputs = new Map<string, string>();
@@ -70,7 +65,3 @@ export async function planScans(
   }
   return jobs;
 }
-
-/** `scan.nii.gz` → `scan` */
-export const stemOf = (path: string): string =>
-  basename(resolve(path)).replace(/(\.nii)?\.(gz|[a-z]+)$/i, "");

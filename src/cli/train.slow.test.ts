@@ -12,7 +12,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { acsconv, codeOf } from "../../test/helpers/command.ts";
-import type { Metrics } from "../train/events.ts";
+import type { Metrics } from "../model/evaluate.ts";
 import { readLog } from "../train/log.ts";
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));

@@ -6,7 +6,7 @@ import { bytes, compact } from "../report/figures.ts";
 import { formatTable } from "../report/text-table.ts";
 import { readWeights, type WeightFile, type WeightFormat } from "../weights/index.ts";
 import { parsePattern } from "./arguments.ts";
-import type { GlobalOptions } from "./global-options.ts";
+import type { GlobalOptions } from "./flags.ts";
 
 interface WeightsFlags extends GlobalOptions {
   readonly grep?: RegExp;

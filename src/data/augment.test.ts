@@ -8,7 +8,7 @@ import {
   randomRot90,
   randomScale,
 } from "./augment.ts";
-import type { Example, Random } from "./dataset.ts";
+import type { Example, Random } from "../model/dataset.ts";
 import { type Transform, inTurn, mapDataset, sometimes } from "./transform.ts";
 
 type Dims = readonly number[];

@@ -10,11 +10,12 @@ import { inputError } from "../base/errors.ts";
 import { between, integer, normal } from "../base/random.ts";
 import { boxOf } from "../volume/crop.ts";
 import { pointOf } from "../volume/geometry.ts";
+import { extremes } from "../volume/intensity.ts";
 import { reorient } from "../volume/reorient.ts";
 import { resampleLike } from "../volume/resample.ts";
 import { map3 } from "../volume/vec3.ts";
 import { type Grid, plainGrid } from "../volume/volume.ts";
-import type { Example } from "./dataset.ts";
+import type { Example } from "../model/dataset.ts";
 import { type Transform, axesOf, moveVoxels, shapeOf } from "./transform.ts";
 
 /** Numbers are drawn evenly between the two. */
@@ -48,9 +49,8 @@ export const randomCentreCrop =
   };
 
 /**
- * Quarter turns in each plane, none to three of them, one plane after the other: (D, H), (D, W), (H, W).
- * Sizes stay: in a plane whose two sizes differ only half turns are drawn, because examples of a batch
- * have to be of one size.
+ * Quarter turns in each plane, none to three of them, one plane after the other: (D, H), (D, W), (H, W). Sizes stay: in
+ * a plane whose two sizes differ only half turns are drawn, because examples of a batch have to be of one size.
  */
 export const randomRot90: Transform = (example, random) => {
   const shape = shapeOf(example);
@@ -116,12 +116,7 @@ export const randomIntensity =
     const shift = between(random, ...offset);
     const exponent = between(random, ...gamma);
     return withImage(example, (values) => {
-      let least = Infinity;
-      let largest = -Infinity;
-      for (const x of values) {
-        if (x < least) least = x;
-        if (x > largest) largest = x;
-      }
+      const [least, largest] = extremes(values);
       const range = largest - least || 1;
       for (let i = 0; i < values.length; i++) {
         const x = values[i]!;

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { type Batch, batches, batchesPerEpoch } from "./batches.ts";
-import type { Dataset, Example } from "./dataset.ts";
+import type { Dataset, Example } from "../model/dataset.ts";
 
 /** Example i is a voxel [1, 1, 1, 2] of i and a random number. */
 const example = (index: number, random: number, target: Example["target"]): Example => ({

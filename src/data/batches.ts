@@ -1,17 +1,15 @@
 /**
- * @file Batches of a data set, epoch after epoch, made ahead while ONNX Runtime
- * computes in a thread of its own.
+ * @file Batches of a data set, epoch after epoch, made ahead while ONNX Runtime computes in a thread of its own.
  *
- * Every epoch has an order of its own, and every example a random stream of its
- * own, drawn from the seed, the epoch and its index. So what a batch holds
- * depends on its position alone, not on what was read before it: a run that goes on
- * in the middle of an epoch sees what it would have seen.
+ * Every epoch has an order of its own, and every example a random stream of its own, drawn from the seed, the epoch and
+ * its index. So what a batch holds depends on its position alone, not on what was read before it: a run that goes on in
+ * the middle of an epoch sees what it would have seen.
  */
 
 import { inputError } from "../base/errors.ts";
 import { seedFor, shuffled, uniform } from "../base/random.ts";
 import type { RunTensor } from "../run/tensor.ts";
-import type { Dataset, Example } from "./dataset.ts";
+import type { Dataset, Example } from "../model/dataset.ts";
 
 /** Examples, one beside the other. */
 export interface Batch {
@@ -19,12 +17,6 @@ export interface Batch {
   readonly image: RunTensor<"float32">;
   /** [B, ...sizes of a target] */
   readonly target: RunTensor<"uint8" | "float32">;
-}
-
-export interface BatchOptions {
-  /** Examples per batch. What is left of an epoch after its last whole batch is not used in it. */
-  readonly batch: number;
-  readonly seed: number;
 }
 
 /** A batch of an endless run, both from 0. */
@@ -36,11 +28,7 @@ export interface BatchPosition {
 /** Batches that are made ahead. Two, so that one that takes long is made up for by one that does not. */
 const AHEAD = 2;
 
-/**
- * How many batches an epoch has.
- *
- * @throws {@link AcsconvError} `input` if there are not enough examples for one
- */
+/** How many batches an epoch has. */
 export function batchesPerEpoch(length: number, batch: number): number {
   if (length >= batch) return Math.floor(length / batch);
   throw inputError(
@@ -51,15 +39,12 @@ export function batchesPerEpoch(length: number, batch: number): number {
 }
 
 /**
- * The batches from a position on, without end: one epoch follows the other.
- * Leaving the loop ends the reading ahead.
- *
- * @throws {@link AcsconvError} `input` for an example whose sizes differ from the others', and whatever the
- *   data set throws
+ * The batches from a position on, without end: one epoch follows the other. What is left of
+ * an epoch after its last whole batch is not used in it. Leaving the loop ends the reading ahead.
  */
 export async function* batches(
   data: Dataset,
-  { batch, seed }: BatchOptions,
+  { batch, seed }: { readonly batch: number; readonly seed: number },
   from: BatchPosition,
 ): AsyncGenerator<Batch, never> {
   const perEpoch = batchesPerEpoch(data.length, batch);
@@ -99,11 +84,7 @@ export async function* batches(
 
 const nextTask = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
 
-/**
- * Examples as one batch.
- *
- * @throws {@link AcsconvError} `input` naming the example whose sizes are not those of the first
- */
+/** Examples as one batch. */
 function stack(examples: readonly Example[]): Batch {
   const first = examples[0]!;
   for (const example of examples) {
@@ -115,28 +96,18 @@ function stack(examples: readonly Example[]): Batch {
       );
     }
   }
-  const [image, target] = [examples.map(({ image }) => image), examples.map(({ target }) => target)];
-  const dims = (of: RunTensor): number[] => [examples.length, ...of.dims];
-  const images = joined(Float32Array, image);
   const { dtype } = first.target;
-  return {
-    image: { dtype: "float32", dims: dims(first.image), data: images },
-    target:
-      dtype === "uint8"
-        ? { dtype, dims: dims(first.target), data: joined(Uint8Array, target) }
-        : { dtype, dims: dims(first.target), data: joined(Float32Array, target) },
+  const joined = (part: "image" | "target", all: Float32Array | Uint8Array) => {
+    examples.forEach(({ [part]: { data } }, i) => all.set(data, i * data.length));
+    return { dims: [examples.length, ...first[part].dims], data: all };
   };
+  const length = (part: "image" | "target"): number => examples.length * first[part].data.length;
+  const target = dtype === "uint8" ? new Uint8Array(length("target")) : new Float32Array(length("target"));
+  return {
+    image: { dtype: "float32", ...joined("image", new Float32Array(length("image"))) },
+    target: { dtype, ...joined("target", target) },
+  } as Batch;
 }
 
 const describe = ({ dtype, dims, data }: RunTensor): string =>
   `${dtype} [${dims.join(", ")}] of ${data.length} elements`;
-
-function joined<A extends Float32Array | Uint8Array>(
-  type: new (length: number) => A,
-  parts: readonly { readonly data: Float32Array | Uint8Array }[],
-): A {
-  const { length } = parts[0]!.data;
-  const all = new type(parts.length * length);
-  parts.forEach(({ data }, i) => all.set(data, i * length));
-  return all;
-}

@@ -1,9 +1,8 @@
 /**
- * @file Labelled scans in memory: read once, prepared as `predict` prepares
- * them, and kept while there is room.
+ * @file Labelled scans in memory: read once, prepared as `predict` prepares them, and kept while there is room.
  *
- * Voxels stay in the type of their file (a CT takes 2 bytes each) and get the
- * network's intensities when a patch is read, unless the scan is resampled.
+ * Voxels stay in the type of their file (a CT takes 2 bytes each) and get the network's intensities when a patch is
+ * read, unless the scan is resampled.
  */
 
 import { formatError, inputError } from "../base/errors.ts";
@@ -82,21 +81,15 @@ export async function readCase(
 /**
  * Checks that images and labels lie on one grid, as far as headers tell it: what is wrong with the last case of
  * hundreds should not be found out after the others have been trained on.
- *
- * @throws {@link AcsconvError} `io` or `format`, as {@link readCase}
  */
 export async function checkGrids(cases: readonly CaseFiles[]): Promise<void> {
   for (const { name, images, label } of cases) {
-    const [path] = images as readonly [string];
-    const first = await readGrid(path);
+    const first = await readGrid(images[0]!);
     if (!first) continue;
-    const others = [
-      ...images.slice(1).map((image) => [image, `"${image}"`]),
-      [label, `its label "${label}"`],
-    ];
-    for (const [other, what] of others as [string, string][]) {
-      const grid = await readGrid(other);
-      if (grid) checkGrid(name, [`the image "${path}"`, first], [what, grid]);
+    for (const path of [...images.slice(1), label]) {
+      const grid = await readGrid(path);
+      const what = path === label ? `its label "${path}"` : `"${path}"`;
+      if (grid) checkGrid(name, [`the image "${images[0]}"`, first], [what, grid]);
     }
   }
 }
@@ -190,7 +183,6 @@ function stack(volumes: readonly Volume[]): Volume {
   return withData(first, data, channels);
 }
 
-/** @throws {@link AcsconvError} `format` if the grids differ, saying in what */
 function checkGrid(name: string, [what, a]: [string, Grid], [other, b]: [string, Grid]): void {
   if (sameGrid(a, b)) return;
   const difference = (["shape", "spacing", "origin"] as const).find((key) =>

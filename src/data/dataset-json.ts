@@ -1,6 +1,5 @@
 /**
- * @file dataset.json, the description that the Medical Segmentation Decathlon
- * and nnU-Net keep beside their scans.
+ * @file dataset.json, the description that the Medical Segmentation Decathlon and nnU-Net keep beside their scans.
  *
  * | | Decathlon | nnU-Net v2 |
  * |---|---|---|
@@ -12,6 +11,7 @@
  * @see https://github.com/MIC-DKFZ/nnUNet/blob/master/documentation/dataset_format.md
  */
 
+import { isObject } from "../base/fields.ts";
 import { formatError, messageOf } from "../base/errors.ts";
 import { type LabelTable, labelTable } from "./labels.ts";
 
@@ -32,11 +32,6 @@ export interface Description {
 
 type Json = Readonly<Record<string, unknown>>;
 
-/**
- * @param text - the file's content
- * @param path - where it is from, for messages
- * @throws {@link AcsconvError} `format`
- */
 export function parseDescription(text: string, path: string): Description {
   const where = `"${path}"`;
   const json = objectOf(parse(text, where), where);
@@ -60,7 +55,7 @@ function parse(text: string, where: string): unknown {
 }
 
 function objectOf(value: unknown, what: string): Json {
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Json;
+  if (isObject(value)) return value;
   throw formatError(`${what} should be a JSON object, {"…": …}, and is ${kindOf(value)}.`);
 }
 

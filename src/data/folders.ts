@@ -1,11 +1,10 @@
 /**
  * @file Folders of labelled scans as data sets come in them.
  *
- * - Medical Segmentation Decathlon: `dataset.json` lists pairs of an image and
- *   a label; several channels are a fourth dimension of the image. A list of any pairs of
- *   files elsewhere is written in the same way; an "image" may also be a list of files.
- * - nnU-Net v2: `imagesTr/CASE_0000.nii.gz`, `CASE_0001` …, one file for each
- *   channel, and `labelsTr/CASE.nii.gz`.
+ * - Medical Segmentation Decathlon: `dataset.json` lists pairs of an image and a label; several channels are a fourth
+ *   dimension of the image. A list of any pairs of files elsewhere is written in the same way; an "image" may also be a
+ *   list of files.
+ * - nnU-Net v2: `imagesTr/CASE_0000.nii.gz`, `CASE_0001` …, one file for each channel, and `labelsTr/CASE.nii.gz`.
  *
  * Only names are looked at here; scans are read when they are needed.
  */
@@ -88,7 +87,8 @@ function namedCases(pairs: readonly Pair[], root: string): CaseFiles[] {
   }));
 }
 
-const withoutEnding = (path: string): string => path.replace(/(\.nii)?\.[a-z]+$/i, "");
+/** `scan.nii.gz` → `scan` */
+export const withoutEnding = (path: string): string => path.replace(/(\.nii)?\.[a-z]+$/i, "");
 
 /** Cases by their labels and by their first channel, so that a case that lacks either is found and reported. */
 async function nnunetCases(root: string, description: Description, ending: string): Promise<CaseFiles[]> {
@@ -125,7 +125,6 @@ async function namesIn(folder: string, ending: string): Promise<readonly string[
     .map((name) => name.slice(0, -ending.length));
 }
 
-/** @throws {@link AcsconvError} `io`, naming the first file that is missing; `format` for one that cannot be read */
 async function checkFiles(cases: readonly CaseFiles[], path: string): Promise<void> {
   const { stat } = builtin("node:fs/promises");
   const missing: string[] = [];

@@ -25,11 +25,7 @@ export interface LabelTable {
 /** A label map whose voxels are classes (or {@link IGNORED}). */
 export type ClassMap = Volume & { readonly data: Uint8Array<ArrayBuffer> };
 
-/**
- * @param entries - name and values of each class, in any order; classes are sorted by their lowest value
- * @param where - the file that they are from, for messages
- * @throws {@link AcsconvError} `format` for values that are no labels, or that two classes share
- */
+/** @param entries - name and values of each class, in any order; classes are sorted by their lowest value */
 export function labelTable(
   entries: readonly (readonly [name: string, values: readonly number[]])[],
   where: string,
@@ -53,11 +49,7 @@ export function labelTable(
   return { names: sorted.map(([name]) => name), values, ...(ignore.length > 0 && { ignore }) };
 }
 
-/**
- * @param label - one channel of label values
- * @param where - the file, for messages
- * @throws {@link AcsconvError} `format` for a value that the table does not have
- */
+/** @param label - one channel of label values */
 export function classesOf(label: Volume, table: LabelTable, where: string): ClassMap {
   const { values, ignore = [] } = table;
   const classOf = new Int16Array(Math.max(...values.flat(), ...ignore) + 1).fill(-1);

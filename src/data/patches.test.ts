@@ -4,7 +4,7 @@ import { seedFor, uniform } from "../base/random.ts";
 import type { Vec3 } from "../volume/vec3.ts";
 import { type Volume, withData } from "../volume/volume.ts";
 import { CaseStore } from "./cases.ts";
-import type { Dataset, Example } from "./dataset.ts";
+import type { Dataset, Example } from "../model/dataset.ts";
 import { openFolder } from "./folders.ts";
 import { IGNORED } from "./labels.ts";
 import { type PatchOptions, patches, wholeScans } from "./patches.ts";

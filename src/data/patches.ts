@@ -7,7 +7,7 @@ import { boxOf } from "../volume/crop.ts";
 import { type Vec3, map3 } from "../volume/vec3.ts";
 import { type Volume, withData } from "../volume/volume.ts";
 import type { CaseStore, PreparedCase } from "./cases.ts";
-import type { Dataset, Example, Random } from "./dataset.ts";
+import type { Dataset, Example, Random } from "../model/dataset.ts";
 import { type ClassMap, IGNORED } from "./labels.ts";
 
 /** How patches are drawn. */
@@ -24,9 +24,8 @@ export interface PatchOptions {
 const FOREGROUND = 1 / 3;
 
 /**
- * Patches of the cases at random places. Where the scan is smaller than the
- * patch it stands in the middle, as in prediction: between zeros (after
- * normalising), which are background.
+ * Patches of the cases at random places. Where the scan is smaller than the patch it stands in the middle, as in
+ * prediction: between zeros (after normalising), which are background.
  *
  * @throws {@link AcsconvError} `input` for sizes, counts or shares that make no sense
  */

@@ -1,7 +1,6 @@
 /**
- * @file A part of a scan in terms of the patient, so that it is the same part
- * however a file orders its axes: train on one half of a scan, evaluate on the
- * other.
+ * @file A part of a scan in terms of the patient, so that it is the same part however a file orders its axes: train on
+ * one half of a scan, evaluate on the other.
  */
 
 import { inputError } from "../base/errors.ts";
@@ -33,11 +32,7 @@ export const HALVES = {
 /** For each of the patient's axes, the letters of its ends in the order of {@link Region}. */
 const LETTERS = ["RL", "AP", "IS"] as const;
 
-/**
- * The box of a region in a grid. Regions that meet at a fraction share no voxel and leave none out.
- *
- * @throws {@link AcsconvError} `input` if a range does not rise within 0…1, or holds no voxel
- */
+/** The box of a region in a grid. Regions that meet at a fraction share no voxel and leave none out. */
 export function regionBox(grid: Grid, region: Region): { start: Vec3; shape: Vec3 } {
   const letters = [...orientationOf(grid)].reverse() as [string, string, string];
   const ranges = map3(letters, (letter, i): [start: number, end: number] => {

@@ -3,7 +3,7 @@
 import { inputError } from "../base/errors.ts";
 import { type Vec3 } from "../volume/vec3.ts";
 import { type Volume, plainGrid, withData } from "../volume/volume.ts";
-import type { Dataset, Example, Random } from "./dataset.ts";
+import type { Dataset, Example, Random } from "../model/dataset.ts";
 
 /** Makes another example of one. All chance comes from `random`. */
 export type Transform = (example: Example, random: Random) => Example;
@@ -42,7 +42,6 @@ export function shapeOf({ name, image }: Example): Vec3 {
  * Moves the voxels of image and target alike. A target that has no voxels (a class, a number) stays.
  *
  * @param move - gets image, or target, as a volume on a plain grid; labels are to be kept, not interpolated
- * @throws {@link AcsconvError} `input` if the target's voxels are not those of the image
  */
 export function moveVoxels(example: Example, move: (volume: Volume, isLabel: boolean) => Volume): Example {
   const { name, image, target } = example;

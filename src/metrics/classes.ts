@@ -20,7 +20,6 @@ export interface ForegroundOptions extends ClassOptions {
 /** Classes are bytes in a {@link Prediction}. */
 const MAX_CLASSES = 256;
 
-/** @throws {@link AcsconvError} `input` for no classes, too many, or two of one name */
 export function classNames({ classes, ignoreIndex }: ClassOptions): readonly string[] {
   const names = typeof classes === "number" ? numbered(classes) : classes;
   if (names.length < 1 || names.length > MAX_CLASSES || new Set(names).size < names.length)
@@ -37,7 +36,6 @@ export function foreground({ background = 0 }: ForegroundOptions, names: readonl
   return names.map((_, label) => label).filter((label) => label !== background);
 }
 
-/** @throws {@link AcsconvError} `input` if prediction and truth are not of one length */
 export function checkLengths({ name, classes, truth }: Prediction): void {
   if (classes.length === truth.length) return;
   throw inputError(

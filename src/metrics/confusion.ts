@@ -12,7 +12,6 @@ export interface Confusion {
   readonly counts: Float64Array;
 }
 
-/** @throws {@link AcsconvError} `input` for a class that there is not, or lengths that differ */
 export function confusionOf(prediction: Prediction, classes: number, ignoreIndex = -1): Confusion {
   checkLengths(prediction);
   const { classes: predicted, truth } = prediction;
@@ -26,16 +25,6 @@ export function confusionOf(prediction: Prediction, classes: number, ignoreIndex
   }
   return { classes, counts };
 }
-
-/** Adds `more` to `sum`. */
-export function accumulate(sum: Confusion, more: Confusion): void {
-  for (let i = 0; i < sum.counts.length; i++) sum.counts[i]! += more.counts[i]!;
-}
-
-export const noConfusion = (classes: number): Confusion => ({
-  classes,
-  counts: new Float64Array(classes * classes),
-});
 
 /** True positives, and how many voxels are predicted and truly of a class. */
 export interface ClassCounts {
@@ -60,10 +49,13 @@ export function pooledMetric(
   evaluate: (pooled: Confusion, names: readonly string[]) => Readonly<Record<string, number>>,
 ): Metric {
   const names = classNames(options);
-  const pooled = noConfusion(names.length);
+  const counts = new Float64Array(names.length ** 2);
   return {
-    add: (prediction) => accumulate(pooled, confusionOf(prediction, names.length, options.ignoreIndex)),
-    value: () => evaluate(pooled, names),
+    add(prediction) {
+      const more = confusionOf(prediction, names.length, options.ignoreIndex);
+      more.counts.forEach((count, i) => (counts[i]! += count));
+    },
+    value: () => evaluate({ classes: names.length, counts }, names),
   };
 }
 

@@ -1,10 +1,8 @@
 /**
- * @file What every metric sees and gives. Metrics are fed one example at a
- * time, so that a data set never has to be held; they add up counts (or keep
- * scores) and can be asked for their value at any time.
+ * @file What every metric sees and gives. Metrics are fed one example at a time, so that a data set never has to be
+ * held; they add up counts (or keep scores) and can be asked for their value at any time.
  *
- * Values have names. `dice` is a metric's mean, the one number to watch;
- * `dice.liver` is what one class contributes.
+ * Values have names. `dice` is a metric's mean, the one number to watch; `dice.liver` is what one class contributes.
  */
 
 /** Predicted and true classes of one example: a case with its voxels, or an image with one class. */

@@ -3,9 +3,8 @@
  *
  *   Dice = 2·|P ∩ T| / (|P| + |T|)      IoU = |P ∩ T| / |P ∪ T|
  *
- * Pooled metrics count the voxels of all cases together ("global Dice"), so
- * large structures weigh more; per case, every case weighs the same. Both are
- * what the LiTS benchmark reports.
+ * Pooled metrics count the voxels of all cases together ("global Dice"), so large structures weigh more; per case,
+ * every case weighs the same. Both are what the LiTS benchmark reports.
  *
  * @see Bilic et al., "The Liver Tumor Segmentation Benchmark (LiTS)", https://arxiv.org/abs/1901.04056
  */

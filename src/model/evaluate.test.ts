@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { graphOf, node } from "../../test/helpers/graphs.ts";
-import type { Dataset, Example } from "../data/dataset.ts";
+import type { Dataset, Example } from "./dataset.ts";
 import { symbol } from "../graph/dim.ts";
 import { floatTensor } from "../graph/tensor.ts";
 import type { Metric, Prediction } from "../metrics/metric.ts";

@@ -3,7 +3,7 @@
  * cases as they were read. Both go through the network as a prediction does, so that all three give the same numbers.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import { seedFor, uniform } from "../base/random.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Metric, Prediction } from "../metrics/metric.ts";
@@ -12,6 +12,7 @@ import { type PlaneSink, type Scores, toLabels, toProbabilities } from "../run/s
 import type { RunTensor, Size3 } from "../run/tensor.ts";
 import { cropTo } from "../volume/crop.ts";
 import { type Volume, type Voxels, plainGrid, withData } from "../volume/volume.ts";
+import type { Dataset, Example } from "./dataset.ts";
 import { factsOf, feedsOf, networkOf, scoresOf } from "./network.ts";
 import { predictSettled, runWindows } from "./predict-volume.ts";
 import { readScores } from "./scores.ts";
@@ -24,18 +25,6 @@ export type Metrics = Readonly<Record<string, number>>;
 /** A model that can be run. */
 interface Runnable {
   session(options: SessionOptions & { readonly size?: Size3 }): Promise<Session>;
-}
-
-/** Prepared examples by index, as in `data/dataset.ts`: [C, D, H, W] and a class for each voxel, or for all of it. */
-export interface Examples {
-  readonly length: number;
-  get(index: number, random: () => number): Example | Promise<Example>;
-}
-
-interface Example {
-  readonly name: string;
-  readonly image: RunTensor<"float32">;
-  readonly target: RunTensor<"uint8" | "float32">;
 }
 
 /** How to evaluate. */
@@ -51,15 +40,14 @@ export interface EvaluateOptions {
 /**
  * Adds what the network predicts for every example to the metrics.
  *
- * @param data - with classes as targets. Volumes may have any size, images for a 2D network or a classifier have
- *   `size`
+ * @param data - with classes as targets. Volumes may have any size, images for a 2D network or a classifier have `size`
  * @returns the values of all metrics
  * @throws {@link AcsconvError} `input` for an example that the network or a metric cannot take, or for a network whose
  *   numbers are no scores of classes; the signal's reason if it aborts
  */
 export async function evaluate(
   model: Runnable,
-  data: Examples,
+  data: Dataset,
   metrics: readonly Metric[],
   { size, seed = 0, session: sessionOptions, signal }: EvaluateOptions,
 ): Promise<Metrics> {
@@ -84,12 +72,8 @@ async function predictExample(
   patch: Size3 | undefined,
   signal: AbortSignal | undefined,
 ): Promise<Prediction> {
-  if (target.dtype !== "uint8") {
-    throw new AcsconvError(
-      "input",
-      `Metrics compare classes (uint8), but the target of "${name}" is ${target.dtype}.`,
-    );
-  }
+  if (target.dtype !== "uint8")
+    throw inputError(`Metrics compare classes (uint8), but the target of "${name}" is ${target.dtype}.`);
   const isVolume = patch && target.dims.length === 3;
   const scored = isVolume ? await windows(session, image, patch, signal) : await whole(session, image);
   return { name, truth: target.data, ...scored };
@@ -116,7 +100,7 @@ function windows(
     patch,
     labels: scores === "labels",
     sink: toScored(shape, scores),
-    ...(signal && { signal }),
+    signal,
   });
 }
 
@@ -154,8 +138,7 @@ export function requireComparable(graph: Graph): void {
 function comparable(scores: Scores, classes: number): Exclude<Scores, "regions"> {
   if (scores !== "regions") return scores;
   if (classes === 1) return "probabilities";
-  throw new AcsconvError(
-    "input",
+  throw inputError(
     "The network gives regions that may overlap, and labels have one class for each voxel: predict them by --output probabilities, or say by the option scores (--scores) that these are probabilities of classes.",
   );
 }
@@ -275,10 +258,8 @@ function inOrder(found: Volume, order: readonly number[] | undefined): Scored {
 }
 
 /**
- * Where each class of the network stands among those of the labels, by its name; undefined where they stand in the
- * same order, or the model names none.
- *
- * @throws {@link AcsconvError} `input` if one has a class that the other has not
+ * Where each class of the network stands among those of the labels, by its name; undefined where they stand in the same
+ * order, or the model names none.
  */
 function classOrder({ classes }: Settled, labels: readonly string[]): readonly number[] | undefined {
   if (!classes) return undefined;
@@ -291,12 +272,10 @@ function classOrder({ classes }: Settled, labels: readonly string[]): readonly n
   });
   const isWhole =
     order.length === labels.length && !order.includes(-1) && new Set(order).size === order.length;
-  if (!isWhole) {
-    throw new AcsconvError(
-      "input",
+  if (!isWhole)
+    throw inputError(
       `The network tells the classes ${classes.names.join(", ")} apart, and the labels have ${labels.join(", ")}: both need the same names, in any order.`,
     );
-  }
   return order.every((to, from) => to === from) ? undefined : order;
 }
 

@@ -1,15 +1,13 @@
 /**
- * @file Intensities as a network expects them. Windowing and every
- * normalisation is one clamped line,
+ * @file Intensities as a network expects them. Windowing and every normalisation is one clamped line,
  *
  *   y = (min(max(x, low), high) − offset) · scale
  *
- * so it is found once and applied to each window of the volume as it is read:
- * a large scan is never copied whole.
+ * so it is found once and applied to each window of the volume as it is read: a large scan is never copied whole.
  */
 
-import { AcsconvError } from "../base/errors.ts";
-import { moments } from "../volume/intensity.ts";
+import { inputError } from "../base/errors.ts";
+import { extremes, moments } from "../volume/intensity.ts";
 import { type Volume, voxelCount } from "../volume/volume.ts";
 
 /**
@@ -35,7 +33,6 @@ export interface Line {
  * The line for each of the network's channels. A volume of one channel serves them all.
  *
  * @param window - intensities are clamped to this range first, which `minmax`, `imagenet` and `none` map to 0…1
- * @throws {@link AcsconvError} `input` unless the window rises, or if `imagenet` is asked for other than 3 channels
  */
 export function intensityLines(
   volume: Volume,
@@ -44,22 +41,19 @@ export function intensityLines(
   window?: readonly [low: number, high: number],
 ): readonly Line[] {
   const [low, high] = window ?? [-Infinity, Infinity];
-  if (!(low < high)) {
-    throw new AcsconvError("input", `A window needs a lower and a higher intensity, not ${low} and ${high}.`);
-  }
-  if (normalize === "imagenet" && channels !== 3) {
-    throw new AcsconvError(
-      "input",
+  if (!(low < high))
+    throw inputError(`A window needs a lower and a higher intensity, not ${low} and ${high}.`);
+  if (normalize === "imagenet" && channels !== 3)
+    throw inputError(
       `Normalising as for ImageNet needs a network of 3 channels, and this one has ${channels}.`,
     );
-  }
   const own = Array.from({ length: volume.channels }, (_, c): Line => {
     if (normalize === "zscore") {
       const { mean, deviation } = moments(channelOf(volume, c), (x) => Math.min(Math.max(x, low), high));
       return { low, high, offset: mean, scale: 1 / deviation };
     }
     if (normalize === "none" && !window) return { low, high, offset: 0, scale: 1 };
-    const [first, last] = window ?? extremes(volume, c);
+    const [first, last] = window ?? extremes(channelOf(volume, c));
     return { low, high, offset: first, scale: 1 / (last - first || 1) };
   });
   return Array.from({ length: channels }, (_, c) => {
@@ -73,20 +67,9 @@ export function intensityLines(
 
 /** Applies the line in place. */
 export function applyLine(values: Float32Array, { low, high, offset, scale }: Line): void {
-  for (let i = 0; i < values.length; i++) {
+  for (let i = 0; i < values.length; i++)
     values[i] = (Math.min(Math.max(values[i]!, low), high) - offset) * scale;
-  }
 }
 
 const channelOf = (volume: Volume, c: number): Volume["data"] =>
   volume.data.subarray(c * voxelCount(volume), (c + 1) * voxelCount(volume));
-
-function extremes(volume: Volume, c: number): readonly [least: number, largest: number] {
-  let least = Infinity;
-  let largest = -Infinity;
-  for (const value of channelOf(volume, c)) {
-    if (value < least) least = value;
-    if (value > largest) largest = value;
-  }
-  return [least, largest];
-}

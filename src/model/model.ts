@@ -1,19 +1,15 @@
-/**
- * @file The model as users hold it: loaded, lifted, saved and run.
- */
+/** @file The model as users hold it: loaded, lifted, saved and run. */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError, liftError } from "../base/errors.ts";
 import { forInference, isLifted } from "../compile/inference.ts";
 import { forSaving, restore } from "../compile/saving.ts";
 import { targetOf } from "../compile/targets/index.ts";
 import type { Graph, ValueInfo } from "../graph/graph.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import type { LiftedGraph } from "../lift/index.ts";
-import { liftGraph } from "../lift/index.ts";
+import { type LiftedGraph, liftGraph } from "../lift/index.ts";
 import type { LiftOptions } from "../lift/options.ts";
 import { encodeBytes } from "../onnx/encode.ts";
-import type { ModelSource } from "../onnx/model-file.ts";
-import { readModel, writeModel } from "../onnx/model-file.ts";
+import { type ModelSource, readModel, writeModel } from "../onnx/model-file.ts";
 import { requireRoom } from "../ops/infer.ts";
 import { inSinglePrecision } from "../passes/single-precision.ts";
 import { open } from "../run/open.ts";
@@ -90,8 +86,7 @@ export class Model {
       const now = initializers.get(name);
       if (!now || now.dtype !== tensor.dtype || now.dims.join() !== tensor.dims.join()) {
         const found = now ? `${now.dtype} [${now.dims.join(", ")}]` : "no such weight";
-        throw new AcsconvError(
-          "input",
+        throw inputError(
           `Cannot set "${name}" to ${tensor.dtype} [${tensor.dims.join(", ")}]: the network has ${found} there.`,
         );
       }
@@ -106,8 +101,7 @@ export class Model {
   }
 
   /**
-   * Writes a plain `.onnx` file: aside first, then renamed. Weights of 1.5 GB
-   * and more go to `<path>.data` beside it.
+   * Writes a plain `.onnx` file: aside first, then renamed. Weights of 1.5 GB and more go to `<path>.data` beside it.
    *
    * @throws {@link AcsconvError} ("io") if the path cannot be written
    */
@@ -127,8 +121,7 @@ export class Model {
     const sizes = new Map(size && (["D", "H", "W"] as const).map((name, i) => [name, size[i]!]));
     if (size) this.#requireRoom(sizes);
     const single = inSinglePrecision(this.graph, ["float64"]);
-    if (single !== this.graph)
-      return new Model(single, this.lifted).session({ ...options, ...(size && { size }) });
+    if (single !== this.graph) return new Model(single, this.lifted).session({ ...options, size });
     const session = await this.#open(sizes, options);
     knowSession(session, this.graph);
     return session;
@@ -173,7 +166,7 @@ export class Model {
     { patch = this.task?.patch, session }: { patch?: Vec3; session: SessionOptions | undefined },
     work: (session: Session) => Promise<T>,
   ): Promise<T> {
-    const opened = await this.session({ ...session, ...(patch && { size: patch }) });
+    const opened = await this.session({ ...session, size: patch });
     try {
       return await work(opened);
     } finally {
@@ -186,9 +179,8 @@ export class Model {
   }
 
   /**
-   * Runs the network. Volumes become float32 `[1, channels, D, H, W]`. The first
-   * run prepares for its size; runs of other sizes after it share a session that
-   * takes any.
+   * Runs the network. Volumes become float32 `[1, channels, D, H, W]`. The first run prepares for its size; runs of
+   * other sizes after it share a session that takes any.
    *
    * @param feeds - by input name
    * @returns outputs by name
@@ -207,8 +199,7 @@ export class Model {
     const sizes = sizesOf(this.inputs, tensors);
     this.#requireRoom(sizes);
     const current = this.#sessionFor(sizes, options);
-    const wanted = { ...(fetch && { fetch }), ...(transfer && { transfer }), ...(signal && { signal }) };
-    const result = current.session.then((session) => session.run(tensors, wanted));
+    const result = current.session.then((session) => session.run(tensors, { fetch, transfer, signal }));
     current.last = result.catch(() => undefined);
     return result;
   }
@@ -263,9 +254,8 @@ export async function load(source: ModelSource): Promise<Model> {
 }
 
 /**
- * Lifts a 2D convolutional network to a natively 3D one that keeps every 2D
- * weight: input `[N, C, H, W]` becomes `[N, C, D, H, W]`. A lifted network is
- * lifted anew, from its 2D form.
+ * Lifts a 2D convolutional network to a natively 3D one that keeps every 2D weight: input `[N, C, H, W]` becomes
+ * `[N, C, D, H, W]`. A lifted network is lifted anew, from its 2D form.
  *
  * @throws {@link AcsconvError} ("lift") naming the node that has no 3D reading, and why
  * @see Yang et al., arXiv:1911.10477
@@ -287,13 +277,10 @@ export function lift(model: Model, options: LiftOptions = {}): Model {
  * @throws {@link AcsconvError} ("lift") if the model was not lifted by acsconv
  */
 export function unlift(model: Model): Model {
-  if (!model.lifted) {
-    throw new AcsconvError(
-      "lift",
-      "Expected a model that acsconv lifted; this one has no 2D form in its metadata.",
-      { code: "E_NOT_LIFTED" },
-    );
-  }
+  if (!model.lifted)
+    throw liftError("Expected a model that acsconv lifted; this one has no 2D form in its metadata.", {
+      code: "E_NOT_LIFTED",
+    });
   const { source } = model.lifted;
   const initializers = new Map(
     [...source.initializers].map(([name, tensor]) => {

@@ -3,7 +3,7 @@
  * axes and types, and window sizes.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import { castTensor, floatsOf, moveAxis } from "../run/convert.ts";
 import type { ValueSpec } from "../run/engine.ts";
@@ -53,7 +53,6 @@ export const factsOf = (session: object): Facts | undefined => facts.get(session
 /**
  * @param channels - those of the volume; a single one may feed several of the network
  * @param layout - where the network does not tell
- * @throws {@link AcsconvError} `input` if the model is no 3D network for such a volume
  */
 export function networkOf(
   session: Pick<Session, "inputs" | "outputs">,
@@ -64,49 +63,32 @@ export function networkOf(
   if (!input || more.length > 0) {
     const found =
       session.inputs.length === 0 ? "none" : session.inputs.map(({ name }) => `"${name}"`).join(", ");
-    throw new AcsconvError(
-      "input",
-      `Prediction needs a model with one input, the image; this one has ${found}.`,
-    );
+    throw inputError(`Prediction needs a model with one input, the image; this one has ${found}.`);
   }
   const sizes = `"${input.name}" is [${input.dims.map((dim) => dim || "?").join(", ")}]`;
-  if (input.dims.length === 4) {
-    throw new AcsconvError(
-      "input",
-      `This is a 2D network (${sizes}): lift it first, as with "acsconv lift".`,
-    );
-  }
-  if (input.dims.length !== 5) {
-    throw new AcsconvError("input", `Prediction needs an input [N, C, D, H, W], but ${sizes}.`);
-  }
+  if (input.dims.length === 4)
+    throw inputError(`This is a 2D network (${sizes}): lift it first, as with "acsconv lift".`);
+  if (input.dims.length !== 5) throw inputError(`Prediction needs an input [N, C, D, H, W], but ${sizes}.`);
   const known = factsOf(session)?.reading;
   const axisOf = { "channels-first": 1, "channels-last": 4 };
   const asked = layout && axisOf[layout];
   const channelAxis = asked ?? (known ? known.channelAxis : channelAxisOfSizes(input.dims));
-  if (channelAxis === undefined) {
-    throw new AcsconvError(
-      "input",
+  if (channelAxis === undefined)
+    throw inputError(
       `Which axis counts the channels cannot be told (${sizes}): say channels-first or channels-last by the option layout (--layout).`,
     );
-  }
   const scored = scoresIn(session.outputs, known);
-  if (!scored) {
-    throw new AcsconvError(
-      "input",
+  if (!scored)
+    throw inputError(
       `Prediction needs an output with a score for every voxel, [N, K, D, H, W]; this model gives ` +
         `${session.outputs.map(({ name, dims }) => `"${name}" [${dims.join(", ")}]`).join(", ")}.`,
     );
-  }
   const { output, reading } = scored;
   const isNumber = (dim: number | string): number | undefined => (typeof dim === "number" ? dim : undefined);
   const [batch, ...own] = input.dims.map(isNumber);
   const [ownChannels] = own.splice(channelAxis - 1, 1);
-  if (ownChannels !== undefined && ownChannels !== channels && channels !== 1) {
-    throw new AcsconvError(
-      "input",
-      `The network takes ${ownChannels} channels, but the volume has ${channels}.`,
-    );
-  }
+  if (ownChannels !== undefined && ownChannels !== channels && channels !== 1)
+    throw inputError(`The network takes ${ownChannels} channels, but the volume has ${channels}.`);
   const unread = output.dims.length === 4 ? null : (channelAxisOfSizes(output.dims) ?? channelAxis);
   return {
     input: input.name,
@@ -121,7 +103,8 @@ export function networkOf(
   };
 }
 
-const INTEGER = /^(u?int|bool)/;
+/** Types of whole numbers. */
+export const INTEGER = /^(u?int|bool)/;
 
 /** The first output with three spatial axes. A session may not know an output's rank; running it will tell. */
 function scoresIn(
@@ -159,22 +142,18 @@ const GRANULARITY = 32;
 const LARGEST = 96;
 
 /**
- * The window [D, H, W]: what the model fixes, else what the user wants, else the
- * volume's size rounded up to 32 voxels, at most 96.
- *
- * @throws {@link AcsconvError} `input` if the user wants another size than the model takes
+ * The window [D, H, W]: what the model fixes, else what the user wants, else the volume's size rounded up to 32 voxels,
+ * at most 96.
  */
 export function choosePatch(network: Network, shape: Vec3, wanted?: Vec3): Vec3 {
   const patch = shape.map((size, axis) => {
     const suitable = Math.min(Math.ceil(size / GRANULARITY) * GRANULARITY, LARGEST);
     return network.size[axis] ?? wanted?.[axis] ?? suitable;
   }) as unknown as Vec3;
-  if (wanted?.some((size, axis) => size !== patch[axis])) {
-    throw new AcsconvError(
-      "input",
+  if (wanted?.some((size, axis) => size !== patch[axis]))
+    throw inputError(
       `The model takes windows of [${network.size.map((size) => size ?? "any").join(", ")}] voxels, not [${wanted.join(", ")}]; ` +
         "lift it again without a size to leave them open.",
     );
-  }
   return patch;
 }

@@ -1,21 +1,19 @@
 /**
- * @file From a scan to its segmentation: everything between a volume as it was
- * read and a result on the same grid.
+ * @file From a scan to its segmentation: everything between a volume as it was read and a result on the same grid.
  *
  *   turn → resample → intensities → sliding windows → scores back on the scan's grid → labels → turn back
  *
- * Resampling and intensities happen window by window as the network reads, and
- * scores go back plane by plane, so memory is bounded by the scan, its result
- * and the planes under one row of windows.
+ * Resampling and intensities happen window by window as the network reads, and scores go back plane by plane, so memory
+ * is bounded by the scan, its result and the planes under one row of windows.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { AcsconvError, inputError, runtimeError } from "../base/errors.ts";
 import { LIMITS } from "../run/convert.ts";
 import type { Session } from "../run/session.ts";
-import type { PlaneSink } from "../run/sinks.ts";
-import { toLabels, toMasks, toProbabilities } from "../run/sinks.ts";
+import { type PlaneSink, toLabels, toMasks, toProbabilities } from "../run/sinks.ts";
 import { slidingWindow, type SlidingWindowOptions } from "../run/sliding-window.ts";
 import { sameGrid } from "../volume/geometry.ts";
+import { extremes } from "../volume/intensity.ts";
 import { orientationOf, reorient } from "../volume/reorient.ts";
 import type { Vec3 } from "../volume/vec3.ts";
 import { type Grid, type Volume, type Voxels, allocate, voxelCount, withData } from "../volume/volume.ts";
@@ -130,11 +128,9 @@ function sinkFor(scan: Grid, { output, scores, activation, values, assumed }: Se
     if (output === "probabilities") return perClass(scan, toProbabilities(scan.shape, scores, activation));
     if (scores === "regions") return perClass(scan, toMasks(scan.shape));
     const own = values?.(classes);
-    const sink = toLabels(scan.shape, scores, {
-      ...(activation && { activation }),
-      ...(own && { values: own }),
-    });
-    return mapped(sink, (data) => volumeOf(scan, data, 1));
+    return mapped(toLabels(scan.shape, scores, { activation, values: own }), (data) =>
+      withData(scan, data, 1),
+    );
   };
   const seen = assumed && output !== "features" ? limitsSeen() : undefined;
   let sink: PlaneSink<Volume> | undefined;
@@ -154,30 +150,23 @@ function sinkFor(scan: Grid, { output, scores, activation, values, assumed }: Se
 
 /** Numbers that were taken for logits, of a network of which nothing is known, should not all look like probabilities. */
 function limitsSeen(): { add(scores: Float32Array): void; check(): void } {
-  let [least, largest] = [Infinity, -Infinity];
+  let limits: readonly number[] = [];
   return {
-    add(scores) {
-      for (const x of scores) {
-        if (x < least) least = x;
-        if (x > largest) largest = x;
-      }
-    },
+    add: (scores) => void (limits = extremes([...limits, ...extremes(scores)])),
     check() {
+      const [least, largest] = limits as [number, number];
       if (!(least >= 0 && largest <= 1 && least < largest)) return;
-      throw new AcsconvError(
-        "input",
+      throw inputError(
         `All scores lie between 0 and 1, as probabilities do, but nothing says what they are: name them by the option scores (--scores), such as "probabilities" or "logits".`,
       );
     },
   };
 }
 
-const volumeOf = (grid: Grid, data: Voxels, channels: number): Volume => withData(grid, data, channels);
-
 const perClass = (
   grid: Grid,
   sink: PlaneSink<{ readonly classes: number; readonly data: Voxels }>,
-): PlaneSink<Volume> => mapped(sink, ({ classes, data }) => volumeOf(grid, data, classes));
+): PlaneSink<Volume> => mapped(sink, ({ classes, data }) => withData(grid, data, classes));
 
 const mapped = <T, U>(sink: PlaneSink<T>, change: (value: T) => U): PlaneSink<U> => ({
   plane: (z, scores, classes) => sink.plane(z, scores, classes),
@@ -185,9 +174,8 @@ const mapped = <T, U>(sink: PlaneSink<T>, change: (value: T) => U): PlaneSink<U>
 });
 
 function chooseBatch(fixed: number | undefined, wanted: number | undefined): number {
-  if (fixed !== undefined && wanted !== undefined && fixed !== wanted) {
-    throw new AcsconvError("input", `The network was made for batches of ${fixed}, not ${wanted}.`);
-  }
+  if (fixed !== undefined && wanted !== undefined && fixed !== wanted)
+    throw inputError(`The network was made for batches of ${fixed}, not ${wanted}.`);
   return wanted ?? fixed ?? 1;
 }
 
@@ -199,8 +187,7 @@ const describeIntensities = (normalize: Normalization, window: PredictOptions["w
 /** ONNX Runtime's own words for a window that shrinks to nothing do not say so. */
 function patchHint(error: unknown, patch: Vec3): unknown {
   if (!(error instanceof AcsconvError) || error.kind !== "runtime") return error;
-  return new AcsconvError(
-    "runtime",
+  return runtimeError(
     `The network fails on windows of [${patch.join(", ")}] voxels; if they are too small for it or do not divide by its ` +
       `strides, give another patch, such as a multiple of 32. ${error.message}`,
     { cause: error },

@@ -7,7 +7,7 @@
  * Intensities are measured on the whole scan before it is resampled.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import { cropTo } from "../volume/crop.ts";
 import { countNonFinite } from "../volume/intensity.ts";
 import { gridWithSpacing, sameGrid, subgrid } from "../volume/geometry.ts";
@@ -42,10 +42,7 @@ export interface PreparedScan {
 export const normalizationOf = ({ normalize, window }: Preparation): Normalization =>
   normalize ?? (window ? "none" : "zscore");
 
-/**
- * @param channels - those of the network; a volume of one channel serves them all
- * @throws {@link AcsconvError} `input` if volume and preparation do not fit
- */
+/** @param channels - those of the network; a volume of one channel serves them all */
 export function prepareScan(
   volume: Volume,
   channels: number,
@@ -100,18 +97,12 @@ function withoutNonFinite(volume: Volume, onWarning: ((sentence: string) => void
 const MAX_VOXELS = 2 ** 32;
 
 function checkedGrid(scan: Grid, spacing: Vec3): Grid {
-  if (!spacing.every((mm) => Number.isFinite(mm) && mm > 0)) {
-    throw new AcsconvError(
-      "input",
-      `Spacing is three positive numbers of millimetres, not [${spacing.join(", ")}].`,
-    );
-  }
+  if (!spacing.every((mm) => Number.isFinite(mm) && mm > 0))
+    throw inputError(`Spacing is three positive numbers of millimetres, not [${spacing.join(", ")}].`);
   const grid = gridWithSpacing(scan, spacing);
-  if (voxelCount(grid) > MAX_VOXELS) {
-    throw new AcsconvError(
-      "input",
+  if (voxelCount(grid) > MAX_VOXELS)
+    throw inputError(
       `At a spacing of [${spacing.join(", ")}] mm the scan has [${grid.shape.join(", ")}] voxels, more than can be worked on: choose a coarser one.`,
     );
-  }
   return grid;
 }

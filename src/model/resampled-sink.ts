@@ -1,10 +1,9 @@
 /**
- * @file From the network's grid back to the scan's, score by score and plane
- * by plane: interpolating scores and then taking the largest keeps borders
- * smooth, which labels would lose, and only two planes are held.
+ * @file From the network's grid back to the scan's, score by score and plane by plane: interpolating scores and then
+ * taking the largest keeps borders smooth, which labels would lose, and only two planes are held.
  *
- * Both grids have the same axes, so trilinear interpolation is three times
- * linear: along W and H when a plane comes in, along D between two planes.
+ * Both grids have the same axes, so trilinear interpolation is three times linear: along W and H when a plane comes in,
+ * along D between two planes.
  */
 
 import type { PlaneSink } from "../run/sinks.ts";
@@ -64,9 +63,8 @@ export function resampledSink<T>(
         const weight = alongD.below[next] === z ? 0 : alongD.weight[next]!;
         const blended = new Float32Array(current.length);
         const before = alongD.below[next] === z ? current : previous;
-        for (let i = 0; i < blended.length; i++) {
+        for (let i = 0; i < blended.length; i++)
           blended[i] = before[i]! + (current[i]! - before[i]!) * weight;
-        }
         sink.plane(next, blended, classes);
       }
       previous = current;

@@ -7,10 +7,10 @@
  * depends on.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { AcsconvError, inputError } from "../base/errors.ts";
 import { type Dim, symbol, symbolsOf } from "../graph/dim.ts";
 import { indexOf } from "../graph/graph-index.ts";
-import type { Graph, ValueInfo } from "../graph/graph.ts";
+import type { Graph, Node, ValueInfo } from "../graph/graph.ts";
 import { elementCount, numbersOf } from "../graph/tensor.ts";
 import { upgradeGraph } from "../onnx/upgrade.ts";
 import { inferTypes } from "../ops/infer.ts";
@@ -30,7 +30,6 @@ export interface Reading {
   readonly axis: number | null | undefined;
   /** How many classes that axis has, 1 without any; undefined where the network does not say. */
   readonly classes: number | undefined;
-  readonly meaning: Meaning;
 }
 
 /** What is known of a network's numbers. */
@@ -55,7 +54,7 @@ export function readNetwork(graph: Graph): NetworkReading {
 /** What the first output, or the named one, holds. */
 export function readScores(graph: Graph, output = graph.outputs[0]?.name): Reading {
   const reading = output === undefined ? undefined : readNetwork(graph).outputs.get(output);
-  if (!reading) throw new AcsconvError("input", `The network has no output${output ? ` "${output}"` : ""}.`);
+  if (!reading) throw inputError(`The network has no output${output ? ` "${output}"` : ""}.`);
   return reading;
 }
 
@@ -67,10 +66,10 @@ function read(given: Graph): NetworkReading {
     image?.shape?.map((_, axis) => symbol(`axis ${axis}`)),
   );
   const declared = typesAt(graph, image?.shape);
-  const shapes = { free, declared, prefix: "axis " };
+  const shapes = { free, declared };
   const channelAxis = image && channelAxisOf(image, graph, shapes);
-  const meanings = new Meanings(graph, shapes, channelAxis, image?.shape?.length);
-  const outputs = graph.outputs.map(({ name }) => [name, meanings.reading(name)] as const);
+  const readingOf = readingsOf(graph, shapes, channelAxis, image?.shape?.length);
+  const outputs = graph.outputs.map(({ name }) => [name, readingOf(name)] as const);
   return { channelAxis, outputs: new Map(outputs) };
 }
 
@@ -122,117 +121,87 @@ export function channelAxisOfSizes(shape: readonly unknown[]): number | undefine
   return typeof second === "number" && second > FEW && middle.every((isFixed) => isFixed) ? undefined : 1;
 }
 
-/** Meanings of values, each found once. */
-class Meanings {
-  readonly #graph: Graph;
-  readonly #shapes: Shapes;
-  readonly #channelAxis: number | undefined;
-  readonly #rank: number | undefined;
-  readonly #known = new Map<string, Meaning>();
+/**
+ * What values mean, by their names; nodes stand in the order in which they compute.
+ *
+ * @param rank - of the image
+ */
+function readingsOf(
+  graph: Graph,
+  { free, declared }: Shapes,
+  channelAxis: number | undefined,
+  rank = 0,
+): (name: string) => Reading {
+  const shapeOf = (name: string): readonly Dim[] | undefined =>
+    free.get(name)?.shape ?? declared.get(name)?.shape;
 
-  constructor(graph: Graph, shapes: Shapes, channelAxis: number | undefined, rank: number | undefined) {
-    this.#graph = graph;
-    this.#shapes = shapes;
-    this.#channelAxis = channelAxis;
-    this.#rank = rank;
-  }
+  /** The axis beside the batch whose size does not depend on the image's; null if every axis does. */
+  const classAxisOf = (name: string): number | null | undefined => {
+    const shape = shapeOf(name);
+    if (!shape) return channelAxis;
+    const own = [...shape.keys()].slice(1).filter((axis) => symbolsOf(shape[axis]!).size === 0);
+    if (own.length === 1) return own[0]!;
+    const isWithout = shape.length === rank - 1;
+    if (own.length === 0 && isWithout) return null;
+    // Of an image whose sizes are baked in, or of a classifier.
+    if (shape.length === rank) return channelAxis;
+    return shape.length === 2 ? 1 : isWithout ? null : undefined;
+  };
+  const classesOf = (name: string, axis = classAxisOf(name)): number | undefined => {
+    if (axis === null) return 1;
+    if (axis === undefined) return undefined;
+    // The file's own word, where we know nothing.
+    const told = graph.outputs.find((output) => output.name === name)?.shape;
+    return [shapeOf(name)?.[axis], told?.[axis]].find((size) => typeof size === "number");
+  };
+  const isClassAxis = (name: string, axis: number): boolean => {
+    const own = shapeOf(name)?.length;
+    if (axis < 0 && own === undefined) return false;
+    return (axis < 0 ? axis + own! : axis) === classAxisOf(name);
+  };
 
-  reading(name: string): Reading {
-    const meaning = this.of(name);
-    const axis = this.#classAxis(name);
-    const classes = axis === null ? 1 : this.#size(name, axis);
-    return { ...verdict(meaning, classes), axis, classes, meaning };
-  }
-
-  /** From the image on, as deep as the graph is; nodes stand in the order in which they compute. */
-  of(name: string): Meaning {
-    if (this.#known.size === 0) this.#follow();
-    return this.#known.get(name) ?? ANYTHING;
-  }
-
-  #follow(): void {
-    const index = indexOf(this.#graph);
-    const context = {
-      constant: (value: string) => this.#numbers(value),
-      isConstant: (value: string) => this.#isConstant(value),
-      producer: (value: string) => index.producer(value),
-      isClassAxis: (value: string, axis: number) => this.#isClassAxis(value, axis),
-      classes: (value: string) => this.#classes(value),
-    };
-    for (const node of this.#graph.nodes) {
-      const inputs = node.inputs.map((name) => this.#known.get(name) ?? this.#ofConstant(name));
-      const meaning = meaningOf({ node, inputs, ...context });
-      for (const output of node.outputs)
-        if (output) this.#known.set(output, this.#ofType(output, node.op, meaning));
-    }
-  }
-
-  /** Whole numbers for each voxel that are neither decisions nor known to be classes may be anything. */
-  #ofType(name: string, op: string, meaning: Meaning): Meaning {
-    const { dtype, shape } = this.#shapes.declared.get(name) ?? this.#shapes.free.get(name) ?? {};
-    const isInteger = /^u?int/.test(dtype ?? "") && (shape?.length ?? 0) > 2;
-    return isInteger && !meaning.labels && !meaning.whole
-      ? { ...meaning, lostIn: meaning.lostIn ?? op }
-      : meaning;
-  }
-
-  #isConstant(name: string): boolean {
-    if (this.#graph.initializers.has(name)) return true;
-    const node = indexOf(this.#graph).producer(name);
-    return node !== undefined && node.inputs.every((input) => input === "" || this.#isConstant(input));
-  }
-
-  #ofConstant(name: string): Meaning {
-    const numbers = this.#numbers(name);
-    if (!numbers || numbers.length === 0) return ANYTHING;
-    const [low, high] = [Math.min(...numbers), Math.max(...numbers)];
-    return { low, high, whole: numbers.every(Number.isInteger) };
-  }
-
-  #numbers(name: string): readonly number[] | undefined {
-    const tensor = this.#graph.initializers.get(name);
+  const constant = (name: string): readonly number[] | undefined => {
+    const tensor = graph.initializers.get(name);
     if (tensor) {
       const isSmall = elementCount(tensor.dims) <= SMALL && tensor.dtype !== "string";
       return isSmall ? Array.from(numbersOf(tensor)) : undefined;
     }
-    const value = this.#shapes.declared.get(name)?.value ?? this.#shapes.free.get(name)?.value;
+    const value = declared.get(name)?.value ?? free.get(name)?.value;
     const elements = value && Array.from(value.data);
     return elements?.every((x): x is number => typeof x === "number") ? elements : undefined;
-  }
+  };
+  const ofConstant = (name: string): Meaning => {
+    const numbers = constant(name);
+    if (!numbers || numbers.length === 0) return ANYTHING;
+    const [low, high] = [Math.min(...numbers), Math.max(...numbers)];
+    return { low, high, whole: numbers.every(Number.isInteger) };
+  };
 
-  #shape(name: string): readonly Dim[] | undefined {
-    return this.#shapes.free.get(name)?.shape ?? this.#shapes.declared.get(name)?.shape;
+  const index = indexOf(graph);
+  const producer = (name: string): Node | undefined => index.producer(name);
+  const isConstant = (name: string): boolean =>
+    graph.initializers.has(name) ||
+    (producer(name)?.inputs.every((input) => input === "" || isConstant(input)) ?? false);
+  /** Whole numbers for each voxel that are neither decisions nor known to be classes may be anything. */
+  const ofType = (name: string, op: string, meaning: Meaning): Meaning => {
+    const { dtype, shape } = declared.get(name) ?? free.get(name) ?? {};
+    const isInteger = /^u?int/.test(dtype ?? "") && (shape?.length ?? 0) > 2;
+    return isInteger && !meaning.labels && !meaning.whole
+      ? { ...meaning, lostIn: meaning.lostIn ?? op }
+      : meaning;
+  };
+  const context = { constant, isConstant, producer, isClassAxis, classes: (name: string) => classesOf(name) };
+  const known = new Map<string, Meaning>();
+  for (const node of graph.nodes) {
+    const inputs = node.inputs.map((name) => known.get(name) ?? ofConstant(name));
+    const meaning = meaningOf({ node, inputs, ...context });
+    for (const output of node.outputs) if (output) known.set(output, ofType(output, node.op, meaning));
   }
-
-  #size(name: string, axis: number | undefined): number | undefined {
-    const told = this.#graph.outputs.find((output) => output.name === name)?.shape;
-    const sizes = axis === undefined ? [] : [this.#shape(name)?.[axis], told?.[axis]];
-    return sizes.find((size) => typeof size === "number");
-  }
-
-  #classes(name: string): number | undefined {
-    const axis = this.#classAxis(name);
-    return axis === null ? 1 : this.#size(name, axis);
-  }
-
-  /** The axis beside the batch whose size does not depend on the image's; null if every axis does. */
-  #classAxis(name: string): number | null | undefined {
-    const shape = this.#shape(name);
-    if (!shape) return this.#channelAxis;
-    const ofSize = (dim: Dim): boolean => [...symbolsOf(dim)].length > 0;
-    const free = [...shape.keys()].slice(1).filter((axis) => !ofSize(shape[axis]!));
-    if (free.length === 1) return free[0]!;
-    if (free.length === 0 && shape.length === (this.#rank ?? 0) - 1) return null;
-    // Of an image whose sizes are baked in, or of a classifier.
-    if (shape.length === this.#rank) return this.#channelAxis;
-    return shape.length === 2 ? 1 : shape.length === (this.#rank ?? 0) - 1 ? null : undefined;
-  }
-
-  #isClassAxis(name: string, axis: number): boolean {
-    const rank = this.#shape(name)?.length;
-    if (axis < 0 && rank === undefined) return false;
-    return (axis < 0 ? axis + rank! : axis) === this.#classAxis(name);
-  }
+  return (name) => {
+    const axis = classAxisOf(name);
+    const classes = classesOf(name, axis);
+    return { ...verdict(known.get(name) ?? ANYTHING, classes), axis, classes };
+  };
 }
 
 /** Constants that say something of the meaning of numbers have few elements. */

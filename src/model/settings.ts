@@ -12,10 +12,10 @@ import {
   oneOf,
   positive,
   rising,
-  text,
   triple,
 } from "../base/fields.ts";
 import { NODE_DEVICES } from "../compile/targets/index.ts";
+import { SCORES } from "../run/sinks.ts";
 import type { Preparation } from "./prepare.ts";
 
 const intensities = "a lower and a higher intensity";
@@ -28,7 +28,10 @@ export const PREPARATION = {
     "millimetres at which the network works (default: the scan's)",
   ),
   orientation: flagged(
-    text,
+    {
+      expects: "three letters such as LPS",
+      accepts: (value) => typeof value === "string" && /^(?=.*[LR])(?=.*[AP])(?=.*[IS]).{3}$/i.test(value),
+    },
     "--orient <code>",
     "turn scans for the network, such as LPS for axial slices (default: as they are)",
   ),
@@ -54,11 +57,37 @@ export const WINDOWS = {
     "--patch <d,h,w>",
     "voxels the network sees at once (default: the model's size, or up to 96)",
   ),
-  overlap: flagged(fraction, "--overlap <part>", "part of a window that the next one covers"),
+  overlap: flagged(fraction, "--overlap <part>", "part of a window that the next one covers", {
+    default: 0.5,
+  }),
+} as const;
+
+/** What the network's numbers are and where it keeps them, where it does not show. */
+export const NETWORK = {
+  scores: flagged(
+    oneOf(SCORES),
+    "--scores <what>",
+    "what the network's numbers are (default: what it shows)",
+  ),
+  layout: flagged(
+    oneOf(["channels-first", "channels-last"]),
+    "--layout <how>",
+    "where the network keeps its channels (default: what it shows)",
+  ),
 } as const;
 
 /** Where it is computed. */
 export const MACHINE = {
-  device: flagged(oneOf(NODE_DEVICES), "--device <name>", "where to compute"),
+  device: flagged(oneOf(NODE_DEVICES), "--device <name>", "where to compute", { default: "cpu" }),
   threads: flagged(count, "--threads <n>", "CPU threads (default: the physical cores)"),
 } as const;
+
+/** The same fields where a model's task may know: what it says goes before the default. */
+export const asTrained = <S extends Readonly<Record<string, Setting>>>(settings: S): S =>
+  Object.fromEntries(
+    Object.entries(settings).map(([name, setting]) => {
+      const [what, rest] = setting.help!.split(" (default: ");
+      const help = `${what} (default: as it was trained${rest === undefined ? ")" : `, else ${rest}`}`;
+      return [name, { ...setting, help }];
+    }),
+  ) as S;

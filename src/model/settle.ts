@@ -3,13 +3,14 @@
  * shows. Whatever the caller changes of a task, and whatever is only assumed, is told in a line.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import type { Activation, Scores } from "../run/sinks.ts";
 import type { Blending } from "../run/window-axis.ts";
 import type { Vec3 } from "../volume/vec3.ts";
-import { factsOf, type Layout, type Network } from "./network.ts";
+import { factsOf, INTEGER, type Layout, type Network } from "./network.ts";
 import type { Preparation } from "./prepare.ts";
 import type { Reading } from "./scores.ts";
+import { PREPARATION } from "./settings.ts";
 import type { Task, TaskClasses } from "./task.ts";
 
 /**
@@ -69,12 +70,6 @@ export interface Settled {
   readonly values: ((scores: number) => readonly number[]) | undefined;
 }
 
-const INTEGER = /^u?int|^bool/;
-
-/**
- * @throws {@link AcsconvError} `input` for what cannot be told, naming the option that says it; `format` for a task
- *   that is broken
- */
 export function settle(session: object, network: Network, options: PredictOptions): Settled {
   const { output = "labels" } = options;
   const task = factsOf(session)?.task ?? {};
@@ -94,13 +89,11 @@ export function settle(session: object, network: Network, options: PredictOption
   };
 }
 
-const PREPARATION = ["spacing", "orientation", "window", "normalize"] as const;
-
 function preparationOf(task: Task, options: PredictOptions): Preparation {
   const { preparation: trained = {} } = task;
   const used: Record<string, unknown> = {};
   const taken: string[] = [];
-  for (const name of PREPARATION) {
+  for (const name of Object.keys(PREPARATION) as (keyof Preparation)[]) {
     const [own, given] = [trained[name], options[name]];
     const value = given ?? own;
     if (value !== undefined) used[name] = value;
@@ -139,20 +132,14 @@ function meaningOf(
   if (given && found && found !== given)
     onNote?.(`scores taken for ${given} as asked for, where the network gives ${found}`);
   const scores = given ?? settledScores(session, reading, onWarning);
-  if (output === "probabilities" && scores === "labels") {
-    throw new AcsconvError(
-      "input",
-      "The network gives labels, of which there are no probabilities: ask for labels.",
-    );
-  }
+  if (output === "probabilities" && scores === "labels")
+    throw inputError("The network gives labels, of which there are no probabilities: ask for labels.");
   return { scores, assumed: given === undefined && factsOf(session) === undefined };
 }
 
 /**
  * What the numbers of a session's network are, as its task says, or as it shows itself. Of a network of which nothing
  * is known they are taken for logits.
- *
- * @throws {@link AcsconvError} `input` if it cannot be told
  */
 export function settledScores(
   session: object,
@@ -162,12 +149,10 @@ export function settledScores(
   const told = factsOf(session)?.task?.scores;
   if (told) return told;
   if (!reading) return "logits";
-  if (!reading.scores) {
-    throw new AcsconvError(
-      "input",
+  if (!reading.scores)
+    throw inputError(
       `What the network's scores are cannot be told, because its output ${reading.why}: say logits, probabilities, regions or labels by the option scores (--scores).`,
     );
-  }
   if (!reading.sure)
     onWarning?.(
       `The network's scores are taken for ${reading.scores}, though its output ${reading.why}: if they are not, say so by the option scores (--scores).`,
@@ -175,15 +160,10 @@ export function settledScores(
   return reading.scores;
 }
 
-/**
- * The labels of the classes that so many scores tell apart: a single score tells two.
- *
- * @throws {@link AcsconvError} `input` if these are other classes
- */
+/** The labels of the classes that so many scores tell apart: a single score tells two. */
 function valuesOf({ names, values }: TaskClasses, scores: Scores, count: number): readonly number[] {
   if (scores === "labels" || count === names.length || (count === 1 && names.length === 2)) return values;
-  throw new AcsconvError(
-    "input",
+  throw inputError(
     `The network gives ${count} scores for each voxel, and its task names ${names.length} classes (${names.join(", ")}): name its own by the option classes.`,
   );
 }

@@ -82,6 +82,9 @@ describe("a task", () => {
   test("that is none is not written either, and what nobody knows is left out", async () => {
     const model = await network("unet_train");
     expect(() => model.withTask({ patch: [0, 1, 1] })).toThrow(/^The task should have three whole/);
+    expect(model.withTask({ preparation: { orientation: "lps" } }).task?.preparation?.orientation).toBe(
+      "lps",
+    );
     expect(withText(model, '{"version":1,"colour":"red","patch":[1,2,3]}').task).toEqual({
       patch: [1, 2, 3],
     });

@@ -9,10 +9,12 @@
  */
 
 import { AcsconvError, messageOf } from "../base/errors.ts";
+import { type Field, isObject, listOf } from "../base/fields.ts";
 import type { Graph } from "../graph/graph.ts";
 import { SCORES, type Scores } from "../run/sinks.ts";
 import type { Vec3 } from "../volume/vec3.ts";
 import type { Preparation } from "./prepare.ts";
+import { NETWORK, PREPARATION } from "./settings.ts";
 
 /** The classes of a network, as the data set that it was trained on names and numbers them. */
 export interface TaskClasses {
@@ -55,11 +57,7 @@ export function withTaskOf(graph: Graph, task: Task | undefined): Graph {
   return { ...graph, metadata };
 }
 
-/**
- * The task in a graph's metadata; undefined where there is none.
- *
- * @throws {@link AcsconvError} `format` for one that is broken, or of a newer acsconv
- */
+/** The task in a graph's metadata; undefined where there is none. */
 export function taskOf(graph: Graph): Task | undefined {
   const text = graph.metadata.get(KEY);
   if (text === undefined) return undefined;
@@ -80,93 +78,74 @@ const broken = (kind: "format" | "input", where: string, how: string): AcsconvEr
     `${where} ${how}${kind === "format" ? ": train the network again, or save it with another by withTask" : ""}.`,
   );
 
-type Check = (value: unknown) => boolean;
-
-const isNumber: Check = (value) => typeof value === "number" && Number.isFinite(value);
-const isWhole =
-  (low: number, high: number): Check =>
-  (value) =>
-    Number.isInteger(value) && (value as number) >= low && (value as number) <= high;
-const list =
-  (each: Check, low: number, high = low): Check =>
-  (value) =>
-    Array.isArray(value) && value.length >= low && value.length <= high && value.every(each);
-const isName: Check = (value) => typeof value === "string" && value.length <= MAX_NAME;
-const oneOf =
-  (...names: readonly string[]): Check =>
-  (value) =>
-    names.includes(value as string);
-const isDistinct = (values: unknown): boolean =>
-  new Set(values as unknown[]).size === (values as unknown[]).length;
-
-/** What each field has to be, in words and as a check. */
-const CLASSES: Fields = {
-  names: [`1 to ${MAX_NAMES} different names`, (v) => list(isName, 1, MAX_NAMES)(v) && isDistinct(v)],
-  values: [
-    `different whole numbers from 0 to ${MAX_VALUE}`,
-    (v) => list(isWhole(0, MAX_VALUE), 1, MAX_NAMES)(v) && isDistinct(v),
-  ],
-};
-const PREPARATION: Fields = {
-  spacing: ["three positive numbers", (v) => list(isNumber, 3)(v) && (v as number[]).every((mm) => mm > 0)],
-  orientation: [
-    "three letters such as LPS",
-    (v) => typeof v === "string" && /^(?=.*[LR])(?=.*[AP])(?=.*[IS])[LRAPIS]{3}$/.test(v),
-  ],
-  window: [
-    "a lower and a higher number",
-    (v) => list(isNumber, 2)(v) && (v as number[])[0]! < (v as number[])[1]!,
-  ],
-  normalize: ["zscore, minmax, imagenet or none", oneOf("zscore", "minmax", "imagenet", "none")],
-};
-const TASK: Fields = {
-  scores: [SCORES.join(", "), oneOf(...SCORES)],
-  classes: ["names and values", CLASSES],
-  channels: [`1 to ${MAX_NAMES} names`, list(isName, 1, MAX_NAMES)],
-  patch: [`three whole numbers from 1 to ${MAX_PATCH}`, list(isWhole(1, MAX_PATCH), 3)],
-  preparation: ["an object", PREPARATION],
+/** 1 to {@link MAX_NAMES} of what `each` accepts. */
+const some = (each: Field, expects: string, isDistinct = false): Field => ({
+  expects,
+  accepts: (value) =>
+    listOf(each).accepts(value) &&
+    (value as unknown[]).length > 0 &&
+    (value as unknown[]).length <= MAX_NAMES &&
+    (!isDistinct || new Set(value as unknown[]).size === (value as unknown[]).length),
+});
+const upTo = (low: number, high: number): Field => ({
+  expects: `a whole number from ${low} to ${high}`,
+  accepts: (value) => Number.isInteger(value) && (value as number) >= low && (value as number) <= high,
+});
+const shortText: Field = {
+  expects: "a short text",
+  accepts: (value) => typeof value === "string" && value.length <= MAX_NAME,
 };
 
-type Fields = Readonly<Record<string, readonly [expected: string, check: Check | Fields]>>;
+/** What each field has to be; of one that is an object, each of its own. */
+type Table = { readonly [name: string]: Field | { readonly expects: string; readonly fields: Table } };
+
+const TASK: Table = {
+  scores: { ...NETWORK.scores, expects: SCORES.join(", ") },
+  classes: {
+    expects: "names and values",
+    fields: {
+      names: some(shortText, `1 to ${MAX_NAMES} different names`, true),
+      values: some(upTo(0, MAX_VALUE), `different whole numbers from 0 to ${MAX_VALUE}`, true),
+    },
+  },
+  channels: some(shortText, `1 to ${MAX_NAMES} names`),
+  patch: { ...listOf(upTo(1, MAX_PATCH), 3), expects: `three whole numbers from 1 to ${MAX_PATCH}` },
+  preparation: { expects: "an object", fields: PREPARATION },
+};
 
 /** Only the fields that are known, each checked: whoever reads a file believes nothing else of it. */
 function parse(value: unknown, kind: "format" | "input", where: string): Task {
-  const record = recordOf(value) ?? {};
+  const record = isObject(value) ? value : {};
   const { version } = record;
-  if (typeof version === "number" && version > VERSION) {
+  if (typeof version === "number" && version > VERSION)
     throw new AcsconvError(kind, `${where} has version ${version}, of a newer acsconv: update acsconv.`);
-  }
   if (version !== VERSION) throw broken(kind, where, `should be an object of version ${VERSION}`);
   const task = checked(record, TASK, "", kind, where) as Task;
   const { classes } = task;
-  if (classes && classes.names?.length !== classes.values?.length) {
+  if (classes && classes.names?.length !== classes.values?.length)
     throw broken(kind, where, `should have a value for each name of "classes"`);
-  }
   return task;
 }
 
 function checked(
   record: Readonly<Record<string, unknown>>,
-  fields: Fields,
+  table: Table,
   path: string,
   kind: "format" | "input",
   where: string,
 ): Record<string, unknown> {
   const known: Record<string, unknown> = {};
-  for (const [name, [expected, check]] of Object.entries(fields)) {
+  for (const [name, field] of Object.entries(table)) {
     const value = record[name];
     if (value === undefined) continue;
-    const nested = typeof check === "function" ? undefined : recordOf(value);
-    if (typeof check === "function" ? !check(value) : !nested) {
+    if ("fields" in field ? !isObject(value) : !field.accepts(value)) {
       const found = (JSON.stringify(value) ?? "nothing").slice(0, 80);
-      throw broken(kind, where, `should have ${expected} as "${path}${name}", not ${found}`);
+      throw broken(kind, where, `should have ${field.expects} as "${path}${name}", not ${found}`);
     }
-    known[name] = nested ? checked(nested, check as Fields, `${path}${name}.`, kind, where) : value;
+    known[name] =
+      "fields" in field && isObject(value)
+        ? checked(value, field.fields, `${path}${name}.`, kind, where)
+        : value;
   }
   return known;
 }
-
-const recordOf = (value: unknown): Readonly<Record<string, unknown>> | undefined =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
-    ? (value as Record<string, unknown>)
-    : undefined;

@@ -3,7 +3,7 @@
  * and channels on any axis.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import { elementCount, numbersOf, tensorOf } from "../graph/tensor.ts";
 import { arrayTypeOf, type RunDType, type RunTensor } from "./tensor.ts";
 
@@ -36,9 +36,8 @@ export function castTensor({ dims, data }: RunTensor<"float32">, dtype: RunDType
 /** The numbers of an output of any type; float32 is handed on as it is. */
 export function floatsOf({ dtype, dims, data }: RunTensor): Float32Array {
   if (data instanceof Float32Array) return data;
-  if (!ArrayBuffer.isView(data)) {
-    throw new AcsconvError("input", `Expected numbers as the network's output, found ${dtype}.`);
-  }
+  if (!ArrayBuffer.isView(data))
+    throw inputError(`Expected numbers as the network's output, found ${dtype}.`);
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   return Float32Array.from(numbersOf({ dtype, dims, bytes }));
 }

@@ -3,19 +3,15 @@
  * ONNX Runtime sees it: its own messages name neither side.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import { elementCount } from "../graph/tensor.ts";
 import type { ValueSpec } from "./engine.ts";
 import { arrayTypeOf, isRunDType, type RunTensor, type RunTensors } from "./tensor.ts";
 
-/**
- * @param inputs - what the model declares
- * @throws {@link AcsconvError} `input`, naming the input, what was expected and what was found
- */
 export function checkFeeds(inputs: readonly ValueSpec[], feeds: RunTensors): void {
   for (const name of Object.keys(feeds)) {
     if (inputs.some((input) => input.name === name)) continue;
-    throw new AcsconvError("input", `The model has no input "${name}"; it has ${listInputs(inputs)}.`, {
+    throw inputError(`The model has no input "${name}"; it has ${listInputs(inputs)}.`, {
       code: "E_UNKNOWN_NAME",
     });
   }
@@ -23,7 +19,7 @@ export function checkFeeds(inputs: readonly ValueSpec[], feeds: RunTensors): voi
     const feed = feeds[input.name];
     const reason = feed ? mismatch(input, feed) : "found nothing";
     if (!reason) continue;
-    throw new AcsconvError("input", `Input "${input.name}": expected ${describe(input)}, ${reason}.`, {
+    throw inputError(`Input "${input.name}": expected ${describe(input)}, ${reason}.`, {
       code: "E_FEED",
     });
   }
@@ -55,9 +51,8 @@ export function owned<T extends RunTensor["data"]>(data: T, transfer: boolean): 
 /** Why a tensor does not fit, or undefined if it does. */
 function mismatch(input: ValueSpec, feed: RunTensor): string | undefined {
   const { dtype, dims, data } = feed;
-  if (!isRunDType(dtype) || !(data instanceof arrayTypeOf(dtype))) {
+  if (!isRunDType(dtype) || !(data instanceof arrayTypeOf(dtype)))
     return `found ${dtype} with its elements in a ${(data as object).constructor.name}`;
-  }
   const found = `found ${dtype} [${dims.join(", ")}]`;
   if (dtype !== input.dtype) return found;
   if (dims.length !== input.dims.length)

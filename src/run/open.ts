@@ -8,8 +8,6 @@ import { createSession, type Session, type SessionOptions } from "./session.ts";
 /**
  * Loads a graph of plain ONNX into ONNX Runtime, written for the device that it is to run on. What the device does not
  * compute is left to the CPU.
- *
- * @throws {@link AcsconvError} as {@link createSession}
  */
 export function open(graph: Graph, options: SessionOptions = {}): Promise<Session> {
   const cpuNodes = options.cpuNodes ?? leftToCpu(graph, targetOf(options.device));

@@ -1,18 +1,18 @@
 /**
- * @file ONNX Runtime in Node: each model lives in a worker thread of its own,
- * because onnxruntime-node computes on the thread that calls it.
+ * @file ONNX Runtime in Node: each model lives in a worker thread of its own, because onnxruntime-node computes on the
+ * thread that calls it.
  *
- * Arrays cross to the worker and back by transfer, never by copy. A worker at
- * rest does not keep the process alive.
+ * Arrays cross to the worker and back by transfer, never by copy. A worker at rest does not keep the process alive.
  */
 
 import type { InferenceSession } from "onnxruntime-node";
-import { AcsconvError, messageOf, readable } from "../base/errors.ts";
-import { type Device, targetOf } from "../compile/targets/index.ts";
+import { messageOf, readable, runtimeError, type AcsconvError } from "../base/errors.ts";
+import type { Device } from "../compile/targets/index.ts";
 import {
+  commonOptions,
+  missingDevice,
   runTensor,
   valueSpec,
-  type EngineOptions,
   type OpenEngine,
   type OrtTensor,
   type OrtValue,
@@ -58,10 +58,16 @@ export const openEngine: OpenEngine = async (model, options) => {
     const backends = await ask({ call: "backends" });
     if (!backends.some(({ name }) => name === options.device)) throw missing(options.device, backends);
     const bytes = typeof model === "string" ? model : owned(model, options.transfer ?? false);
-    const request = { call: "load", model: bytes, options: sessionOptions(options) } as const;
+    const { device, threads, cpuNodes } = options;
+    const intraOp = threads === undefined ? {} : { intraOpNumThreads: threads };
+    const request = {
+      call: "load",
+      model: bytes,
+      options: { ...commonOptions(device, cpuNodes), ...intraOp },
+    } as const;
     const { inputs, outputs } = await ask(request, buffersOf([bytes])).catch((error: unknown) => {
       throw options.device === "cpu"
-        ? new AcsconvError("runtime", `ONNX Runtime cannot load the model: ${readable(messageOf(error))}.`)
+        ? runtimeError(`ONNX Runtime cannot load the model: ${readable(messageOf(error))}.`)
         : missing(options.device, backends, error);
     });
     return {
@@ -80,28 +86,9 @@ export const openEngine: OpenEngine = async (model, options) => {
   }
 };
 
-function sessionOptions({ device, threads, cpuNodes }: EngineOptions): InferenceSession.SessionOptions {
-  return {
-    // An empty list of names is an error to ONNX Runtime.
-    executionProviders: [cpuNodes?.length ? { name: device, forceCpuNodeNames: cpuNodes } : device],
-    // Planning memory ahead takes 40 to 80 % more of it (3D U-Nets at 96³) and saves no time. ONNX Runtime's other
-    // defaults stay: at 48³ parallel execution takes twice as long, and no arena 6 % longer.
-    enableMemPattern: false,
-    logSeverityLevel: 4,
-    ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
-  };
-}
-
 function missing(device: Device, backends: Answers["backends"], cause?: unknown): AcsconvError {
-  const reason = cause === undefined ? "" : ` (${readable(messageOf(cause))})`;
   const built = backends.filter(({ bundled }) => bundled).map(({ name }) => name);
-  const remedy = targetOf(device).remedy?.node;
-  return new AcsconvError(
-    "runtime",
-    `Device "${device}" cannot be used here${reason}: ONNX Runtime brings ${built.join(" and ")} on this system` +
-      `${remedy ? `; ${remedy}` : ""}.`,
-    { code: "E_DEVICE" },
-  );
+  return missingDevice(device, "node", `${built.join(" and ")} on this system`, cause);
 }
 
 const buffersOf = (arrays: readonly unknown[]): ArrayBuffer[] => [

@@ -1,16 +1,15 @@
 /**
  * @file ONNX Runtime in the browser, as WebAssembly or on WebGPU.
  *
- * Always through `onnxruntime-web/webgpu`: the package's default entry is
- * another WebGPU build, which computes grouped 3D convolutions and slices with
- * negative steps wrongly without saying so (seen in 1.30.0). It is imported
- * when the first model is opened, so that bundlers give it a file of its own.
+ * Always through `onnxruntime-web/webgpu`: the package's default entry is another WebGPU build, which computes grouped
+ * 3D convolutions and slices with negative steps wrongly without saying so (seen in 1.30.0). It is imported when the
+ * first model is opened, so that bundlers give it a file of its own.
  */
 
 import type { InferenceSession } from "onnxruntime-web/webgpu";
-import { AcsconvError, messageOf, readable } from "../base/errors.ts";
-import { type Device, targetOf } from "../compile/targets/index.ts";
-import { runTensor, valueSpec, type EngineOptions, type OpenEngine } from "./engine.ts";
+import { messageOf, readable, runtimeError } from "../base/errors.ts";
+import { targetOf } from "../compile/targets/index.ts";
+import { commonOptions, missingDevice, runTensor, valueSpec, type OpenEngine } from "./engine.ts";
 import type { RunTensor, RunTensors } from "./tensor.ts";
 
 const PACKAGE = "onnxruntime-web";
@@ -31,21 +30,19 @@ export const openEngine: OpenEngine = async (model, options) => {
   const { device } = options;
   const { provider } = targetOf(device);
   if (provider.browser === null || (provider.browser === "webgpu" && !(await adapter())))
-    throw missing(device);
+    throw missingDevice(device, "browser", "wasm and webgpu in a browser");
   const ort = await import("onnxruntime-web/webgpu");
   ort.env.logLevel = "fatal";
   if (options.threads !== undefined) ort.env.wasm.numThreads = options.threads;
   if (options.wasmPaths !== undefined) ort.env.wasm.wasmPaths = options.wasmPaths;
   else if (isBundled) ort.env.wasm.wasmPaths ??= FILES;
 
-  const session = await exclusively(() => load(ort.InferenceSession, model, sessionOptions(options))).catch(
-    (error: unknown) => {
-      throw new AcsconvError(
-        "runtime",
-        `ONNX Runtime cannot load the model on ${device}: ${readable(messageOf(error))}.`,
-      );
-    },
-  );
+  const settings = commonOptions(provider.browser, options.cpuNodes);
+  // The overloads for bytes and addresses do the same.
+  const loading = exclusively(() => ort.InferenceSession.create(model as string, settings));
+  const session = await loading.catch((error: unknown) => {
+    throw runtimeError(`ONNX Runtime cannot load the model on ${device}: ${readable(messageOf(error))}.`);
+  });
   return {
     inputs: session.inputMetadata.map(valueSpec),
     outputs: session.outputMetadata.map(valueSpec),
@@ -55,13 +52,6 @@ export const openEngine: OpenEngine = async (model, options) => {
 };
 
 type Ort = typeof import("onnxruntime-web/webgpu");
-
-const load = (
-  factory: Ort["InferenceSession"],
-  model: Uint8Array | string,
-  options: InferenceSession.SessionOptions,
-): Promise<InferenceSession> =>
-  typeof model === "string" ? factory.create(model, options) : factory.create(model, options);
 
 async function run(
   Tensor: Ort["Tensor"],
@@ -78,29 +68,10 @@ async function run(
   return Object.fromEntries(Object.entries(results).map(([name, result]) => [name, runTensor(result)]));
 }
 
-function sessionOptions({ device, cpuNodes }: EngineOptions): InferenceSession.SessionOptions {
-  const name = targetOf(device).provider.browser!;
-  return {
-    executionProviders: [cpuNodes?.length ? { name, forceCpuNodeNames: cpuNodes } : name],
-    // As in ort-node.ts.
-    enableMemPattern: false,
-    logSeverityLevel: 4,
-  };
-}
-
 /** Whether the browser has a GPU to offer. TypeScript's DOM types do not know WebGPU yet. */
 async function adapter(): Promise<boolean> {
   const { gpu } = navigator as { gpu?: { requestAdapter(): Promise<object | null> } };
   return (await gpu?.requestAdapter()) != null;
-}
-
-function missing(device: Device): AcsconvError {
-  const remedy = targetOf(device).remedy?.browser;
-  return new AcsconvError(
-    "runtime",
-    `Device "${device}" cannot be used here: ONNX Runtime brings wasm and webgpu in a browser${remedy ? `; ${remedy}` : ""}.`,
-    { code: "E_DEVICE" },
-  );
 }
 
 let last: Promise<unknown> = Promise.resolve();

@@ -1,10 +1,7 @@
-/**
- * @file A loaded model that can be run: the one way into ONNX Runtime, the
- * same in Node and in browsers.
- */
+/** @file A loaded model that can be run: the one way into ONNX Runtime, the same in Node and in browsers. */
 
 import { openEngine } from "#ort";
-import { AcsconvError, messageOf, readable } from "../base/errors.ts";
+import { inputError, messageOf, readable, runtimeError } from "../base/errors.ts";
 import type { Device } from "../compile/targets/index.ts";
 import type { Engine, EngineOptions, ValueSpec } from "./engine.ts";
 import { checkFeeds, ownFeeds } from "./feeds.ts";
@@ -26,13 +23,12 @@ export interface RunOptions {
 /**
  * Loads a model into ONNX Runtime.
  *
- * In Node the model lives in a worker thread: `run` never blocks the event
- * loop, and an idle session does not keep the process alive. In a browser
- * `wasm` computes on the calling thread: create the session in a module worker
- * if a page has to stay responsive.
+ * In Node the model lives in a worker thread: `run` never blocks the event loop, and an idle session does not keep the
+ * process alive. In a browser `wasm` computes on the calling thread: create the session in a module worker if a page
+ * has to stay responsive.
  *
- * @param model - the bytes of an ONNX file, or its path (in Node; external data
- *   is found beside it) or URL (in a browser)
+ * @param model - the bytes of an ONNX file, or its path (in Node; external data is found beside it) or URL (in a
+ *   browser)
  * @throws {@link AcsconvError} `runtime` if the device is missing or the model cannot be loaded
  *
  * @example
@@ -80,10 +76,7 @@ export class Session {
       try {
         return await this.#engine.run(own, fetch);
       } catch (error) {
-        throw new AcsconvError(
-          "runtime",
-          `ONNX Runtime failed on ${this.device}: ${readable(messageOf(error))}.`,
-        );
+        throw runtimeError(`ONNX Runtime failed on ${this.device}: ${readable(messageOf(error))}.`);
       }
     });
     this.#last = result.catch(() => undefined);
@@ -97,21 +90,14 @@ export class Session {
   }
 
   #check(feeds: RunTensors, fetch: readonly string[]): void {
-    this.#checkOpen();
+    if (this.#released)
+      throw runtimeError("This session is disposed: create another one.", { code: "E_DISPOSED" });
     checkFeeds(this.inputs, feeds);
     const unknown = fetch.find((name) => !this.outputs.some((output) => output.name === name));
     if (unknown === undefined && fetch.length > 0) return;
     const names = this.outputs.map((output) => `"${output.name}"`).join(", ");
-    throw new AcsconvError(
-      "input",
+    throw inputError(
       `Cannot fetch ${unknown === undefined ? "nothing" : `"${unknown}"`}: the model's outputs are ${names}.`,
     );
-  }
-
-  #checkOpen(): void {
-    if (this.#released)
-      throw new AcsconvError("runtime", "This session is disposed: create another one.", {
-        code: "E_DISPOSED",
-      });
   }
 }

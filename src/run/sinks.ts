@@ -1,10 +1,9 @@
 /**
- * @file What becomes of the blended scores, plane by plane: a label map, or
- * probabilities. A sink sees each plane once, so a scan's scores never exist whole
- * unless its result asks for them.
+ * @file What becomes of the blended scores, plane by plane: a label map, or probabilities. A sink sees each plane once,
+ * so a scan's scores never exist whole unless its result asks for them.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import type { Size3 } from "./tensor.ts";
 
 /** Takes the blended scores, plane by plane, and makes the result of them. */
@@ -54,12 +53,10 @@ export function toLabels(
   return {
     plane(z, found, classes) {
       checkClasses(classes, activation);
-      if (classes > (values ? MOST_VALUES : MOST_LABELS)) {
-        throw new AcsconvError(
-          "input",
+      if (classes > (values ? MOST_VALUES : MOST_LABELS))
+        throw inputError(
           `Cannot make a label map of ${classes} classes: at most ${MOST_LABELS} fit in a byte; ask for probabilities.`,
         );
-      }
       const plane = labels.subarray(z * H * W, (z + 1) * H * W);
       if (scores === "labels") {
         numbersOfClasses(found, plane, values?.length ?? MOST_LABELS);
@@ -82,8 +79,7 @@ function numbersOfClasses(found: Float32Array, plane: Labels, classes: number): 
     const label = Math.round(found[i]!);
     if (label >= 0 && label < classes) plane[i] = label;
     else {
-      throw new AcsconvError(
-        "input",
+      throw inputError(
         `The network gives the label ${found[i]!}, and its labels are 0 to ${classes - 1}: if these are scores, say so by the option scores (--scores).`,
       );
     }
@@ -92,11 +88,7 @@ function numbersOfClasses(found: Float32Array, plane: Labels, classes: number): 
 
 /** Of classes that may overlap, 1 where each is more probable than not: `[K, D, H, W]`. */
 export const toMasks = (shape: Size3): PlaneSink<PerClass<Uint8Array<ArrayBuffer>>> =>
-  perClass(
-    shape,
-    (length) => new Uint8Array(length),
-    (scores) => scores.map((p) => (p > 0.5 ? 1 : 0)),
-  );
+  perClass(shape, Uint8Array, (scores) => scores.map((p) => (p > 0.5 ? 1 : 0)));
 
 /** Probabilities of every class: `[K, D, H, W]`, 4 bytes each. What are no logits stay as they are. */
 export const toProbabilities = (
@@ -104,18 +96,14 @@ export const toProbabilities = (
   scores: Scores,
   activation?: Activation,
 ): PlaneSink<PerClass<Float32Array<ArrayBuffer>>> =>
-  perClass(
-    shape,
-    (length) => new Float32Array(length),
-    (plane, classes) => {
-      checkClasses(classes, activation);
-      const usual = classes === 1 ? "sigmoid" : "softmax";
-      const chosen = scores === "logits" ? (activation ?? usual) : "none";
-      if (chosen === "sigmoid") sigmoid(plane);
-      if (chosen === "softmax") softmax(plane, classes);
-      return plane;
-    },
-  );
+  perClass(shape, Float32Array, (plane, classes) => {
+    checkClasses(classes, activation);
+    const usual = classes === 1 ? "sigmoid" : "softmax";
+    const chosen = scores === "logits" ? (activation ?? usual) : "none";
+    if (chosen === "sigmoid") sigmoid(plane);
+    if (chosen === "softmax") softmax(plane, classes);
+    return plane;
+  });
 
 /** Volumes of every class, one after the other. */
 export interface PerClass<T> {
@@ -125,17 +113,16 @@ export interface PerClass<T> {
 
 function perClass<T extends Float32Array | Uint8Array>(
   [D, H, W]: Size3,
-  make: (length: number) => T,
+  Voxels: new (length: number) => T,
   change: (plane: Float32Array, classes: number) => Float32Array,
 ): PlaneSink<PerClass<T>> {
-  let result = { classes: 0, data: make(0) };
+  let result = { classes: 0, data: new Voxels(0) };
   return {
     plane(z, scores, classes) {
-      if (result.classes === 0) result = { classes, data: make(classes * D * H * W) };
+      if (result.classes === 0) result = { classes, data: new Voxels(classes * D * H * W) };
       const changed = change(scores, classes);
-      for (let k = 0; k < classes; k++) {
+      for (let k = 0; k < classes; k++)
         result.data.set(changed.subarray(k * H * W, (k + 1) * H * W), (k * D + z) * H * W);
-      }
     },
     result: () => result,
   };
@@ -143,8 +130,7 @@ function perClass<T extends Float32Array | Uint8Array>(
 
 function checkClasses(classes: number, activation: Activation | undefined): void {
   if (classes > 1 || activation !== "softmax") return;
-  throw new AcsconvError(
-    "input",
+  throw inputError(
     "The network gives one score per voxel, whose softmax is always 1: use sigmoid, or none if it is a probability.",
   );
 }

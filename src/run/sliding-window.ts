@@ -1,16 +1,14 @@
 /**
- * @file Runs a network over a volume larger than it can take at once: windows
- * that overlap, blended where they do.
+ * @file Runs a network over a volume larger than it can take at once: windows that overlap, blended where they do.
  *
- * Windows go through the volume in the order of its planes. A plane that no
- * later window touches is finished and handed on, so that only the planes
- * under the current windows are held: about `patch depth · H · W · K` floats,
- * whatever the volume's depth.
+ * Windows go through the volume in the order of its planes. A plane that no later window touches is finished and handed
+ * on, so that only the planes under the current windows are held: about `patch depth · H · W · K` floats, whatever the
+ * volume's depth.
  *
  * A volume smaller than the patch is padded with zeros on both sides.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import type { PlaneSink } from "./sinks.ts";
 import type { RunTensor, Size3 } from "./tensor.ts";
 import { upsample } from "./upsample.ts";
@@ -48,8 +46,6 @@ export interface SlidingWindowOptions<T> {
  * Blends a network's scores over a whole volume.
  *
  * @returns the sink's result
- * @throws {@link AcsconvError} `input` if the patch or overlap make no sense, or the network's output is
- *   not a score per voxel; the signal's reason if it aborts
  *
  * @example
  * const labels = await slidingWindow({
@@ -60,18 +56,16 @@ export interface SlidingWindowOptions<T> {
 export async function slidingWindow<T>(options: SlidingWindowOptions<T>): Promise<T> {
   const { shape, channels, patch, sink, signal, batch = 1, overlap = 0.5, blending = "gaussian" } = options;
   const { labels = false } = options;
-  check({ shape, channels, patch, batch, overlap });
+  check(options);
   const along = shape.map((size, axis) => axisWindows(size, patch[axis]!, overlap, blending));
   const count = along.reduce((product, { length }) => product * length, 1);
-  if (count > MAX_WINDOWS) {
-    throw new AcsconvError(
-      "input",
+  if (count > MAX_WINDOWS)
+    throw inputError(
       `A volume [${shape.join(", ")}] takes ${count} windows of [${patch.join(", ")}] voxels, more than can be worked on: choose a larger patch or a smaller overlap.`,
       { code: "E_LIMIT" },
     );
-  }
   const windows = gridOf(along);
-  const blend = new Blend(shape, patch, sink, labels);
+  const planes = planesOf(shape, patch, sink, labels);
   const inputLength = channels * voxels(patch);
 
   for (let first = 0; first < windows.length; first += batch) {
@@ -85,10 +79,10 @@ export async function slidingWindow<T>(options: SlidingWindowOptions<T>): Promis
     const { classes, scores } = scoresOf(output, batch, patch, labels);
     const length = classes * voxels(patch);
     group.forEach((window, i) => {
-      blend.add(window, scores.subarray(i * length, (i + 1) * length), classes);
+      planes.add(window, scores.subarray(i * length, (i + 1) * length), classes);
     });
     const next = windows[first + batch];
-    blend.finish(next ? next[0].start : shape[0]);
+    planes.finish(next ? next[0].start : shape[0]);
     options.onProgress?.(first + group.length, windows.length);
   }
   return sink.result();
@@ -103,33 +97,18 @@ const MAX_WINDOWS = 2 ** 22;
 /** Elements of one call's input: 2 GB, of which the network's own maps take many times as much. */
 const MAX_INPUT = 2 ** 29;
 
-function check(given: {
-  shape: Size3;
-  channels: number;
-  patch: Size3;
-  batch: number;
-  overlap: number;
-}): void {
-  const { shape, channels, patch, batch, overlap } = given;
-  if (![...shape, ...patch, batch].every((size) => Number.isInteger(size) && size > 0)) {
-    throw new AcsconvError(
-      "input",
+function check({ shape, channels, patch, batch = 1, overlap = 0.5 }: SlidingWindowOptions<unknown>): void {
+  if (![...shape, ...patch, batch].every((size) => Number.isInteger(size) && size > 0))
+    throw inputError(
       `Sliding windows need sizes of whole voxels: got a volume [${shape.join(", ")}], a patch [${patch.join(", ")}] and batches of ${batch}.`,
     );
-  }
-  if (batch * channels * voxels(patch) > MAX_INPUT) {
-    throw new AcsconvError(
-      "input",
+  if (batch * channels * voxels(patch) > MAX_INPUT)
+    throw inputError(
       `${batch} windows of [${patch.join(", ")}] voxels at once do not fit into memory: choose a smaller patch or batch.`,
       { code: "E_MEMORY" },
     );
-  }
-  if (!(overlap >= 0 && overlap < 1)) {
-    throw new AcsconvError(
-      "input",
-      `The overlap of windows is a part of the patch, from 0 to below 1, not ${overlap}.`,
-    );
-  }
+  if (!(overlap >= 0 && overlap < 1))
+    throw inputError(`The overlap of windows is a part of the patch, from 0 to below 1, not ${overlap}.`);
 }
 
 /** Every window, in the order of the planes they start at. */
@@ -138,25 +117,17 @@ function gridOf([alongD, alongH, alongW]: readonly (readonly AxisWindow[])[]): r
 }
 
 /** Fills `into` `[C, ...patch]` from the volume; what lies outside it stays zero. */
-function readPatch(
-  {
-    shape,
-    channels,
-    patch,
-    read,
-  }: Pick<SlidingWindowOptions<unknown>, "shape" | "channels" | "patch" | "read">,
-  window: Window,
-  into: Float32Array,
-): void {
+function readPatch(options: SlidingWindowOptions<unknown>, window: Window, into: Float32Array): void {
+  const { shape, channels, patch } = options;
   const starts = window.map((axis) => axis.start);
   const origin = starts.map((start) => Math.max(start, 0)) as unknown as Size3;
   const size = shape.map((voxelsOnAxis, axis) => Math.min(voxelsOnAxis, patch[axis]!)) as unknown as Size3;
   if (voxels(size) === voxels(patch)) {
-    read(origin, size, into);
+    options.read(origin, size, into);
     return;
   }
   const inside = new Float32Array(channels * voxels(size));
-  read(origin, size, inside);
+  options.read(origin, size, inside);
   const [d, h, w] = size;
   const [bd, bh, bw] = starts.map((start) => Math.max(-start, 0)) as unknown as Size3;
   for (let c = 0; c < channels; c++) {
@@ -180,13 +151,11 @@ function scoresOf(
   const { dims, dtype, data } = output;
   const [b, classes, ...coarse] = dims;
   const factors = patch.map((size, axis) => size / coarse[axis]!) as unknown as Size3;
-  if (dtype !== "float32" || b !== batch || coarse.length !== 3 || !factors.every(Number.isInteger)) {
-    throw new AcsconvError(
-      "input",
+  if (dtype !== "float32" || b !== batch || coarse.length !== 3 || !factors.every(Number.isInteger))
+    throw inputError(
       `Sliding windows need scores for every voxel, float32 [${batch}, K, ${patch.join(", ")}] or coarser by whole ` +
         `factors, but the network gives ${dtype} [${dims.join(", ")}].`,
     );
-  }
   const scores = upsample(
     data,
     batch * classes!,
@@ -198,74 +167,52 @@ function scoresOf(
 }
 
 /** The planes under the current windows, as far as they are blended. */
-class Blend {
-  readonly #shape: Size3;
-  readonly #patch: Size3;
-  readonly #sink: PlaneSink<unknown>;
-  readonly #labels: boolean;
-  /** `[K, H, W]` each, of labels `[2, H, W]`, their weights second; the first is plane `#finished`. */
-  readonly #open: Float32Array[] = [];
-  readonly #spare: Float32Array[] = [];
-  #finished = 0;
-  #classes = 0;
-
-  constructor(shape: Size3, patch: Size3, sink: PlaneSink<unknown>, labels: boolean) {
-    this.#shape = shape;
-    this.#patch = patch;
-    this.#sink = sink;
-    this.#labels = labels;
-  }
-
-  /** Adds each score, `[K, ...patch]`, times the window's share in its voxel. */
-  add([alongD, alongH, alongW]: Window, scores: Float32Array, classes: number): void {
-    const [D, H, W] = this.#shape;
-    const [d, h, w] = this.#patch;
-    this.#classes = classes;
-    const z0 = Math.max(alongD.start, 0);
-    const y0 = Math.max(alongH.start, 0);
-    const x0 = Math.max(alongW.start, 0);
-    const x1 = Math.min(alongW.start + w, W);
-    for (let z = z0; z < Math.min(alongD.start + d, D); z++) {
-      const plane = this.#plane(z);
-      const shareD = alongD.shares[z - alongD.start]!;
-      for (let k = 0; k < classes; k++) {
-        for (let y = y0; y < Math.min(alongH.start + h, H); y++) {
-          const share = shareD * alongH.shares[y - alongH.start]!;
-          const from = ((k * d + z - alongD.start) * h + y - alongH.start) * w - alongW.start;
-          const to = (k * H + y) * W;
-          if (this.#labels) {
+function planesOf([D, H, W]: Size3, [d, h, w]: Size3, sink: PlaneSink<unknown>, labels: boolean) {
+  /** `[K, H, W]` each, of labels `[2, H, W]`, their weights second; the first is plane `finished`. */
+  const open: Float32Array[] = [];
+  const spare: Float32Array[] = [];
+  let finished = 0;
+  let classes = 0;
+  const planeAt = (z: number): Float32Array => {
+    while (open.length <= z - finished)
+      open.push(spare.pop() ?? new Float32Array((labels ? 2 : classes) * H * W));
+    return open[z - finished]!;
+  };
+  return {
+    /** Adds each score, `[K, ...patch]`, times the window's share in its voxel. */
+    add([alongD, alongH, alongW]: Window, scores: Float32Array, count: number): void {
+      classes = count;
+      const z0 = Math.max(alongD.start, 0);
+      const y0 = Math.max(alongH.start, 0);
+      const x0 = Math.max(alongW.start, 0);
+      const x1 = Math.min(alongW.start + w, W);
+      for (let z = z0; z < Math.min(alongD.start + d, D); z++) {
+        const plane = planeAt(z);
+        const shareD = alongD.shares[z - alongD.start]!;
+        for (let k = 0; k < classes; k++) {
+          for (let y = y0; y < Math.min(alongH.start + h, H); y++) {
+            const share = shareD * alongH.shares[y - alongH.start]!;
+            const from = ((k * d + z - alongD.start) * h + y - alongH.start) * w - alongW.start;
+            const to = (k * H + y) * W;
             for (let x = x0; x < x1; x++) {
               const weight = share * alongW.shares[x - alongW.start]!;
-              if (weight <= plane[H * W + to + x]!) continue;
-              plane[H * W + to + x] = weight;
-              plane[to + x] = scores[from + x]!;
+              if (!labels) plane[to + x]! += weight * scores[from + x]!;
+              else if (weight > plane[H * W + to + x]!) {
+                plane[H * W + to + x] = weight;
+                plane[to + x] = scores[from + x]!;
+              }
             }
-            continue;
-          }
-          for (let x = x0; x < x1; x++) {
-            plane[to + x]! += share * alongW.shares[x - alongW.start]! * scores[from + x]!;
           }
         }
       }
-    }
-  }
-
-  /** Hands on the planes before `z`, which no later window touches. */
-  finish(z: number): void {
-    for (; this.#finished < z; this.#finished++) {
-      const plane = this.#open.shift()!;
-      const [H, W] = [this.#shape[1], this.#shape[2]];
-      this.#sink.plane(this.#finished, plane.subarray(0, this.#classes * H * W), this.#classes);
-      this.#spare.push(plane.fill(0));
-    }
-  }
-
-  #plane(z: number): Float32Array {
-    const [, H, W] = this.#shape;
-    while (this.#open.length <= z - this.#finished) {
-      const held = this.#labels ? 2 : this.#classes;
-      this.#open.push(this.#spare.pop() ?? new Float32Array(held * H * W));
-    }
-    return this.#open[z - this.#finished]!;
-  }
+    },
+    /** Hands on the planes before `z`, which no later window touches. */
+    finish(z: number): void {
+      for (; finished < z; finished++) {
+        const plane = open.shift()!;
+        sink.plane(finished, plane.subarray(0, classes * H * W), classes);
+        spare.push(plane.fill(0));
+      }
+    },
+  };
 }

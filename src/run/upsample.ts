@@ -1,6 +1,5 @@
 /**
- * @file Trilinear upsampling by whole factors, for networks whose scores are
- * coarser than their input.
+ * @file Trilinear upsampling by whole factors, for networks whose scores are coarser than their input.
  *
  *   y(i) = (1 − t)·x(⌊s⌋) + t·x(⌊s⌋ + 1),   s = (i + ½)/f − ½,   t = s − ⌊s⌋
  *

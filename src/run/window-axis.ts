@@ -1,11 +1,9 @@
 /**
- * @file Sliding windows along one axis: where they start, and which share each
- * has in every position it covers.
+ * @file Sliding windows along one axis: where they start, and which share each has in every position it covers.
  *
- * The blending weight of a window is a product over the three axes, and the
- * windows form a grid, so the shares are products over the axes too. Summing
- * `share · score` is then the blended result: no weights are summed up in a
- * volume of their own and nothing is divided at the end.
+ * The blending weight of a window is a product over the three axes, and the windows form a grid, so the shares are
+ * products over the axes too. Summing `share · score` is then the blended result: no weights are summed up in a volume
+ * of their own and nothing is divided at the end.
  *
  * Starts as in nnU-Net (evenly spread); weights as in MONAI and nnU-Net:
  *

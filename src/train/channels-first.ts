@@ -1,6 +1,6 @@
 /** @file Networks of images with channels last, which are trained with channels first, as examples have them. */
 
-import { AcsconvError } from "../base/errors.ts";
+import { trainError } from "../base/errors.ts";
 import type { Graph, ValueInfo } from "../graph/graph.ts";
 import { readNetwork } from "../model/scores.ts";
 import { transposed } from "../ops/reshape.ts";
@@ -9,25 +9,20 @@ import { transposed } from "../ops/reshape.ts";
  * A network that takes [N, C, ...], whatever axis counts its channels.
  *
  * @returns the network, and the way back to the given input
- * @throws {@link AcsconvError} ("train") if its images are of whole numbers, or their channels cannot be found
  */
 export function channelsFirst(graph: Graph): { readonly network: Graph; back(trained: Graph): Graph } {
   const same = { network: graph, back: (trained: Graph): Graph => trained };
   const [image, ...others] = graph.inputs;
   if (!image?.shape || image.shape.length < 3 || others.length > 0) return same;
-  if (image.dtype && !image.dtype.startsWith("float")) {
-    throw new AcsconvError(
-      "train",
+  if (image.dtype && !image.dtype.startsWith("float"))
+    throw trainError(
       `Cannot train a network of ${image.dtype} images: examples are normalised to float32; export it without the Cast of its input "${image.name}".`,
     );
-  }
   const { channelAxis } = readNetwork(graph);
-  if (channelAxis === undefined) {
-    throw new AcsconvError(
-      "train",
+  if (channelAxis === undefined)
+    throw trainError(
       `Which axis of "${image.name}" [${image.shape.join(", ")}] counts the channels cannot be told: export it with open sizes.`,
     );
-  }
   if (channelAxis === 1) return same;
   const { shape } = image;
   const spatial = [...shape.keys()].slice(1).filter((axis) => axis !== channelAxis);

@@ -1,15 +1,13 @@
 /**
- * @file A run as a file: everything that the steps to come depend on, so that a
- * run that goes on from it is the run that was never stopped, to the bit.
+ * @file A run as a file: everything that the steps to come depend on, so that a run that goes on from it is the run
+ * that was never stopped, to the bit.
  *
- * One safetensors file. Tensors: parameters, optimiser state, running statistics,
- * the number of updates. Metadata: where the run stands, and what it has to
- * agree with. Random numbers need no state, because each is drawn from the seed and
- * the position. Weights keep their 2D names, so any reader of safetensors takes
- * them from a checkpoint.
+ * One safetensors file. Tensors: parameters, optimiser state, running statistics, the number of updates. Metadata:
+ * where the run stands, and what it has to agree with. Random numbers need no state, because each is drawn from the
+ * seed and the position. Weights keep their 2D names, so any reader of safetensors takes them from a checkpoint.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { formatError, trainError } from "../base/errors.ts";
 import { builtin, writeFiles } from "../base/files.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Tensor } from "../graph/tensor.ts";
@@ -42,12 +40,7 @@ export interface Checkpoint {
 /** Marks our checkpoints among safetensors files, and the form of their metadata. */
 const FORMAT = "acsconv-checkpoint-1";
 
-/**
- * Writes checkpoints, all of them or none. What was there before stays until they
- * are on the disk.
- *
- * @throws {@link AcsconvError} `io` if one cannot be written
- */
+/** Writes checkpoints, all of them or none. What was there before stays until they are on the disk. */
 export function writeCheckpoints(paths: readonly string[], checkpoint: Checkpoint): Promise<void> {
   const { progress, settings, network, state } = checkpoint;
   const metadata = new Map([
@@ -60,11 +53,7 @@ export function writeCheckpoints(paths: readonly string[], checkpoint: Checkpoin
   return writeFiles(paths.map((path) => ({ path, chunks })));
 }
 
-/**
- * Reads a checkpoint.
- *
- * @throws {@link AcsconvError} `io` if it cannot be read, `format` if it is truncated, damaged or something else
- */
+/** Reads a checkpoint. */
 export async function readCheckpoint(path: string): Promise<Checkpoint> {
   const { tensors: state, metadata } = await readSafetensors(path);
   const format = metadata.get("format");
@@ -72,7 +61,7 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
     const found = format?.startsWith("acsconv-checkpoint-")
       ? "is a checkpoint of another version of acsconv: go on with that version"
       : "is a safetensors file, but no checkpoint of acsconv";
-    throw new AcsconvError("format", `"${path}" ${found}.`);
+    throw formatError(`"${path}" ${found}.`);
   }
   try {
     const progress = JSON.parse(metadata.get("progress")!) as Progress;
@@ -83,21 +72,17 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
   } catch {
     // Said below.
   }
-  throw new AcsconvError("format", `"${path}" is damaged: its metadata does not say where the run stands.`);
+  throw formatError(`"${path}" is damaged: its metadata does not say where the run stands.`);
 }
 
-/**
- * Makes sure that a run can go on from a checkpoint.
- *
- * @throws {@link AcsconvError} `train`, naming the first thing that differs
- */
+/** Makes sure that a run can go on from a checkpoint. */
 export function checkAgreement(
   checkpoint: Checkpoint,
   run: Pick<Checkpoint, "network" | "settings" | "state">,
   path: string,
 ): void {
   const fail = (what: string): never => {
-    throw new AcsconvError("train", `"${path}" is a checkpoint of another ${what}.`);
+    throw trainError(`"${path}" is a checkpoint of another ${what}.`);
   };
   const describe = (tensor: Tensor | undefined): string =>
     tensor ? `is ${tensor.dtype} [${tensor.dims.join(", ")}]` : "is missing";
@@ -117,8 +102,7 @@ export function checkAgreement(
 }
 
 /**
- * A digest of what a checkpoint does not hold of a network: its layers, and the
- * weights that are not trained.
+ * A digest of what a checkpoint does not hold of a network: its layers, and the weights that are not trained.
  *
  * @param state - the tensors that a checkpoint holds
  */

@@ -3,7 +3,7 @@
 import type { Jitter, Range } from "../data/augment.ts";
 import { randomFlip, randomIntensity, randomNoise, randomRot90, randomScale } from "../data/augment.ts";
 import { type Transform, sometimes } from "../data/transform.ts";
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 import type { AdamOptions, Optimiser, SgdOptions } from "./optimisers.ts";
 import { adam, adamW, sgd } from "./optimisers.ts";
 import type { ClassOptions, CrossEntropyOptions, DiceOptions, FocalOptions, Loss } from "./losses.ts";
@@ -94,33 +94,22 @@ export const OPTIMISER_NAMES = Object.keys(OPTIMISERS);
 export const SCHEDULE_NAMES = Object.keys(SCHEDULES);
 export const AUGMENTATION_NAMES = Object.keys(AUGMENTATIONS);
 
-/**
- * @param ignore - the class of voxels that count for nothing
- * @throws {@link AcsconvError} `input` for a name or an option that there is not, with the nearest there is
- */
+/** @param ignore - the class of voxels that count for nothing */
 export const createLoss = (loss: Named, ignore?: number): Loss =>
   choose("loss", LOSSES, loss, ignore === undefined ? {} : { ignore });
 
-/** @throws {@link AcsconvError} `input` as {@link createLoss} */
 export const createOptimiser = (optimiser: Named): Optimiser => choose("optimiser", OPTIMISERS, optimiser);
 
-/** @throws {@link AcsconvError} `input` as {@link createLoss} */
 export const createAugmentation = (augmentation: Named): Transform =>
   choose<Transform>("augmentation", AUGMENTATIONS, augmentation);
 
-/**
- * Times (milestones, warm-up) are in epochs.
- *
- * @throws {@link AcsconvError} `input` as {@link createLoss}
- */
+/** Times (milestones, warm-up) are in epochs. */
 export function createSchedule(schedule: Named): Schedule {
   const made = choose("schedule", SCHEDULES, schedule);
-  if (made.name === "multiStep" && made.milestones === undefined) {
-    throw new AcsconvError(
-      "input",
+  if (made.name === "multiStep" && made.milestones === undefined)
+    throw inputError(
       'The schedule "multiStep" needs "milestones": the epochs from which the learning rate is lower, such as [50, 75].',
     );
-  }
   return made;
 }
 
@@ -128,7 +117,6 @@ export function createSchedule(schedule: Named): Schedule {
  * Metrics for the classes of a data set.
  *
  * @param scores - what those that rank will be given
- * @throws {@link AcsconvError} `input` as {@link createLoss}
  */
 export const createMetrics = (
   metrics: readonly Named[],

@@ -1,7 +1,6 @@
 /** @file What a training run reports while it goes on: for a terminal, a log, a report page. */
 
-/** Measures by name, as metrics give them. */
-export type Metrics = Readonly<Record<string, number>>;
+import type { Metrics } from "../model/evaluate.ts";
 
 /** The metric of a value, and the class (or pair of classes) where it is of one: `dice.liver`. */
 export function partsOf(name: string): { readonly metric: string; readonly part: string | undefined } {
@@ -55,3 +54,6 @@ export type TrainEvent =
   | (Position & { readonly type: "stop"; readonly best: Best; readonly patience: number })
   | (Position & { readonly type: "interrupted"; readonly resume: string })
   | (Position & { readonly type: "end"; readonly best: Best | undefined });
+
+/** The events of one type. */
+export type EventOf<T extends TrainEvent["type"]> = Extract<TrainEvent, { readonly type: T }>;

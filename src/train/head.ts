@@ -3,7 +3,7 @@
  * pretrained network on a task of one's own starts with.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError, trainError } from "../base/errors.ts";
 import type { Graph, Node } from "../graph/graph.ts";
 import { indexOf } from "../graph/graph-index.ts";
 import { intsAttr, nodeLabel } from "../graph/graph.ts";
@@ -27,19 +27,17 @@ function leavesClasses(node: Node): boolean {
 }
 
 /**
- * The network with a freshly drawn last layer of `classes` outputs; all other
- * weights stay. A lifted network gets it in its 2D form, too. Of several outputs
- * the first is kept.
+ * The network with a freshly drawn last layer of `classes` outputs; all other weights stay. A lifted network gets it in
+ * its 2D form, too. Of several outputs the first is kept.
  *
- * Weights are drawn as PyTorch draws them, uniform in ±1/√(inputs of a channel), in
- * a stream that `seed` and the weight's name determine; biases are zero.
+ * Weights are drawn as PyTorch draws them, uniform in ±1/√(inputs of a channel), in a stream that `seed` and the
+ * weight's name determine; biases are zero.
  *
  * @throws {@link AcsconvError} ("train") if the output does not come from one layer with weights
  */
 export function replaceHead(model: Model, classes: number, { seed = 0 }: { seed?: number } = {}): Model {
-  if (!(Number.isInteger(classes) && classes > 0)) {
-    throw new AcsconvError("input", `classes must be a positive whole number, got ${classes}.`);
-  }
+  if (!(Number.isInteger(classes) && classes > 0))
+    throw inputError(`classes must be a positive whole number, got ${classes}.`);
   if (!model.lifted) {
     const replaced = new Model(withHead(model.graph, classes, seed));
     // What the old classes were called and how they were scored says nothing of the new ones.
@@ -96,8 +94,7 @@ function withHead(original: Graph, classes: number, seed: number): Graph {
     if (resized) renamed.set(current, resized);
     node = index.producer(current.inputs[addend?.input === 0 ? 1 : 0]!);
   }
-  throw new AcsconvError(
-    "train",
+  throw trainError(
     `Cannot give the network ${classes} classes: its output "${output!.name}" comes from ${
       node ? nodeLabel(node) : "no node"
     }, not from a Conv, ConvTranspose, Gemm or MatMul with weights of its own; name the layer's output as the output.`,

@@ -4,8 +4,8 @@
  * @module
  */
 
-export { type EvaluateOptions, evaluate } from "../model/evaluate.ts";
-export type { Best, Metrics, TrainEvent } from "./events.ts";
+export { type EvaluateOptions, type Metrics, evaluate } from "../model/evaluate.ts";
+export type { Best, TrainEvent } from "./events.ts";
 export { replaceHead } from "./head.ts";
 export { readLog, trainLog } from "./log.ts";
 export {

@@ -3,14 +3,13 @@
  * operating system when the event is over, so a process that is killed loses none.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { formatError } from "../base/errors.ts";
 import { builtin, fileError } from "../base/files.ts";
 import type { TrainEvent } from "./events.ts";
 
 /**
- * A listener that writes every event as a line of JSON to `path`. A run that
- * begins anew empties the file; one that goes on from a checkpoint drops the lines
- * of what it is going to repeat.
+ * A listener that writes every event as a line of JSON to `path`. A run that begins anew empties the file; one that
+ * goes on from a checkpoint drops the lines of what it is going to repeat.
  *
  * @throws {@link AcsconvError} `io` if the file cannot be written, `format` if it is no log
  *
@@ -57,10 +56,7 @@ export function readLog(path: string): TrainEvent[] {
   return lines.map((line, i) => {
     const event = parse(line);
     if (event) return event;
-    throw new AcsconvError(
-      "format",
-      `"${path}" is no log of a training run: remove line ${i + 1}, or the file.`,
-    );
+    throw formatError(`"${path}" is no log of a training run: remove line ${i + 1}, or the file.`);
   });
 }
 

@@ -5,7 +5,7 @@
  *   softmax(log p) = p        sigmoid(log p − log(1 − p)) = p
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { trainError } from "../base/errors.ts";
 import { floatAttr, type Graph, type Node } from "../graph/graph.ts";
 import { indexOf } from "../graph/graph-index.ts";
 import { readScores } from "../model/scores.ts";
@@ -23,7 +23,6 @@ const LEAST = 1e-6;
  *
  * @param network - as it was given
  * @param plain - the same, ready to be trained
- * @throws {@link AcsconvError} ("train") if the network's numbers are none that the loss can be made of
  */
 export function lossInput(g: Algebra, network: Graph, plain: Graph, loss: Loss): string {
   const { name } = plain.outputs[0]!;
@@ -36,18 +35,14 @@ export function lossInput(g: Algebra, network: Graph, plain: Graph, loss: Loss):
   };
   if (loss.target !== "classes") return first(name);
   const scores = taskOf(network)?.scores ?? reading.scores;
-  if (scores === undefined || scores === "labels") {
-    throw new AcsconvError(
-      "train",
+  if (scores === undefined || scores === "labels")
+    throw trainError(
       `Cannot train the network: its output "${name}" ${reading.why}, and the loss "${loss.name}" needs scores: end the network before that, or name its scores in the model's task.`,
     );
-  }
-  if (scores === "regions" && loss.name !== "binaryCrossEntropy") {
-    throw new AcsconvError(
-      "train",
+  if (scores === "regions" && loss.name !== "binaryCrossEntropy")
+    throw trainError(
       `Cannot train the network with the loss "${loss.name}", which is of classes of which each voxel has one: its scores ${reading.why}; end it in a softmax or before its sigmoid, or train it with binaryCrossEntropy.`,
     );
-  }
   const behind = behindActivation(g, plain, name);
   if (behind !== undefined) return first(behind);
   return first(scores === "logits" ? name : fromProbabilities(g, name, scores, reading.classes));

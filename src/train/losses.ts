@@ -11,7 +11,7 @@
  * @see Lin et al., Focal Loss for Dense Object Detection, arXiv:1708.02002
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { trainError } from "../base/errors.ts";
 import { floatTensor, tensorOf } from "../graph/tensor.ts";
 import type { Algebra } from "../ops/gradient.ts";
 
@@ -53,31 +53,41 @@ export interface FocalOptions extends ClassOptions {
   readonly gamma?: number | undefined;
 }
 
-/** Soft Dice over softmax, of the classes that are present in the batch. */
-export const dice = ({ epsilon = 0.01, ignore }: DiceOptions = {}): Loss => ({
-  name: "dice",
-  options: { epsilon, ignore },
+/** What a loss of classes writes, with what the logits are compared with. */
+type Write = (g: Algebra, logits: string, compare: () => Compared) => string;
+
+/** @param least - classes that there must be */
+const ofClasses = (
+  name: string,
+  options: ClassOptions & Readonly<Record<string, unknown>>,
+  write: Write,
+  least = 2,
+): Loss => ({
+  name,
+  options,
   target: "classes",
   write(g, logits, target) {
-    requireClasses(g, logits, "dice");
-    const p = g.softmax(logits, 1);
-    return softDice(g, p, compared(g, logits, target, ignore), epsilon);
+    const sizes = g.shape(logits);
+    if (least > (sizes[1] ?? 0))
+      throw trainError(
+        `The ${name} loss compares classes, but the network's output has sizes [${sizes.join(", ")}]; ` +
+          `use binaryCrossEntropy, or give the network a head of two classes.`,
+      );
+    return write(g, logits, () => compared(g, logits, target, options.ignore));
   },
 });
 
-/**
- * Mean of −w_t log softmax(z)_t over voxels, weighted by w: Σ w_t (−log p_t) / Σ w_t.
- * 0 where nothing counts.
- */
-export const crossEntropy = ({ weights, ignore }: CrossEntropyOptions = {}): Loss => ({
-  name: "crossEntropy",
-  options: { weights, ignore },
-  target: "classes",
-  write(g, logits, target) {
-    requireClasses(g, logits, "crossEntropy");
-    return softmaxEntropy(g, logits, compared(g, logits, target, ignore).target, weights);
-  },
-});
+/** Soft Dice over softmax, of the classes that are present in the batch. */
+export const dice = ({ epsilon = 0.01, ignore }: DiceOptions = {}): Loss =>
+  ofClasses("dice", { epsilon, ignore }, (g, logits, compare) =>
+    softDice(g, g.softmax(logits, 1), compare(), epsilon),
+  );
+
+/** Mean of −w_t log softmax(z)_t over voxels, weighted by w: Σ w_t (−log p_t) / Σ w_t. 0 where nothing counts. */
+export const crossEntropy = ({ weights, ignore }: CrossEntropyOptions = {}): Loss =>
+  ofClasses("crossEntropy", { weights, ignore }, (g, logits, compare) =>
+    softmaxEntropy(g, logits, compare().target, weights),
+  );
 
 /** {@link dice} + {@link crossEntropy}. */
 export const diceCrossEntropy = ({
@@ -88,13 +98,11 @@ export const diceCrossEntropy = ({
   name: "diceCrossEntropy",
   options: { epsilon, weights, ignore },
   target: "classes",
-  write(g, logits, target) {
-    const options = { ignore };
-    return g.add(
-      dice({ ...options, epsilon }).write(g, logits, target),
-      crossEntropy({ ...options, weights }).write(g, logits, target),
-    );
-  },
+  write: (g, logits, target) =>
+    g.add(
+      dice({ ignore, epsilon }).write(g, logits, target),
+      crossEntropy({ ignore, weights }).write(g, logits, target),
+    ),
 });
 
 /**
@@ -104,31 +112,24 @@ export const diceCrossEntropy = ({
  *
  * A network of one channel takes 0 and 1 as classes.
  */
-export const binaryCrossEntropy = ({ ignore }: ClassOptions = {}): Loss => ({
-  name: "binaryCrossEntropy",
-  options: { ignore },
-  target: "classes",
-  write(g, logits, target) {
-    const { target: t, counts } = compared(g, logits, target, ignore);
-    return meanOver(g, g.sub(g.softplus(logits), g.mul(logits, t)), counts);
-  },
-});
+export const binaryCrossEntropy = ({ ignore }: ClassOptions = {}): Loss => {
+  const write: Write = (g, logits, compare) => {
+    const { target, counts } = compare();
+    return meanOver(g, g.sub(g.softplus(logits), g.mul(logits, target)), counts);
+  };
+  return ofClasses("binaryCrossEntropy", { ignore }, write, 0);
+};
 
 /** Mean over voxels of −(1 − p_t)^γ log p_t, p = softmax(z). */
-export const focal = ({ gamma = 2, ignore }: FocalOptions = {}): Loss => ({
-  name: "focal",
-  options: { gamma, ignore },
-  target: "classes",
-  write(g, logits, target) {
-    requireClasses(g, logits, "focal");
-    const { target: t, counts } = compared(g, logits, target, ignore);
+export const focal = ({ gamma = 2, ignore }: FocalOptions = {}): Loss =>
+  ofClasses("focal", { gamma, ignore }, (g, logits, compare) => {
+    const { target, counts } = compare();
     const log = g.logSoftmax(logits, 1);
     // Rounding may make p a little more than 1.
     const rest = g.relu(g.sub(1, g.exp(log)));
-    const each = g.mul(g.mul(t, g.pow(rest, gamma)), log);
+    const each = g.mul(g.mul(target, g.pow(rest, gamma)), log);
     return meanOver(g, g.neg(g.sum(each, [1], true)), counts);
-  },
-});
+  });
 
 /** Mean of (y − t)² over all elements. */
 export const meanSquaredError = (): Loss => ({
@@ -160,12 +161,10 @@ function softmaxEntropy(g: Algebra, logits: string, target: string, weights?: re
 
 function perClass(g: Algebra, logits: string, weights: readonly number[]): string {
   const [, classes, ...spatial] = g.shape(logits);
-  if (weights.length !== classes) {
-    throw new AcsconvError(
-      "train",
+  if (weights.length !== classes)
+    throw trainError(
       `Expected a weight for each of the ${classes} classes of the network's output, found ${weights.length}.`,
     );
-  }
   return g.constant(floatTensor([1, classes, ...spatial.map(() => 1)], weights));
 }
 
@@ -198,13 +197,3 @@ function meanOver(g: Algebra, x: string, counts: string | undefined): string {
 }
 
 const notZero = (g: Algebra, x: string): string => g.where(g.equal(x, 0), 1, x);
-
-function requireClasses(g: Algebra, logits: string, loss: string): void {
-  const [, classes] = g.shape(logits);
-  if (classes !== undefined && classes > 1) return;
-  throw new AcsconvError(
-    "train",
-    `The ${loss} loss compares classes, but the network's output has sizes [${g.shape(logits).join(", ")}]; ` +
-      `use binaryCrossEntropy, or give the network a head of two classes.`,
-  );
-}

@@ -1,7 +1,6 @@
 /**
- * @file Optimisers, written as nodes: a parameter, its gradient and its state in,
- * the new ones out. The rules are PyTorch's (θ parameter, g gradient, η learning
- * rate, λ weight decay, t number of the update from 1):
+ * @file Optimisers, written as nodes: a parameter, its gradient and its state in, the new ones out. The rules are
+ * PyTorch's (θ parameter, g gradient, η learning rate, λ weight decay, t number of the update from 1):
  *
  *   sgd     g ← g + λθ;  b ← μb + g;  θ ← θ − η·(nesterov ? g + μb : b)
  *   adam    g ← g + λθ;  m ← β₁m + (1 − β₁)g;  v ← β₂v + (1 − β₂)g²
@@ -78,40 +77,30 @@ export function sgd({ momentum = 0, nesterov = false, weightDecay = 0 }: SgdOpti
   };
 }
 
-const BETAS = [0.9, 0.999] as const;
-const EPSILON = 1e-8;
+/** @param decay - where weight decay comes in, before the moments */
+const ofAdam = (
+  name: string,
+  { betas = [0.9, 0.999], epsilon = 1e-8, weightDecay = 0 }: AdamOptions,
+  decay: (g: Algebra, update: Update) => Partial<Update>,
+): Optimiser => ({
+  name,
+  options: { betas, epsilon, weightDecay },
+  state: ["exp_avg", "exp_avg_sq"],
+  weightDecay,
+  write: (g, update, number) => moments(g, { ...update, ...decay(g, update) }, number, betas, epsilon),
+});
 
 /** Adam; weight decay is part of the gradient. */
-export const adam = ({ weightDecay = 0, betas = BETAS, epsilon = EPSILON }: AdamOptions = {}): Optimiser => ({
-  name: "adam",
-  options: { betas, epsilon, weightDecay },
-  state: ADAM_STATE,
-  weightDecay,
-  write: (g, update, number) => {
-    const gradient = decayed(g, update.gradient, update.parameter, update.weightDecay);
-    return moments(g, { ...update, gradient }, number, betas, epsilon);
-  },
-});
+export const adam = (options: AdamOptions = {}): Optimiser =>
+  ofAdam("adam", options, (g, { gradient, parameter, weightDecay }) => ({
+    gradient: decayed(g, gradient, parameter, weightDecay),
+  }));
 
-/** Adam; weight decay shrinks the parameter and leaves the moments alone. */
-export const adamW = ({
-  weightDecay = 0.01,
-  betas = BETAS,
-  epsilon = EPSILON,
-}: AdamOptions = {}): Optimiser => ({
-  name: "adamW",
-  options: { betas, epsilon, weightDecay },
-  state: ADAM_STATE,
-  weightDecay,
-  write(g, update, number) {
-    const { parameter, learningRate, weightDecay } = update;
-    const shrunk =
-      weightDecay === 0 ? parameter : g.mul(parameter, g.sub(1, g.mul(learningRate, weightDecay)));
-    return moments(g, { ...update, parameter: shrunk }, number, betas, epsilon);
-  },
-});
-
-const ADAM_STATE = ["exp_avg", "exp_avg_sq"];
+/** Adam; weight decay, 0.01 unless given, shrinks the parameter and leaves the moments alone. */
+export const adamW = ({ weightDecay = 0.01, ...options }: AdamOptions = {}): Optimiser =>
+  ofAdam("adamW", { ...options, weightDecay }, (g, { parameter, learningRate, weightDecay }) =>
+    weightDecay === 0 ? {} : { parameter: g.mul(parameter, g.sub(1, g.mul(learningRate, weightDecay))) },
+  );
 
 function moments(
   g: Algebra,

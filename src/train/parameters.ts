@@ -1,8 +1,6 @@
-/**
- * @file What of a network is trained, and settings for groups of parameters.
- */
+/** @file What of a network is trained, and settings for groups of parameters. */
 
-import { AcsconvError } from "../base/errors.ts";
+import { trainError } from "../base/errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import { nodeLabel } from "../graph/graph.ts";
 import { traitsOf } from "../ops/index.ts";
@@ -43,23 +41,17 @@ export function parametersOf(graph: Graph, batchNorm: boolean): string[] {
     if (traitsOf(node).batchNorm && !batchNorm) continue;
     for (const { name, tensor } of slots.filter((slot) => !isStatistic(slot))) {
       const { dtype } = tensor;
-      if (dtype !== "float32") {
-        throw new AcsconvError(
-          "train",
+      if (dtype !== "float32")
+        throw trainError(
           `Expected float32 parameters, found "${name}" of ${nodeLabel(node)} in ${dtype}; export the network in float32.`,
         );
-      }
       names.add(name);
     }
   }
   return [...names];
 }
 
-/**
- * The parameters that are trained, with their settings.
- *
- * @throws {@link AcsconvError} ("train") if a group matches no parameter, or all are frozen
- */
+/** The parameters that are trained, with their settings. */
 export function trainedParameters(
   graph: Graph,
   names: readonly string[],
@@ -69,8 +61,7 @@ export function trainedParameters(
     list.length > 6 ? `${list.slice(0, 6).join(", ")} …` : list.join(", ");
   for (const { match } of groups) {
     if (names.some((name) => matches(match, name))) continue;
-    throw new AcsconvError(
-      "train",
+    throw trainError(
       `No parameter matches the group "${String(match)}"; the network has ${some(names) || "none"}.`,
     );
   }
@@ -81,8 +72,7 @@ export function trainedParameters(
     return [{ name, dims, learningRate: group?.learningRate ?? 1, weightDecay: group?.weightDecay }];
   });
   if (trained.length > 0) return trained;
-  throw new AcsconvError(
-    "train",
+  throw trainError(
     names.length === 0
       ? "The network has no parameters to train: no layer of it has weights among its initialisers."
       : `All ${names.length} parameters are frozen: ${some(names)}; leave some to be trained.`,

@@ -14,7 +14,7 @@
  * @see Loshchilov, Hutter: SGDR, arXiv:1608.03983 (cosine); Isensee et al., nnU-Net (polynomial, power 0.9)
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
 
 /** A schedule as it stands in configurations and checkpoints. Times in the unit that {@link learningRateFactor} is asked in. */
 export type Schedule = (
@@ -52,8 +52,7 @@ function factor(schedule: Schedule, time: number, total: number): number {
     case "polynomial":
       return (1 - part) ** (schedule.power ?? 0.9);
     default:
-      throw new AcsconvError(
-        "input",
+      throw inputError(
         `Expected a schedule named constant, multiStep, cosine or polynomial, found ${JSON.stringify((schedule as { name?: unknown }).name)}.`,
       );
   }

@@ -3,7 +3,7 @@
  * each step's outputs are the next one's feeds, handed over without a copy.
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError, trainError } from "../base/errors.ts";
 import { seedFor } from "../base/random.ts";
 import { elementCount, floatTensor, type Tensor } from "../graph/tensor.ts";
 import { open } from "../run/open.ts";
@@ -97,7 +97,7 @@ export class TrainingSession {
     this.#state = done.state;
     const result = { loss: done.loss, gradientNorm: done.gradientNorm };
     if (Number.isFinite(result.loss) && Number.isFinite(result.gradientNorm)) return result;
-    throw new AcsconvError("train", await this.#complaint(result, micro), { code: "E_NOT_FINITE" });
+    throw trainError(await this.#complaint(result, micro), { code: "E_NOT_FINITE" });
   }
 
   /** All that a checkpoint needs, copied: parameters, optimiser state, running statistics, updates done. */
@@ -115,26 +115,20 @@ export class TrainingSession {
    * @throws {@link AcsconvError} ("train") naming the first tensor that is missing, too many, or not of the step's sizes
    */
   load(state: ReadonlyMap<string, Tensor>): void {
+    const refuse = (what: string): never => {
+      throw trainError(`${what}; it belongs to another network, optimiser or choice of frozen parameters.`, {
+        code: "E_STATE",
+      });
+    };
     for (const [name, { dtype, dims }] of this.#step.state) {
       const found = state.get(name);
       if (found?.dtype === dtype && found.dims.join() === dims.join()) continue;
       const what = found ? `${found.dtype} [${found.dims.join(", ")}]` : "nothing";
-      throw new AcsconvError(
-        "train",
-        `Expected "${name}" in the training state as ${dtype} [${dims.join(", ")}], found ${what}; ` +
-          `it belongs to another network, optimiser or choice of frozen parameters.`,
-        { code: "E_STATE" },
-      );
+      refuse(`Expected "${name}" in the training state as ${dtype} [${dims.join(", ")}], found ${what}`);
     }
     const unknown = [...state.keys()].find((name) => !this.#step.state.has(name));
-    if (unknown !== undefined) {
-      throw new AcsconvError(
-        "train",
-        `The training state holds "${unknown}", which this step does not train; ` +
-          `it belongs to another network, optimiser or choice of frozen parameters.`,
-        { code: "E_STATE" },
-      );
-    }
+    if (unknown !== undefined)
+      refuse(`The training state holds "${unknown}", which this step does not train`);
     this.#state = new Map([...state].map(([name, tensor]) => [name, feedOf(tensor)]));
   }
 
@@ -145,8 +139,7 @@ export class TrainingSession {
 
   #present(): Feeds {
     if (this.#state) return this.#state;
-    throw new AcsconvError(
-      "train",
+    throw trainError(
       "The training state is not here: a step is running, or failed with it; await the step, or load a checkpoint.",
     );
   }
@@ -240,8 +233,7 @@ function requireBatch({ dtype, dims, data }: RunTensor, feed: Feed, accumulate: 
   const wanted = [feed.dims[0]! * accumulate, ...feed.dims.slice(1)];
   if (dtype === feed.dtype && dims.join() === wanted.join() && data.length === elementCount(dims)) return;
   const which = feed.name === TARGET ? "targets" : "images";
-  throw new AcsconvError(
-    "input",
+  throw inputError(
     `Expected ${which} as ${feed.dtype} [${wanted.join(", ")}], found ${dtype} [${dims.join(", ")}].`,
     { code: "E_FEED" },
   );

@@ -1,19 +1,18 @@
 /**
- * @file A training step as plain ONNX: a batch, parameters, optimiser state,
- * running statistics and a learning rate in; the loss and all of these anew out.
+ * @file A training step as plain ONNX: a batch, parameters, optimiser state, running statistics and a learning rate in;
+ * the loss and all of these anew out.
  *
  * 1. The network at its sizes, parameters made inputs, lowered to plain ONNX.
  * 2. The loss after it, the gradients after that (`grad/differentiate.ts`).
  * 3. Clipping and the optimiser. Where loss or gradient are not finite, the new
  *    parameters and state are the old ones: a step happens wholly or not at all.
  *
- * With micro-batches, 3 is a graph of its own, and between them gradients are
- * added up: g ← g + ∇/k.
+ * With micro-batches, 3 is a graph of its own, and between them gradients are added up: g ← g + ∇/k.
  *
  * @see Pascanu et al., arXiv:1211.5063 (clipping by the norm)
  */
 
-import { AcsconvError } from "../base/errors.ts";
+import { inputError, trainError } from "../base/errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { differentiate } from "../grad/differentiate.ts";
@@ -124,12 +123,8 @@ export function trainingStep(network: Graph, options: StepOptions): TrainingStep
   const names = trained.map(({ name }) => name);
   const gradients = differentiate(g, loss, names);
   const parameters = trained.filter(({ name }) => gradients.has(name));
-  if (parameters.length === 0) {
-    throw new AcsconvError(
-      "train",
-      `The loss depends on no parameter: nothing on the way to "${output}" is trained.`,
-    );
-  }
+  if (parameters.length === 0)
+    throw trainError(`The loss depends on no parameter: nothing on the way to "${output}" is trained.`);
   const unseen = names.filter((name) => !gradients.has(name));
   const constants = new Map(unseen.map((name) => [name, given.initializers.get(name)!]));
   const finish = (outputs: readonly string[]): Graph => step.finish(outputs, constants);
@@ -180,7 +175,7 @@ function updateGraph(
 
 function requireSensible({ batch, accumulate = 1, clipNorm = 1 }: StepOptions): void {
   const refuse = (what: string, found: number): never => {
-    throw new AcsconvError("input", `Expected ${what}, found ${found}.`);
+    throw inputError(`Expected ${what}, found ${found}.`);
   };
   if (!(Number.isInteger(batch) && batch > 0)) refuse("a batch of one or more examples", batch);
   if (!(Number.isInteger(accumulate) && accumulate > 0))

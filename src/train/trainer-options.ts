@@ -1,7 +1,7 @@
 /** @file The options of a trainer: how they look, what is wrong with some, and which a checkpoint has to agree with. */
 
-import type { Dataset } from "../data/dataset.ts";
-import { AcsconvError } from "../base/errors.ts";
+import type { Dataset } from "../model/dataset.ts";
+import { inputError } from "../base/errors.ts";
 import type { Metric } from "../metrics/metric.ts";
 import type { SessionOptions } from "../run/session.ts";
 import type { Settings } from "./checkpoint.ts";
@@ -42,32 +42,27 @@ export interface TrainerOptions extends StepOptions {
 /** Examples of one update. */
 export const perUpdate = ({ batch, accumulate = 1 }: StepOptions): number => batch * accumulate;
 
-/** @throws {@link AcsconvError} `input` for a number that makes no sense */
 export function checkOptions(options: TrainerOptions): void {
   const { epochs, learningRate, seed, patience, checkpoint, validation } = options;
   const counts = { epochs, patience, everySteps: checkpoint?.everySteps, every: validation?.every };
   for (const [name, value] of Object.entries(counts)) {
     if (value === undefined || (Number.isSafeInteger(value) && value > 0)) continue;
-    throw new AcsconvError("input", `${name} must be a positive whole number, not ${value}.`);
+    throw inputError(`${name} must be a positive whole number, not ${value}.`);
   }
   if (seed !== undefined && !Number.isSafeInteger(seed))
-    throw new AcsconvError("input", `The seed must be a whole number, not ${seed}.`);
+    throw inputError(`The seed must be a whole number, not ${seed}.`);
   if (!(learningRate > 0 && Number.isFinite(learningRate)))
-    throw new AcsconvError("input", `The learning rate must be a positive number, not ${learningRate}.`);
+    throw inputError(`The learning rate must be a positive number, not ${learningRate}.`);
 }
 
-/**
- * The value that is watched.
- *
- * @throws {@link AcsconvError} `input` if it is none that there will be
- */
+/** The value that is watched. */
 export function monitorOf({ monitor, validation }: TrainerOptions): string {
   const names = validation?.metrics().flatMap((metric) => Object.keys(metric.value())) ?? [];
   const watched = monitor ?? names[0] ?? "loss";
   if (watched === "loss" || names.includes(watched)) return watched;
   const there = ["loss", ...names].map((name) => `"${name}"`).join(", ");
   const verb = names.length === 0 ? "without validation there is only" : "there are";
-  throw new AcsconvError("input", `Cannot watch "${watched}" for the best epoch: ${verb} ${there}.`);
+  throw inputError(`Cannot watch "${watched}" for the best epoch: ${verb} ${there}.`);
 }
 
 /** What decides over the steps to come, beside data and network: a checkpoint is good for the same only. */

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { blobs, tinyRun, tinyNetwork } from "../../test/helpers/training.ts";
-import type { Dataset } from "../data/dataset.ts";
+import type { Dataset } from "../model/dataset.ts";
 import { numbersOf } from "../graph/tensor.ts";
 import { dice } from "../metrics/overlap.ts";
 import { readSafetensors } from "../formats/safetensors.ts";

@@ -7,8 +7,8 @@
  */
 
 import { batches, batchesPerEpoch } from "../data/batches.ts";
-import type { Dataset } from "../data/dataset.ts";
-import { AcsconvError } from "../base/errors.ts";
+import type { Dataset } from "../model/dataset.ts";
+import { inputError } from "../base/errors.ts";
 import { builtin, checkWritable, makeFolder } from "../base/files.ts";
 import { seedFor } from "../base/random.ts";
 import type { Tensor } from "../graph/tensor.ts";
@@ -25,8 +25,8 @@ import {
   removeUnfinished,
   writeCheckpoints,
 } from "./checkpoint.ts";
-import { evaluate, requireComparable } from "../model/evaluate.ts";
-import type { Best, Metrics, TrainEvent } from "./events.ts";
+import { type Metrics, evaluate, requireComparable } from "../model/evaluate.ts";
+import type { Best, TrainEvent } from "./events.ts";
 import { withinMemory } from "../compile/recompute.ts";
 import { learningRateFactor } from "./schedules.ts";
 import { TrainingSession } from "./session.ts";
@@ -83,6 +83,8 @@ export class Trainer {
   /** Of the step, of a checkpoint, or of the session that had it last. */
   #source: { readonly state: State };
   #isTraining = false;
+  /** Of the fit that goes on. */
+  #emit: (event: TrainEvent) => void = () => undefined;
   #best: State | undefined;
 
   /**
@@ -115,8 +117,8 @@ export class Trainer {
    * @throws {@link AcsconvError} `io` or `format` if it cannot be read, `train` if it is of another run
    */
   async resume(path = this.#path("last")): Promise<void> {
-    if (path === undefined) throw new AcsconvError("input", "Name the checkpoint from which to go on.");
-    if (this.#isTraining) throw new AcsconvError("input", IN_USE);
+    if (path === undefined) throw inputError("Name the checkpoint from which to go on.");
+    if (this.#isTraining) throw inputError(IN_USE);
     const paths = builtin("node:path");
     const best = paths.join(paths.dirname(path), "best.safetensors");
     const last = await this.#read(path);
@@ -138,14 +140,15 @@ export class Trainer {
    *   not fit, `io` if a checkpoint cannot be written, `runtime` if ONNX Runtime fails
    */
   async fit({ signal, onEvent = () => undefined }: FitOptions = {}): Promise<FitResult> {
-    if (this.#isTraining) throw new AcsconvError("input", IN_USE);
+    if (this.#isTraining) throw inputError(IN_USE);
     this.#isTraining = true;
     try {
       await this.#prepareFolder();
       const session = await TrainingSession.open(this.step, this.#options.session, this.#source.state);
       this.#source = session;
       try {
-        const interrupted = await this.#run(session, onEvent, signal);
+        this.#emit = onEvent;
+        const interrupted = await this.#run(session, signal);
         const { epoch, best } = this.#progress;
         return { interrupted, epochs: epoch, steps: this.steps, best };
       } finally {
@@ -157,16 +160,12 @@ export class Trainer {
   }
 
   /** @returns whether it was interrupted */
-  async #run(
-    session: TrainingSession,
-    emit: (event: TrainEvent) => void,
-    signal: AbortSignal | undefined,
-  ): Promise<boolean> {
+  async #run(session: TrainingSession, signal: AbortSignal | undefined): Promise<boolean> {
     const { data, epochs, patience } = this.#options;
     const { stepsPerEpoch } = this;
-    emit({ type: "start", ...this.#position(), epochs, stepsPerEpoch });
+    this.#emit({ type: "start", ...this.#position(), epochs, stepsPerEpoch });
     const stream = batches(data, { batch: perUpdate(this.#options), seed: this.#seed }, this.#progress);
-    const speed = new Speed();
+    const times: number[] = [];
     try {
       while (this.#progress.epoch < epochs && !this.#isStopped()) {
         const started = performance.now();
@@ -179,20 +178,16 @@ export class Trainer {
           const { batch: done, lossSum } = this.#progress;
           this.#progress = { ...this.#progress, batch: done + 1, lossSum: lossSum + result.loss };
           const seconds = (performance.now() - began) / 1000;
-          emit({
-            type: "step",
-            ...this.#position(),
-            ...result,
-            learningRate,
-            seconds,
-            ...speed.add(seconds),
-          });
+          if (times.push(seconds) > SPEED_STEPS) times.shift();
+          const stepsPerSecond = times.length / times.reduce((a, b) => a + b, 0);
+          const event = { ...this.#position(), ...result, learningRate, seconds, stepsPerSecond };
+          this.#emit({ type: "step", ...event });
           const { everySteps } = this.#options.checkpoint ?? {};
-          if (everySteps && this.steps % everySteps === 0) await this.#save(emit, this.#position(), ["last"]);
+          if (everySteps && this.steps % everySteps === 0) await this.#save(this.#position(), ["last"]);
         }
-        if (signal?.aborted || !(await this.#endEpoch(emit, started, signal))) {
-          await this.#save(emit, this.#position(), ["last"]);
-          emit({ type: "interrupted", ...this.#position(), resume: this.#howToResume() });
+        if (signal?.aborted || !(await this.#endEpoch(started, signal))) {
+          await this.#save(this.#position(), ["last"]);
+          this.#emit({ type: "interrupted", ...this.#position(), resume: this.#howToResume() });
           return true;
         }
       }
@@ -201,17 +196,13 @@ export class Trainer {
     }
     const { best } = this.#progress;
     const done = { epoch: this.#progress.epoch, step: this.steps };
-    if (best && this.#isStopped()) emit({ type: "stop", ...done, best, patience: patience! });
-    emit({ type: "end", ...done, best });
+    if (best && this.#isStopped()) this.#emit({ type: "stop", ...done, best, patience: patience! });
+    this.#emit({ type: "end", ...done, best });
     return false;
   }
 
   /** @returns whether it came to an end before the signal aborted */
-  async #endEpoch(
-    emit: (event: TrainEvent) => void,
-    started: number,
-    signal: AbortSignal | undefined,
-  ): Promise<boolean> {
+  async #endEpoch(started: number, signal: AbortSignal | undefined): Promise<boolean> {
     const { validation, epochs } = this.#options;
     const number = this.#progress.epoch + 1;
     const isEvaluated = validation && (number % (validation.every ?? 1) === 0 || number === epochs);
@@ -231,8 +222,8 @@ export class Trainer {
     this.#progress = { epoch: position.epoch, batch: 0, lossSum: 0, ...(nowBest && { best: nowBest }) };
     if (isBest) this.#best = this.#weightsOf(this.#source.state);
     const seconds = (performance.now() - started) / 1000;
-    emit({ type: "epoch", ...position, loss, metrics, best: isBest, seconds });
-    await this.#save(emit, position, isBest ? ["best", "last"] : ["last"]);
+    this.#emit({ type: "epoch", ...position, loss, metrics, best: isBest, seconds });
+    await this.#save(position, isBest ? ["best", "last"] : ["last"]);
     return true;
   }
 
@@ -259,7 +250,7 @@ export class Trainer {
    */
   model(weights: "last" | "best" = "last"): Model {
     const chosen = weights === "last" ? this.#weightsOf(this.#source.state) : this.#best;
-    if (!chosen) throw new AcsconvError("input", "There are no best weights yet: an epoch has to end first.");
+    if (!chosen) throw inputError("There are no best weights yet: an epoch has to end first.");
     const { lifted, report } = this.#model;
     const source = lifted && inSinglePrecision(lifted.source, ["float16", "float64"]);
     const origin = source && source !== lifted.source ? { ...lifted, source } : lifted;
@@ -314,7 +305,6 @@ export class Trainer {
   }
 
   async #save(
-    emit: (event: TrainEvent) => void,
     position: { readonly epoch: number; readonly step: number },
     kinds: readonly ("last" | "best")[],
   ): Promise<void> {
@@ -324,7 +314,7 @@ export class Trainer {
       files.map(({ path }) => path),
       this.#checkpoint(this.#source.state),
     );
-    for (const file of files) emit({ type: "checkpoint", ...position, ...file });
+    for (const file of files) this.#emit({ type: "checkpoint", ...position, ...file });
   }
 
   #howToResume(): string {
@@ -333,16 +323,5 @@ export class Trainer {
     return path === undefined
       ? `${done}; nothing is saved, because no folder for checkpoints was given, but fit() goes on while this process lives.`
       : `${done} and saved: resume("${path}") and then fit() go on.`;
-  }
-}
-
-/** Steps per second over the last ones. */
-class Speed {
-  readonly #last: number[] = [];
-
-  add(seconds: number): { stepsPerSecond: number } {
-    this.#last.push(seconds);
-    if (this.#last.length > SPEED_STEPS) this.#last.shift();
-    return { stepsPerSecond: this.#last.length / this.#last.reduce((a, b) => a + b, 0) };
   }
 }

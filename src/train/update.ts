@@ -1,7 +1,6 @@
 /**
- * @file The second half of a training step: gradients in, the new state out, where
- * state is all that goes round from step to step: parameters, what the optimiser
- * remembers, running statistics, and the number of updates.
+ * @file The second half of a training step: gradients in, the new state out, where state is all that goes round from
+ * step to step: parameters, what the optimiser remembers, running statistics, and the number of updates.
  */
 
 import type { StepBuilder } from "../compile/step-builder.ts";
@@ -51,10 +50,7 @@ export function initialState(
 
 const zeros = (dims: readonly number[]): Tensor => floatTensor(dims, new Float32Array(elementCount(dims)));
 
-/**
- * running ← μ·running + (1 − μ)·batch, where the variance of n values is counted
- * with n − 1, as PyTorch does.
- */
+/** running ← μ·running + (1 − μ)·batch, where the variance of n values is counted with n − 1, as PyTorch does. */
 export function newStatistics(step: StepBuilder, statistics: readonly RunningStatistics[]): Change[] {
   const g = step.algebra;
   return statistics.flatMap(({ mean, variance, batchMean, batchVariance, momentum, count }): Change[] => {

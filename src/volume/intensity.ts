@@ -82,3 +82,13 @@ export function countNonFinite({ data }: Volume): number {
   for (let i = 0; i < data.length; i++) if (!Number.isFinite(data[i])) count++;
   return count;
 }
+
+/** The least and the largest value. */
+export function extremes(values: Iterable<number>): readonly [least: number, largest: number] {
+  let [least, largest] = [Infinity, -Infinity];
+  for (const value of values) {
+    if (value < least) least = value;
+    if (value > largest) largest = value;
+  }
+  return [least, largest];
+}

@@ -1,6 +1,6 @@
 /** @file A tiny network and data that it can learn: classes of a smooth random field, to be told from it. */
 
-import type { Dataset } from "../../src/data/dataset.ts";
+import type { Dataset } from "../../src/model/dataset.ts";
 import { symbol } from "../../src/graph/dim.ts";
 import { ints } from "../../src/graph/graph.ts";
 import { normal, uniform } from "../../src/base/random.ts";

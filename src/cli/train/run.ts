@@ -1,6 +1,6 @@
 /** @file The work of `acsconv train`: flags in, the run on the screen. */
 
-import { AcsconvError } from "../../base/errors.ts";
+import { inputError } from "../../base/errors.ts";
 import { CONFIG_FIELDS } from "../../train/runs/config-fields.ts";
 import { readConfig } from "../../train/runs/config-file.ts";
 import type { TrainConfig } from "../../train/runs/config.ts";
@@ -8,8 +8,7 @@ import { type TrainPlan, planTraining } from "../../train/runs/plan.ts";
 import { measureSpeed } from "../../train/runs/speed.ts";
 import { type TrainOptions, type TrainResult, train } from "../../train/runs/train.ts";
 import { warn } from "../errors.ts";
-import { valuesOfFlags } from "../flags.ts";
-import type { GlobalOptions } from "../global-options.ts";
+import { type GlobalOptions, valuesOfFlags } from "../flags.ts";
 import { Interrupted, interruptible, interrupts } from "../interrupt.ts";
 import { metricTables } from "../metric-tables.ts";
 import { importDefault } from "./config-module.ts";
@@ -25,19 +24,13 @@ export interface TrainFlags extends GlobalOptions, Readonly<Record<string, unkno
   readonly dryRun?: boolean;
 }
 
-/** @throws {@link AcsconvError} for what cannot be trained; {@link Interrupted} after Ctrl-C, when all is saved */
 export async function runTraining(flags: TrainFlags): Promise<void> {
   const { out, config: file, resume = false, overwrite = false, dryRun = false, quiet = false } = flags;
   if (resume && (overwrite || file !== undefined)) {
     const other = overwrite ? "--overwrite" : "--config";
-    throw new AcsconvError(
-      "input",
-      `--resume goes on with what the folder's config.json says: leave ${other} out.`,
-    );
+    throw inputError(`--resume goes on with what the folder's config.json says: leave ${other} out.`);
   }
-  if (out === undefined && (resume || !dryRun)) {
-    throw new AcsconvError("input", "Name a folder for the run: -o FOLDER.");
-  }
+  if (out === undefined && (resume || !dryRun)) throw inputError("Name a folder for the run: -o FOLDER.");
   const config = {
     ...(file !== undefined && (await readConfig(file, importDefault))),
     ...valuesOfFlags<TrainConfig>(CONFIG_FIELDS, flags),

@@ -1,10 +1,9 @@
 /**
- * @file Training as it goes on, on stderr. A terminal shows a line for every finished epoch and below them
- * a block that is drawn over and over; elsewhere (a log, CI) there are plain lines, for every epoch and
- * every 10 s.
+ * @file Training as it goes on, on stderr. A terminal shows a line for every finished epoch and below them a block that
+ * is drawn over and over; elsewhere (a log, CI) there are plain lines, for every epoch and every 10 s.
  */
 
-import type { TrainEvent } from "../../train/events.ts";
+import type { EventOf, TrainEvent } from "../../train/events.ts";
 import { LINE_MS, REDRAW_MS, formatBar, formatDuration, formatRate } from "../progress.ts";
 
 export interface TrainView {
@@ -18,10 +17,7 @@ export interface TrainView {
 /** How much one step's loss moves the loss that is shown: about the mean of the last 20. */
 const SMOOTHING = 0.05;
 
-/**
- * @param monitor - the value that finished epochs are shown with; `loss` always is
- * @param quiet - draw nothing
- */
+/** @param monitor - the value that finished epochs are shown with; `loss` always is */
 export function startTrainView(monitor: string, quiet: boolean): TrainView {
   const stream = process.stderr;
   const state = {
@@ -60,7 +56,7 @@ export function startTrainView(monitor: string, quiet: boolean): TrainView {
     (state.epochs * state.stepsPerEpoch - step) / stepsPerSecond +
     (state.epochs - epoch + 1) * state.evaluationSeconds;
 
-  const onStep = (event: TrainEvent & { type: "step" }): void => {
+  const onStep = (event: EventOf<"step">): void => {
     const { epoch, step, loss, learningRate, stepsPerSecond } = event;
     state.steps++;
     const share = Math.max(1 / state.steps, SMOOTHING);
@@ -85,7 +81,7 @@ export function startTrainView(monitor: string, quiet: boolean): TrainView {
     }
   };
 
-  const onEpoch = ({ epoch, loss, metrics, best, seconds }: TrainEvent & { type: "epoch" }): void => {
+  const onEpoch = ({ epoch, loss, metrics, best, seconds }: EventOf<"epoch">): void => {
     state.evaluationSeconds = (performance.now() - state.lastStepAt) / 1000;
     const value = metrics[monitor];
     const shown = value === undefined ? `loss ${figure(loss)}` : `${monitor} ${figure(value)}`;

@@ -1,6 +1,6 @@
 /** @file Which cases a run is trained on, and which are set aside. */
 
-import { AcsconvError } from "../../base/errors.ts";
+import { inputError } from "../../base/errors.ts";
 import { CaseStore, checkGrids } from "../../data/cases.ts";
 import { type CaseFiles, type DataFolder, openFolder } from "../../data/folders.ts";
 import { splitCases } from "../../data/split.ts";
@@ -26,7 +26,6 @@ export interface CaseSets {
  * The headers of all scans are read, and the first scans, for what is wrong with one is often wrong with all.
  *
  * @param channels - of the network
- * @throws {@link AcsconvError} as opening the folder and reading cases do; `input` for other classes to validate with
  */
 export async function caseSets(
   config: RunConfig,
@@ -60,8 +59,7 @@ function checkSameClasses(a: DataFolder, b: DataFolder, path: string): void {
     names.map((name, k) => `${values[k]!.join(", ")} (${name})`).join(", "),
   );
   if (ours === theirs) return;
-  throw new AcsconvError(
-    "input",
+  throw inputError(
     `The validation data "${path}" have the classes ${theirs}, and the training data ${ours}: both need the same.`,
   );
 }

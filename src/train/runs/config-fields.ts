@@ -24,7 +24,7 @@ import {
   trueOrFalse,
   whole,
 } from "../../base/fields.ts";
-import { AcsconvError } from "../../base/errors.ts";
+import { inputError } from "../../base/errors.ts";
 import { HALVES } from "../../data/region.ts";
 import { LIFT_KINDS } from "../../lift/options.ts";
 import { METRIC_NAMES } from "../../metrics/registry.ts";
@@ -190,8 +190,7 @@ export const CONFIG_GROUPS = {
       "--memory <amount>",
       "what a step may take, such as 4GB: what is more is traded for time",
     ),
-    device: { ...MACHINE.device, default: "cpu" },
-    threads: MACHINE.threads,
+    ...MACHINE,
   },
 } as const;
 
@@ -236,24 +235,18 @@ export function withPaths(config: TrainConfig, resolve: (path: string) => string
  * Foreign data as a configuration.
  *
  * @param where - the file it is from, for messages
- * @throws {@link AcsconvError} `input` for a setting that there is not, with the nearest there is, or a wrong value
  */
 export function checkConfig(value: unknown, where: string): TrainConfig {
   checkFields(value, CONFIG_FIELDS, `"${where}"`);
   return value;
 }
 
-/**
- * Fills in the defaults.
- *
- * @throws {@link AcsconvError} `input` without a model or data
- */
+/** Fills in the defaults. */
 export function completeConfig(config: TrainConfig): RunConfig {
   const { model, data } = config;
   if (model === undefined || data === undefined) {
     const missing = model === undefined ? "model" : "data";
-    throw new AcsconvError(
-      "input",
+    throw inputError(
       `Training needs ${missing === "model" ? "a network" : "a folder of labelled scans"}: give --${missing}, or "${missing}" in the configuration.`,
     );
   }

@@ -1,6 +1,6 @@
 /** @file A configuration from a file: JSON, or a module with a default export where the caller can load one. */
 
-import { AcsconvError, messageOf } from "../../base/errors.ts";
+import { formatError, messageOf } from "../../base/errors.ts";
 import { builtin, ioErrors } from "../../base/files.ts";
 import type { TrainConfig } from "./config.ts";
 import { checkConfig, withPaths } from "./config-fields.ts";
@@ -14,7 +14,6 @@ const MODULES = new Set([".ts", ".mts", ".js", ".mjs"]);
  * Reads a configuration file. Paths in it start at its folder.
  *
  * @param importDefault - loads modules, TypeScript included; without it all files are JSON
- * @throws {@link AcsconvError} `io` or `format` if it cannot be read, `input` for what no configuration has
  */
 export async function readConfig(
   path: string,
@@ -28,12 +27,11 @@ export async function readConfig(
 }
 
 function parse(bytes: Uint8Array, path: string): unknown {
-  if (bytes.length > MAX_BYTES) {
-    throw new AcsconvError("format", `"${path}" is too large for a configuration: name another file.`);
-  }
+  if (bytes.length > MAX_BYTES)
+    throw formatError(`"${path}" is too large for a configuration: name another file.`);
   try {
     return JSON.parse(new TextDecoder().decode(bytes));
   } catch (error) {
-    throw new AcsconvError("format", `"${path}" is no valid JSON: ${messageOf(error).replace(/\.$/, "")}.`);
+    throw formatError(`"${path}" is no valid JSON: ${messageOf(error).replace(/\.$/, "")}.`);
   }
 }

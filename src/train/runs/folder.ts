@@ -10,7 +10,7 @@
  */
 
 import type { Stats } from "node:fs";
-import { AcsconvError } from "../../base/errors.ts";
+import { inputError } from "../../base/errors.ts";
 import { builtin, ioErrors, makeFolder, writeFiles } from "../../base/files.ts";
 import { removeUnfinished } from "../checkpoint.ts";
 import type { TrainConfig } from "./config.ts";
@@ -49,13 +49,11 @@ export const hasCheckpoint = async ({ last }: RunFolder): Promise<boolean> =>
 /** What the run was told when it began. */
 export async function configOfRun({ path, config }: RunFolder): Promise<TrainConfig> {
   if (await statOf(config)) return readConfig(config);
-  throw new AcsconvError(
-    "input",
+  throw inputError(
     `There is no run to resume in "${path}", for it has no config.json: leave --resume out to begin one.`,
   );
 }
 
-/** @throws {@link AcsconvError} `input` if a run would go on with other data than it began with */
 export function checkSameData(before: TrainConfig, now: RunConfig, { path }: RunFolder): void {
   const told = completeConfig({ ...before, model: now.model, data: now.data });
   for (const name of DATA_FIELDS) {
@@ -64,30 +62,21 @@ export function checkSameData(before: TrainConfig, now: RunConfig, { path }: Run
     if (typeof there === "string" && typeof here === "string" && name === "validation") continue;
     const [a, b] = [there, here].map((value) => JSON.stringify(value) ?? "not set");
     if (a === b) continue;
-    throw new AcsconvError(
-      "input",
+    throw inputError(
       `The run in "${path}" began with "${name}" ${a}, and here it is ${b}: go on with the same, or begin anew.`,
     );
   }
 }
 
-/**
- * Makes sure that a new run replaces nothing.
- *
- * @throws {@link AcsconvError} `input` if there is something in the folder
- */
+/** Makes sure that a new run replaces nothing. */
 export async function checkEmpty({ path }: RunFolder): Promise<void> {
   const there = await statOf(path);
   if (!there) return;
-  if (!there.isDirectory()) {
-    throw new AcsconvError("input", `"${path}" is a file: name a folder for the run.`);
-  }
-  if ((await ioErrors("read", path, () => builtin("node:fs/promises").readdir(path))).length > 0) {
-    throw new AcsconvError(
-      "input",
+  if (!there.isDirectory()) throw inputError(`"${path}" is a file: name a folder for the run.`);
+  if ((await ioErrors("read", path, () => builtin("node:fs/promises").readdir(path))).length > 0)
+    throw inputError(
       `"${path}" is not empty: go on with the run in it by --resume, begin anew by --overwrite, or name another folder.`,
     );
-  }
 }
 
 /** Makes the folder, and removes the files of an earlier run; all else in it stays. */

@@ -1,6 +1,6 @@
 /** @file Whether a training step fits into memory, told before the run instead of by the process's end. */
 
-import { AcsconvError } from "../../base/errors.ts";
+import { inputError } from "../../base/errors.ts";
 import { builtin } from "../../base/files.ts";
 import { targetOf } from "../../compile/targets/index.ts";
 import { bytes } from "../../report/figures.ts";
@@ -9,7 +9,6 @@ import type { RunConfig } from "./config-fields.ts";
 /**
  * @param peakBytes - of the process, as estimated
  * @param onWarning - told if it fits, but not beside what else is running
- * @throws {@link AcsconvError} `input` for a step that takes more than the machine has
  */
 export function checkMemory(
   peakBytes: number,
@@ -22,11 +21,8 @@ export function checkMemory(
   // Without a limit it is 0, or more than any machine has.
   const limit = process.constrainedMemory() || Infinity;
   const total = Math.min(limit, builtin("node:os").totalmem());
-  if (peakBytes > total) {
-    throw new AcsconvError("input", `${step}, and there are ${bytes(total)} in all: ${remedy}.`);
-  }
+  if (peakBytes > total) throw inputError(`${step}, and there are ${bytes(total)} in all: ${remedy}.`);
   const available = process.availableMemory();
-  if (peakBytes > available) {
+  if (peakBytes > available)
     onWarning(`${step}, and only ${bytes(available)} are free now: end other programs, or ${remedy}.`);
-  }
 }

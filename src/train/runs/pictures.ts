@@ -37,10 +37,8 @@ export async function casePictures(plan: TrainPlan, model: Model): Promise<reado
 const SIZE = 240;
 
 /**
- * The three planes of a scan with its true labels, and the same with the predicted ones, through
- * the middle of the true ones (of the predicted where there are none).
- *
- * @throws {@link AcsconvError} `input` if the volumes are not on one grid
+ * The three planes of a scan with its true labels, and the same with the predicted ones, through the middle of the true
+ * ones (of the predicted where there are none).
  */
 export function comparison(scan: Volume, truth: Volume, prediction: Volume): RgbImage {
   const at = middleOfLabels(truth) ?? middleOfLabels(prediction);

@@ -3,7 +3,7 @@
  * are set aside; and a trainer for them. Nothing is written.
  */
 
-import { AcsconvError } from "../../base/errors.ts";
+import { inputError } from "../../base/errors.ts";
 import { builtin } from "../../base/files.ts";
 import { checkFields } from "../../base/fields.ts";
 import { type DataFolder, openFolder } from "../../data/folders.ts";
@@ -76,19 +76,13 @@ export async function planTraining(config: TrainConfig, options: PlanOptions = {
   return makePlan(complete, undefined, options.onWarning);
 }
 
-/**
- * The whole configuration of a run, and what it was told when it began, if it goes on.
- *
- * @throws {@link AcsconvError} `input` for what no configuration holds, or if there is no run to go on with
- */
+/** The whole configuration of a run, and what it was told when it began, if it goes on. */
 export async function configOf(
   config: TrainConfig,
   { folder, resume = false }: PlanOptions,
 ): Promise<{ readonly config: RunConfig; readonly before: TrainConfig | undefined }> {
   checkFields(config, CONFIG_FIELDS, "The training configuration");
-  if (resume && folder === undefined) {
-    throw new AcsconvError("input", "To resume a run takes its folder: name it.");
-  }
+  if (resume && folder === undefined) throw inputError("To resume a run takes its folder: name it.");
   const before = resume ? await configOfRun(runFolder(folder!)) : undefined;
   const own = withPaths(config, (path) => builtin("node:path").resolve(path));
   return { config: completeConfig({ ...before, ...own }), before };
@@ -119,26 +113,20 @@ export async function makePlan(
   const metrics = (): Metric[] => createMetrics(config.metrics, data);
   // Names that there are not are told without validation, too.
   metrics();
+  const { freeze, device, threads, saveEvery } = config;
   const options: TrainerOptions = {
+    // What both call by one name.
+    ...config,
     data: augmentations.length > 0 ? mapDataset(drawn, inTurn(...augmentations)) : drawn,
     loss: createLoss(config.loss, data.classes.ignore === undefined ? undefined : IGNORED),
     optimiser: createOptimiser(config.optimiser),
     schedule: createSchedule(config.schedule),
-    learningRate: config.learningRate,
-    epochs: config.epochs,
-    batch: config.batch,
-    accumulate: config.accumulate,
     size,
-    groups: [...config.freeze.map((match) => ({ match, frozen: true })), ...config.groups],
-    clipNorm: config.clipNorm,
-    batchNorm: config.batchNorm,
-    seed: config.seed,
-    patience: config.patience,
+    groups: [...freeze.map((match) => ({ match, frozen: true })), ...config.groups],
     memory: config.memory === undefined ? undefined : memoryBytes(config.memory),
-    monitor: config.monitor,
-    session: { device: config.device, threads: config.threads },
+    session: { device, threads },
     validation: validation && { data: wholeScans(validation.store), metrics },
-    checkpoint: checkpoints === undefined ? undefined : { folder: checkpoints, everySteps: config.saveEvery },
+    checkpoint: checkpoints === undefined ? undefined : { folder: checkpoints, everySteps: saveEvery },
   };
   const trainer = trainerOf(model, options);
   const memory = estimateMemory(trainer.step.graph).peakBytes;
@@ -156,13 +144,11 @@ export async function makePlan(
   };
 }
 
-/** @throws {@link AcsconvError} `train` or `input` where the network has no such training step */
 function trainerOf(model: Model, options: TrainerOptions): Trainer {
   const trainer = new Trainer(model, options);
   const [, , ...scores] = trainer.step.output;
   if (scores.join() === options.size.join()) return trainer;
-  throw new AcsconvError(
-    "input",
+  throw inputError(
     `The network gives scores of [${scores.join(", ")}] voxels for patches of [${options.size.join(", ")}], ` +
       "and training needs one for every voxel: choose a size that its strides divide, such as a multiple of 32, " +
       "or a network that ends at the size of its input.",
@@ -171,19 +157,14 @@ function trainerOf(model: Model, options: TrainerOptions): Trainer {
 
 /** What prediction and evaluation have to know of a network that is trained so. */
 function taskOf(model: Model, { classes, channels }: DataFolder, config: TrainPlan["config"]): Task {
-  const { spacing, orientation, window } = config;
+  const { spacing, orientation, window, size: patch } = config;
   // What its file says goes before what it shows.
   const scores = model.task?.scores ?? readScores(model.graph).scores;
   return {
-    ...(scores && { scores }),
+    scores,
     classes: { names: classes.names, values: classes.values.map(([first]) => first!) },
-    ...(channels && { channels }),
-    patch: config.size,
-    preparation: {
-      ...(spacing && { spacing }),
-      ...(orientation !== undefined && { orientation }),
-      ...(window && { window }),
-      normalize: normalizationOf(config),
-    },
+    channels,
+    patch,
+    preparation: { spacing, orientation, window, normalize: normalizationOf(config) },
   };
 }

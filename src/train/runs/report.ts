@@ -1,11 +1,10 @@
 /**
- * @file The report page of a training run: curves, measures by class, pictures
- * and the configuration. It is a function of what the run reported so far, so
- * it can be written again after every epoch; while a run goes on, the page
- * reads itself anew.
+ * @file The report page of a training run: curves, measures by class, pictures and the configuration. It is a function
+ * of what the run reported so far, so it can be written again after every epoch; while a run goes on, the page reads
+ * itself anew.
  */
 
-import { type TrainEvent, partsOf } from "../events.ts";
+import { type EventOf, type TrainEvent, partsOf } from "../events.ts";
 import { type Series, curves } from "../../report/html/curves.ts";
 import { type Markup, markup } from "../../report/html/markup.ts";
 import { pageText, pictureLegend, section, sideBySide } from "../../report/html/page.ts";
@@ -27,8 +26,8 @@ export interface TrainingReport {
   readonly overlays?: readonly Picture[];
 }
 
-type StepEvent = TrainEvent & { readonly type: "step" };
-type EpochEvent = TrainEvent & { readonly type: "epoch" };
+type StepEvent = EventOf<"step">;
+type EpochEvent = EventOf<"epoch">;
 
 /** Seconds after which the page of a run that goes on reads itself again. */
 const REFRESH = 30;
@@ -46,9 +45,10 @@ export function trainingReport({
   classes = [],
   overlays = [],
 }: TrainingReport): string {
-  const steps = events.filter((event): event is StepEvent => event.type === "step");
-  const epochs = events.filter((event): event is EpochEvent => event.type === "epoch");
+  const steps = events.filter((event) => event.type === "step");
+  const epochs = events.filter((event) => event.type === "epoch");
   const measures = measuresOf(epochs);
+  const legend = classes.length === 0 ? undefined : pictureLegend(classes.slice(1));
   return pageText({
     title,
     facts: facts(events, steps, epochs),
@@ -69,9 +69,7 @@ export function trainingReport({
             ),
           ]
         : []),
-      ...(overlays.length > 0
-        ? [section("Cases", labelLegend(classes), sideBySide(overlays.map(picture)))]
-        : []),
+      ...(overlays.length > 0 ? [section("Cases", legend, sideBySide(overlays.map(picture)))] : []),
       ...(config ? [section("Configuration", settingsTable(config))] : []),
     ],
   });
@@ -154,11 +152,8 @@ function lossChart(steps: readonly StepEvent[], measures: readonly Measure[]): M
 }
 
 function stepCharts(steps: readonly StepEvent[]): Markup[] {
-  const chart = (title: string, valueOf: (step: StepEvent) => number | undefined): Markup[] => {
-    const points = steps.flatMap((step): Point[] => {
-      const y = valueOf(step);
-      return y === undefined ? [] : [{ x: step.step, y }];
-    });
+  const chart = (title: string, field: "learningRate" | "gradientNorm"): Markup[] => {
+    const points = steps.flatMap(({ step: x, [field]: y }): Point[] => (y === undefined ? [] : [{ x, y }]));
     if (points.length === 0) return [];
     const [low, high] = [quantile(points, 0), quantile(points, 1)];
     const isWide = low > 0 && high >= 20 * low;
@@ -172,10 +167,7 @@ function stepCharts(steps: readonly StepEvent[]): Markup[] {
       }),
     ];
   };
-  return [
-    ...chart("Learning rate", (step) => step.learningRate),
-    ...chart("Gradient norm", (step) => step.gradientNorm),
-  ];
+  return [...chart("Learning rate", "learningRate"), ...chart("Gradient norm", "gradientNorm")];
 }
 
 // ── By epoch ────────────────────────────────────────────────────────────────
@@ -268,8 +260,3 @@ function confusionTable(measures: readonly Measure[], classes: readonly string[]
     rows,
   )}`;
 }
-
-// ── The rest ────────────────────────────────────────────────────────────────
-
-const labelLegend = (classes: readonly string[]): Markup | undefined =>
-  classes.length === 0 ? undefined : pictureLegend(classes.slice(1));

@@ -6,10 +6,9 @@ import type { TrainPlan } from "./plan.ts";
 const TIMED_STEPS = 2;
 
 /**
- * Trains a few steps, and keeps nothing of them.
+ * The seconds that a step takes: trains a few, and keeps nothing of them.
  *
  * @param plan - of {@link planTraining}, whose trainer writes nothing
- * @returns seconds that a step takes
  */
 export async function measureSpeed({ trainer }: TrainPlan, signal: AbortSignal): Promise<number> {
   const enough = new AbortController();

@@ -1,9 +1,9 @@
 /** @file A whole training run: plan, check, train, and the files that are written on the way. */
 
-import { AcsconvError } from "../../base/errors.ts";
+import { inputError } from "../../base/errors.ts";
 import { builtin } from "../../base/files.ts";
 import type { Model } from "../../model/model.ts";
-import type { TrainEvent } from "../events.ts";
+import type { EventOf, TrainEvent } from "../events.ts";
 import { readLog, trainLog } from "../log.ts";
 import type { FitResult } from "../trainer.ts";
 import type { TrainConfig } from "./config.ts";
@@ -20,7 +20,7 @@ import {
 } from "./folder.ts";
 import { type PlanOptions, type TrainPlan, configOf, makePlan } from "./plan.ts";
 
-type EpochEvent = TrainEvent & { readonly type: "epoch" };
+type EpochEvent = EventOf<"epoch">;
 
 /** How to train, beside what the configuration says. */
 export interface TrainOptions extends PlanOptions {
@@ -61,9 +61,7 @@ export interface TrainResult extends Pick<FitResult, "interrupted" | "epochs" | 
  */
 export async function train(given: TrainConfig, options: TrainOptions = {}): Promise<TrainResult> {
   const { resume = false, overwrite = false, signal, onWarning } = options;
-  if (resume && overwrite) {
-    throw new AcsconvError("input", "A run is either resumed or overwritten: leave one of them out.");
-  }
+  if (resume && overwrite) throw inputError("A run is either resumed or overwritten: leave one of them out.");
   const folder = options.folder === undefined ? undefined : runFolder(options.folder);
   const { config, before } = await configOf(given, options);
   if (folder && !resume && !overwrite) await checkEmpty(folder);
@@ -74,7 +72,12 @@ export async function train(given: TrainConfig, options: TrainOptions = {}): Pro
   const { trainer, task } = plan;
   const modelOf = (weights: "best" | "last"): Model => trainer.model(weights).withTask(task);
   const log = folder && trainLog(folder.log);
-  const writes = new WriteQueue();
+  // Files are written one after the other beside the training; the first failure is told at the end.
+  let written: Promise<void> = Promise.resolve();
+  const write = (make: () => Promise<void>): void => {
+    written = written.then(make);
+    written.catch(() => undefined);
+  };
   const epochs: EpochEvent[] = [];
   const onEvent = (event: TrainEvent): void => {
     log?.(event);
@@ -84,13 +87,13 @@ export async function train(given: TrainConfig, options: TrainOptions = {}): Pro
     if (!folder) return;
     if (event.best) {
       const best = modelOf("best");
-      writes.add(() => best.save(folder.model));
+      write(() => best.save(folder.model));
     }
-    writes.add(() => writeReport(plan, folder));
+    write(() => writeReport(plan, folder));
   };
   const fitted = await trainer.fit({ signal, onEvent });
   // Everything that training depends on is saved: what ends this is made up for by resuming.
-  await writes.done();
+  await written;
   const ended = folder ? readLog(folder.log).filter((event) => event.type === "epoch") : epochs;
   const best = ended.findLast((epoch) => epoch.best);
   const model = modelOf(best ? "best" : "last");
@@ -130,19 +133,4 @@ async function writeReport(plan: TrainPlan, folder: RunFolder, model?: Model): P
     overlays,
   });
   await writeText(folder.report, text);
-}
-
-/** Files that are written one after the other beside the training; the first failure is told at the end. */
-class WriteQueue {
-  #last: Promise<void> = Promise.resolve();
-
-  add(write: () => Promise<void>): void {
-    this.#last = this.#last.then(write);
-    // Whoever awaits done() gets it.
-    this.#last.catch(() => undefined);
-  }
-
-  done(): Promise<void> {
-    return this.#last;
-  }
 }

@@ -1,6 +1,6 @@
 /** @file The network of a run: 3D as it was saved, or lifted here, and fit for the classes of its data. */
 
-import { AcsconvError } from "../../base/errors.ts";
+import { inputError } from "../../base/errors.ts";
 import type { DataFolder } from "../../data/folders.ts";
 import { withKind } from "../../lift/options.ts";
 import { type Model, lift, load } from "../../model/model.ts";
@@ -20,7 +20,6 @@ const is2d = ({ inputs: [input] }: Model): boolean => input?.shape?.length === 4
  * The network that a run begins with. One that is 3D already keeps its kernels, unless another kind is asked for.
  *
  * @returns the kind, too, if it was lifted here
- * @throws {@link AcsconvError} as loading, lifting and a new head do; `input` for a kind that it cannot have
  */
 export async function networkOfRun(
   { model: path, kind, classes, seed }: RunConfig,
@@ -30,12 +29,10 @@ export async function networkOfRun(
   const { lifted } = loaded;
   const present = lifted && (lifted.options.kind ?? USUAL_KIND);
   const isLifted = is2d(loaded) || (kind !== undefined && kind !== present);
-  if (isLifted && !is2d(loaded) && !lifted) {
-    throw new AcsconvError(
-      "input",
+  if (isLifted && !is2d(loaded) && !lifted)
+    throw inputError(
       `"${path}" is a 3D network that acsconv did not lift, so it cannot become ${kind}: leave the kind out.`,
     );
-  }
   const wanted = kind ?? USUAL_KIND;
   const network = isLifted ? lift(loaded, withKind(lifted?.options ?? {}, wanted)) : loaded;
   for (const warning of network.report?.warnings ?? []) onWarning(warning);
@@ -45,29 +42,23 @@ export async function networkOfRun(
   };
 }
 
-/** @throws {@link AcsconvError} `input` unless it is a 3D network that scores the classes of the data */
 export function checkClasses(model: Model, { classes: { names } }: Pick<DataFolder, "classes">): void {
   const [input] = model.inputs;
-  if (is2d(model)) {
-    throw new AcsconvError(
-      "input",
+  if (is2d(model))
+    throw inputError(
       `This is a 2D network ("${input!.name}" is ${shapeText(input!.shape)}): lift it first, as with "acsconv lift".`,
     );
-  }
   const [output] = model.outputs;
   const shape = output?.shape;
   const reading = output && readScores(model.graph);
-  if (shape && shape.length !== 5 && reading?.axis !== null) {
-    throw new AcsconvError(
-      "input",
+  if (shape && shape.length !== 5 && reading?.axis !== null)
+    throw inputError(
       `Expected an output with a score for every voxel, [N, K, D, H, W], and "${output.name}" is ${shapeText(shape)}: use a segmentation network.`,
     );
-  }
   const scores = reading?.scores === "labels" ? undefined : reading?.classes;
   // One score tells two classes apart.
   if (typeof scores !== "number" || scores === names.length || (scores === 1 && names.length === 2)) return;
-  throw new AcsconvError(
-    "input",
+  throw inputError(
     `The network tells ${scores} classes apart and the data set has ${names.length} (${names.join(", ")}): ` +
       `train with --classes ${names.length}, which gives the network a new last layer.`,
   );
