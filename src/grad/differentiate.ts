@@ -9,8 +9,7 @@
  */
 
 import { AcsconvError } from "../base/errors.ts";
-import type { Node } from "../graph/graph.ts";
-import { nodeLabel } from "../graph/graph.ts";
+import { type Node, nodeLabel } from "../graph/graph.ts";
 import { readsOf } from "../graph/graph-index.ts";
 import type { GradientContext } from "../ops/gradient.ts";
 import { Expressions } from "../ops/expressions.ts";

@@ -5,8 +5,7 @@
  */
 
 import { inputError, liftError } from "../base/errors.ts";
-import type { Graph, Node, ValueInfo } from "../graph/graph.ts";
-import { int, intAttr } from "../graph/graph.ts";
+import { type Graph, int, intAttr, type Node, type ValueInfo } from "../graph/graph.ts";
 import { indexOf } from "../graph/graph-index.ts";
 import { elementCount, numbersOf, tensorOf } from "../graph/tensor.ts";
 import { traitsOf } from "../ops/index.ts";

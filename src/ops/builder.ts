@@ -2,12 +2,9 @@
  * @file Builds a graph node by node, knowing the type of every value as it goes.
  */
 
-import type { Dim } from "../graph/dim.ts";
-import { SymbolicDim } from "../graph/dim.ts";
-import type { Attrs, Graph, Node, ValueInfo } from "../graph/graph.ts";
-import { int, opsetOf } from "../graph/graph.ts";
-import type { Tensor } from "../graph/tensor.ts";
-import { int64Tensor } from "../graph/tensor.ts";
+import { type Dim, SymbolicDim } from "../graph/dim.ts";
+import { type Attrs, type Graph, int, type Node, opsetOf, type ValueInfo } from "../graph/graph.ts";
+import { int64Tensor, type Tensor } from "../graph/tensor.ts";
 import { inferNode } from "./infer.ts";
 import type { Known } from "./rule.ts";
 import { knownOf } from "./constant-ops.ts";

@@ -1,17 +1,14 @@
 /** @file What operators' rules share: reading inputs, axes, and shapes that follow from others. */
 
 import { AcsconvError } from "../base/errors.ts";
-import type { Dim } from "../graph/dim.ts";
-import { maxDims, sameDim, symbolsOf } from "../graph/dim.ts";
-import type { Node } from "../graph/graph.ts";
-import { nodeLabel } from "../graph/graph.ts";
+import { type Dim, maxDims, sameDim, symbolsOf } from "../graph/dim.ts";
+import { type Node, nodeLabel } from "../graph/graph.ts";
 import { literalNumbers, vector } from "../graph/nd-array.ts";
 import type { DType } from "../graph/tensor.ts";
 import type { GradientContext, GradientRule } from "./gradient.ts";
 import type { InferContext, Known, LiftContext, LiftRule, OpRule } from "./rule.ts";
 import type { Traits } from "./traits.ts";
-import type { Axes, Axis } from "./roles.ts";
-import { atom, hasHeight, isHeight, liftedAxis, showAxes } from "./roles.ts";
+import { atom, type Axes, type Axis, hasHeight, isHeight, liftedAxis, showAxes } from "./roles.ts";
 
 export const unknown: Known = {};
 

@@ -6,13 +6,10 @@
  * @see https://onnx.ai/onnx/operators/onnx__Concat.html
  */
 
-import type { Dim } from "../graph/dim.ts";
-import { addDims, ceilDivDims, subDims } from "../graph/dim.ts";
+import { addDims, ceilDivDims, type Dim, subDims } from "../graph/dim.ts";
 import { int, intAttr } from "../graph/graph.ts";
-import { concatNd, sliceNd } from "../graph/nd-array.ts";
-import type { NdArray } from "../graph/nd-array.ts";
-import type { Tensor } from "../graph/tensor.ts";
-import { elementCount, int64Tensor, numbersOf } from "../graph/tensor.ts";
+import { concatNd, type NdArray, sliceNd } from "../graph/nd-array.ts";
+import { elementCount, int64Tensor, numbersOf, type Tensor } from "../graph/tensor.ts";
 import { dtypeOf, fail, normAxis, numbersIn, shapeOf } from "./common.ts";
 import { atom, hasHeight, isHeight, isSpatial, liftedAxis, liftedShape, showAxes } from "./roles.ts";
 import type { InferContext, Lifted, LiftContext, OpRule } from "./rule.ts";

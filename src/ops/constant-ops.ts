@@ -3,13 +3,10 @@
  * ranges, the sizes of others), and those that hand their input on.
  */
 
-import type { Dim } from "../graph/dim.ts";
-import { productOfDims } from "../graph/dim.ts";
-import type { Node } from "../graph/graph.ts";
-import { intAttr } from "../graph/graph.ts";
+import { type Dim, productOfDims } from "../graph/dim.ts";
+import { intAttr, type Node } from "../graph/graph.ts";
 import { mapNd, ndArray, vector } from "../graph/nd-array.ts";
-import type { Tensor } from "../graph/tensor.ts";
-import { DTYPES, elementCount, floatTensor, int64Tensor, numbersOf } from "../graph/tensor.ts";
+import { DTYPES, elementCount, floatTensor, int64Tensor, numbersOf, type Tensor } from "../graph/tensor.ts";
 import { axisOfSize, dtypeOf, liftSame, numbersIn, sameAsInput, shapeOf, unknown } from "./common.ts";
 import { liftedShape } from "./roles.ts";
 import type { Known, OpRule } from "./rule.ts";

@@ -9,8 +9,7 @@
 
 import { int, ints } from "../graph/graph.ts";
 import { elementCount } from "../graph/tensor.ts";
-import type { Taps } from "./geometry.ts";
-import { convTransposeSize, reach, tapsAttrs } from "./geometry.ts";
+import { convTransposeSize, reach, type Taps, tapsAttrs } from "./geometry.ts";
 import type { Algebra } from "./gradient.ts";
 
 /**

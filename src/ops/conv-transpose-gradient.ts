@@ -11,8 +11,7 @@
 
 import { int } from "../graph/graph.ts";
 import { kernelGradient } from "./conv-gradient.ts";
-import type { Taps } from "./geometry.ts";
-import { groupsOf, reach, tapsAttrs } from "./geometry.ts";
+import { groupsOf, reach, type Taps, tapsAttrs } from "./geometry.ts";
 import type { Algebra, GradientContext } from "./gradient.ts";
 
 /** @param taps - those of the node, padding resolved */

@@ -6,15 +6,12 @@
  * @see https://onnx.ai/onnx/operators/onnx__ConvTranspose.html
  */
 
-import type { Dim } from "../graph/dim.ts";
-import { mulDims, subDims } from "../graph/dim.ts";
-import { int, ints, intsAttr, str } from "../graph/graph.ts";
-import type { Node } from "../graph/graph.ts";
+import { type Dim, mulDims, subDims } from "../graph/dim.ts";
+import { int, ints, intsAttr, type Node, str } from "../graph/graph.ts";
 import { constantDims, dtypeOf, fail, imageAxes, resize, shapeOf, verbatim } from "./common.ts";
 import { convTransposeGradient } from "./conv-transpose-gradient.ts";
 import { convolutionCost } from "./cost.ts";
-import type { Taps } from "./geometry.ts";
-import { autoPad, convTransposeSize, groupsOf, reach, tapsAttrs, tapsOf } from "./geometry.ts";
+import { autoPad, convTransposeSize, groupsOf, reach, type Taps, tapsAttrs, tapsOf } from "./geometry.ts";
 import { kindOf, omittedBy } from "./kinds/index.ts";
 import { LIFTED_DOMAIN } from "./lifted.ts";
 import type { InferContext, LiftContext, OpRule } from "./rule.ts";

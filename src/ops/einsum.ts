@@ -6,13 +6,11 @@
  */
 
 import type { Dim } from "../graph/dim.ts";
-import type { Node } from "../graph/graph.ts";
-import { str } from "../graph/graph.ts";
+import { type Node, str } from "../graph/graph.ts";
 import { elementCount } from "../graph/tensor.ts";
 import { dtypeOf, shapeOf } from "./common.ts";
 import type { GradientContext, GradientRule } from "./gradient.ts";
-import type { Axis } from "./roles.ts";
-import { atom, isHeight, isSpatial } from "./roles.ts";
+import { atom, type Axis, isHeight, isSpatial } from "./roles.ts";
 import type { OpRule } from "./rule.ts";
 import type { Slot } from "./slots.ts";
 

@@ -5,17 +5,23 @@
  * @see https://onnx.ai/onnx/repo-docs/Broadcasting.html
  */
 
-import type { Dim } from "../graph/dim.ts";
-import { floorDim, modDims, mulDims, sameDim, signOfDim, subDims, truncDivDims } from "../graph/dim.ts";
+import {
+  type Dim,
+  floorDim,
+  modDims,
+  mulDims,
+  sameDim,
+  signOfDim,
+  subDims,
+  truncDivDims,
+} from "../graph/dim.ts";
 import { intAttr } from "../graph/graph.ts";
 import { mapNd, type NdArray, zipNd } from "../graph/nd-array.ts";
-import type { DType } from "../graph/tensor.ts";
-import { dtypeFromOnnx, int64Tensor } from "../graph/tensor.ts";
+import { type DType, dtypeFromOnnx, int64Tensor } from "../graph/tensor.ts";
 import { broadcastShapes, dtypeOf, liftSame, sameAsInput } from "./common.ts";
 import { castGradient, whereGradient } from "./elementwise-gradient.ts";
 import type { GradientRule } from "./gradient.ts";
-import type { Axes, Axis } from "./roles.ts";
-import { atom, hasRole, isHeight, isSpatial, showAxes } from "./roles.ts";
+import { atom, type Axes, type Axis, hasRole, isHeight, isSpatial, showAxes } from "./roles.ts";
 import type { InferContext, LiftContext, LiftRule, OpRule } from "./rule.ts";
 
 type OnNumber = (x: number) => number;

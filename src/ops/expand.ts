@@ -8,8 +8,7 @@ import { mulDims } from "../graph/dim.ts";
 import { expandNd, literalNumbers } from "../graph/nd-array.ts";
 import { int64Tensor } from "../graph/tensor.ts";
 import { axisOfSize, broadcastShapes, dtypeOf, numbersIn, plainAxes, shapeOf } from "./common.ts";
-import type { Axis } from "./roles.ts";
-import { atom, isHeight, isSpatial, liftedShape, showAxes } from "./roles.ts";
+import { atom, type Axis, isHeight, isSpatial, liftedShape, showAxes } from "./roles.ts";
 import type { OpRule } from "./rule.ts";
 
 export const Expand: OpRule = {

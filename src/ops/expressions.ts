@@ -1,10 +1,8 @@
 /** @file {@link Algebra} over a graph that is being built. */
 
-import type { Attrs } from "../graph/graph.ts";
-import { int, ints } from "../graph/graph.ts";
+import { type Attrs, int, ints } from "../graph/graph.ts";
 import { literalNumbers } from "../graph/nd-array.ts";
-import type { DType, Tensor } from "../graph/tensor.ts";
-import { DTYPES, elementCount, int64Tensor, tensorOf } from "../graph/tensor.ts";
+import { type DType, DTYPES, elementCount, int64Tensor, type Tensor, tensorOf } from "../graph/tensor.ts";
 import type { GraphBuilder } from "./builder.ts";
 import type { Algebra, Operand } from "./gradient.ts";
 

@@ -11,8 +11,7 @@ import { gatherNd } from "../graph/nd-array.ts";
 import { elementCount, tensorOf } from "../graph/tensor.ts";
 import { dtypeOf, fail, normAxis, numbersIn, shapeOf } from "./common.ts";
 import type { GradientRule } from "./gradient.ts";
-import type { Axis } from "./roles.ts";
-import { atom, isSpatial, liftedAxis, showAxes } from "./roles.ts";
+import { atom, type Axis, isSpatial, liftedAxis, showAxes } from "./roles.ts";
 import type { OpRule } from "./rule.ts";
 import { pullBack } from "./separable.ts";
 

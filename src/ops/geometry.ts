@@ -4,10 +4,8 @@
  * @see https://onnx.ai/onnx/operators/onnx__Conv.html
  */
 
-import type { Dim } from "../graph/dim.ts";
-import { addDims, ceilDivDims, floorDivDims, maxDims, mulDims, subDims } from "../graph/dim.ts";
-import type { Attrs, Node } from "../graph/graph.ts";
-import { intAttr, ints, intsAttr, stringAttr } from "../graph/graph.ts";
+import { addDims, ceilDivDims, type Dim, floorDivDims, maxDims, mulDims, subDims } from "../graph/dim.ts";
+import { type Attrs, intAttr, ints, intsAttr, type Node, stringAttr } from "../graph/graph.ts";
 import { fail } from "./common.ts";
 
 /** One spatial axis of a convolution or a pool. Padding may be negative (a crop). */

@@ -5,10 +5,8 @@
 
 import { AcsconvError } from "../base/errors.ts";
 import { substituteDim, symbol } from "../graph/dim.ts";
-import type { Graph, Node, ValueInfo } from "../graph/graph.ts";
-import { nodeLabel, opsetOf } from "../graph/graph.ts";
-import type { NdArray } from "../graph/nd-array.ts";
-import { ndArray } from "../graph/nd-array.ts";
+import { type Graph, type Node, nodeLabel, opsetOf, type ValueInfo } from "../graph/graph.ts";
+import { type NdArray, ndArray } from "../graph/nd-array.ts";
 import type { DType } from "../graph/tensor.ts";
 import { ruleFor } from "./index.ts";
 import type { InferContext, Known, OpRule } from "./rule.ts";

@@ -19,8 +19,7 @@
  * lowers them first and differentiates what they become.
  */
 
-import type { Dim } from "../graph/dim.ts";
-import { mulDims } from "../graph/dim.ts";
+import { type Dim, mulDims } from "../graph/dim.ts";
 import { intsAttr, type Node, stringAttr } from "../graph/graph.ts";
 import { elementCount } from "../graph/tensor.ts";
 import { dtypeOf, shapeOf } from "./common.ts";

@@ -5,13 +5,11 @@
  * @see https://onnx.ai/onnx/operators/onnx__Gemm.html
  */
 
-import type { Dim } from "../graph/dim.ts";
 import { int, intAttr } from "../graph/graph.ts";
 import { elementCount, int64Tensor } from "../graph/tensor.ts";
 import { broadcastShapes, dtypeOf, fail, shapeOf } from "./common.ts";
-import { sameDim } from "../graph/dim.ts";
-import type { Axes, Axis } from "./roles.ts";
-import { atom, hasHeight, isHeight, isSpatial, showAxes } from "./roles.ts";
+import { type Dim, sameDim } from "../graph/dim.ts";
+import { atom, type Axes, type Axis, hasHeight, isHeight, isSpatial, showAxes } from "./roles.ts";
 import { productCost } from "./cost.ts";
 import { gemm, matMul } from "./matmul-gradient.ts";
 import type { InferContext, LiftContext, OpRule } from "./rule.ts";

@@ -4,15 +4,13 @@
  * @see https://onnx.ai/onnx/operators/onnx__Pad.html
  */
 
-import type { Dim } from "../graph/dim.ts";
-import { addDims } from "../graph/dim.ts";
+import { addDims, type Dim } from "../graph/dim.ts";
 import { str, stringAttr } from "../graph/graph.ts";
 import { literalNumbers } from "../graph/nd-array.ts";
 import { dtypeOf, knownIn, listOf, normAxis, shapeOf } from "./common.ts";
 import type { GradientContext, GradientRule } from "./gradient.ts";
 import { omittedBy } from "./kinds/index.ts";
-import type { Axis } from "./roles.ts";
-import { hasHeight, isHeight, isSpatial, showAxes } from "./roles.ts";
+import { type Axis, hasHeight, isHeight, isSpatial, showAxes } from "./roles.ts";
 import type { InferContext, Known, LiftContext, OpRule } from "./rule.ts";
 import { identity, pullBack } from "./separable.ts";
 

@@ -10,8 +10,7 @@
 
 import { int, intAttr, ints, intsAttr, str } from "../graph/graph.ts";
 import { elementCount } from "../graph/tensor.ts";
-import type { Taps } from "./geometry.ts";
-import { reach, tapsAttrs, tapsOf } from "./geometry.ts";
+import { reach, type Taps, tapsAttrs, tapsOf } from "./geometry.ts";
 import type { GradientContext, GradientRule } from "./gradient.ts";
 import { quotientOrZero } from "./reduce-gradient.ts";
 import { identity, pullBack } from "./separable.ts";

@@ -10,12 +10,10 @@ import type { Dim } from "../graph/dim.ts";
 import { intAttr, intsAttr } from "../graph/graph.ts";
 import { int64Tensor } from "../graph/tensor.ts";
 import { dtypeOf, fail, imageAxes, resize, shapeOf, verbatim } from "./common.ts";
-import type { Taps } from "./geometry.ts";
-import { poolSize, reach, sameSizes, tapsAttrs, tapsOf } from "./geometry.ts";
+import { poolSize, reach, sameSizes, type Taps, tapsAttrs, tapsOf } from "./geometry.ts";
 import type { GradientRule } from "./gradient.ts";
 import * as gradients from "./pool-gradient.ts";
-import type { Axes } from "./roles.ts";
-import { hasHeight, isHeight, liftedAxis, showAxes } from "./roles.ts";
+import { type Axes, hasHeight, isHeight, liftedAxis, showAxes } from "./roles.ts";
 import type { InferContext, LiftContext, OpRule } from "./rule.ts";
 
 function poolShape(c: InferContext): readonly Dim[] | undefined {

@@ -6,15 +6,13 @@
  * @see https://onnx.ai/onnx/operators/onnx__ReduceMean.html
  */
 
-import type { Dim } from "../graph/dim.ts";
 import { int, intAttr } from "../graph/graph.ts";
 import type { NdArray } from "../graph/nd-array.ts";
-import { addDims, maxDims, minDims, mulDims } from "../graph/dim.ts";
+import { addDims, type Dim, maxDims, minDims, mulDims } from "../graph/dim.ts";
 import { int64Tensor } from "../graph/tensor.ts";
 import { dtypeOf, normAxis, numbersIn, shapeOf } from "./common.ts";
 import type { GradientRule } from "./gradient.ts";
-import type { Axis } from "./roles.ts";
-import { hasRole, isHeight, isSpatial, liftedAxes, liftedAxis, showAxes } from "./roles.ts";
+import { type Axis, hasRole, isHeight, isSpatial, liftedAxes, liftedAxis, showAxes } from "./roles.ts";
 import type { InferContext, LiftContext, OpRule } from "./rule.ts";
 
 const keepsDims = (c: InferContext | LiftContext): boolean => intAttr(c.node, "keepdims", 1) === 1;

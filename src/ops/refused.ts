@@ -4,8 +4,7 @@
  */
 
 import type { Dim } from "../graph/dim.ts";
-import type { DType } from "../graph/tensor.ts";
-import { dtypeFromOnnx } from "../graph/tensor.ts";
+import { type DType, dtypeFromOnnx } from "../graph/tensor.ts";
 import { intAttr } from "../graph/graph.ts";
 import { dtypeOf, normAxis, refused, numbersIn, sameAsInput, shapeOf } from "./common.ts";
 import type { InferContext, Known, OpRule } from "./rule.ts";

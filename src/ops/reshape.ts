@@ -12,16 +12,22 @@
  * @see https://onnx.ai/onnx/operators/onnx__Reshape.html
  */
 
-import type { Dim } from "../graph/dim.ts";
-import { exactQuotient, productOfDims, sameDim } from "../graph/dim.ts";
-import type { Node } from "../graph/graph.ts";
-import { int, intAttr, ints, intsAttr } from "../graph/graph.ts";
+import { type Dim, exactQuotient, productOfDims, sameDim } from "../graph/dim.ts";
+import { int, intAttr, ints, intsAttr, type Node } from "../graph/graph.ts";
 import { ndArray, transposeNd } from "../graph/nd-array.ts";
 import { elementCount, int64Tensor } from "../graph/tensor.ts";
 import { dtypeOf, fail, normAxis, numbersIn, shapeOf } from "./common.ts";
 import type { GradientRule } from "./gradient.ts";
-import type { Atom, Axes, Axis } from "./roles.ts";
-import { isHeight, liftedAxes, liftedAxis, liftedShape, showAxes } from "./roles.ts";
+import {
+  type Atom,
+  type Axes,
+  type Axis,
+  isHeight,
+  liftedAxes,
+  liftedAxis,
+  liftedShape,
+  showAxes,
+} from "./roles.ts";
 import type { InferContext, Known, LiftContext, OpRule } from "./rule.ts";
 
 /** Output sizes of a Reshape: 0 copies the input's size, −1 takes what is left. */

@@ -5,13 +5,11 @@
  * @see https://onnx.ai/onnx/operators/onnx__Resize.html
  */
 
-import type { Node } from "../graph/graph.ts";
-import { intsAttr, stringAttr } from "../graph/graph.ts";
+import { intsAttr, type Node, stringAttr } from "../graph/graph.ts";
 import { floatTensor } from "../graph/tensor.ts";
 import { normAxis } from "./common.ts";
 import type { Algebra, GradientRule } from "./gradient.ts";
-import type { AxisMap } from "./separable.ts";
-import { identity, pullBack } from "./separable.ts";
+import { type AxisMap, identity, pullBack } from "./separable.ts";
 
 export const resize: GradientRule = (c) => {
   const maps = resizeMaps(c, c.node, c.shape(c.y()));

@@ -9,16 +9,22 @@
  * @see https://onnx.ai/onnx/operators/onnx__Resize.html
  */
 
-import type { Dim } from "../graph/dim.ts";
-import { floorDim, mulDims, sameDim } from "../graph/dim.ts";
-import type { Attrs } from "../graph/graph.ts";
-import { intsAttr, stringAttr } from "../graph/graph.ts";
+import { type Dim, floorDim, mulDims, sameDim } from "../graph/dim.ts";
+import { type Attrs, intsAttr, stringAttr } from "../graph/graph.ts";
 import { literalNumbers } from "../graph/nd-array.ts";
 import { floatTensor } from "../graph/tensor.ts";
 import { dtypeOf, normAxis, numbersIn, shapeOf } from "./common.ts";
 import { resize as gradient } from "./resize-gradient.ts";
-import type { Axes, Axis, Role } from "./roles.ts";
-import { hasHeight, isHeight, isSpatial, liftedShape, showAxes } from "./roles.ts";
+import {
+  type Axes,
+  type Axis,
+  hasHeight,
+  isHeight,
+  isSpatial,
+  liftedShape,
+  type Role,
+  showAxes,
+} from "./roles.ts";
 import type { InferContext, LiftContext, OpRule } from "./rule.ts";
 
 /** The axes that scales and sizes speak of. */

@@ -12,8 +12,7 @@
  *   [N][C]        →  [N][C]
  */
 
-import type { Dim } from "../graph/dim.ts";
-import { mulDims, productOfDims } from "../graph/dim.ts";
+import { type Dim, mulDims, productOfDims } from "../graph/dim.ts";
 
 /** `C` is any feature-like extent; batch, height and width are the image's. */
 export type Role = "N" | "C" | "H" | "W";

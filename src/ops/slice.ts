@@ -4,14 +4,12 @@
  * @see https://onnx.ai/onnx/operators/onnx__Slice.html
  */
 
-import type { Dim } from "../graph/dim.ts";
-import { addDims, ceilDivDims, minDims, subDims } from "../graph/dim.ts";
+import { addDims, ceilDivDims, type Dim, minDims, subDims } from "../graph/dim.ts";
 import { literalNumbers, sliceNd } from "../graph/nd-array.ts";
 import { dtypeOf, knownIn, listOf, normAxis, numbersIn, shapeOf } from "./common.ts";
 import type { Algebra, GradientContext, GradientRule } from "./gradient.ts";
 import { omittedBy } from "./kinds/index.ts";
-import type { Axis } from "./roles.ts";
-import { isHeight, isSpatial, liftedAxis, showAxes } from "./roles.ts";
+import { type Axis, isHeight, isSpatial, liftedAxis, showAxes } from "./roles.ts";
 import type { InferContext, Known, LiftContext, OpRule } from "./rule.ts";
 
 interface Cut {

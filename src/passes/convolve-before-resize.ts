@@ -10,8 +10,7 @@
  */
 
 import { indexOf } from "../graph/graph-index.ts";
-import type { Graph, Node } from "../graph/graph.ts";
-import { intsAttr, stringAttr } from "../graph/graph.ts";
+import { type Graph, intsAttr, type Node, stringAttr } from "../graph/graph.ts";
 import { numbersOf } from "../graph/tensor.ts";
 import { groupsOf } from "../ops/geometry.ts";
 import { traitsOf } from "../ops/index.ts";

@@ -10,11 +10,9 @@
  * Operators without a value rule are left alone.
  */
 
-import type { Graph, Node } from "../graph/graph.ts";
-import { opsetOf } from "../graph/graph.ts";
+import { type Graph, type Node, opsetOf } from "../graph/graph.ts";
 import { literalNumbers } from "../graph/nd-array.ts";
-import type { Tensor } from "../graph/tensor.ts";
-import { elementCount, tensorOf } from "../graph/tensor.ts";
+import { elementCount, type Tensor, tensorOf } from "../graph/tensor.ts";
 import { ruleFor, traitsOf } from "../ops/index.ts";
 import { inferTypes } from "../ops/infer.ts";
 import type { Known } from "../ops/rule.ts";

@@ -9,8 +9,7 @@
  *   sagittal  K×K×1   [D, H·W]   columns W apart
  */
 
-import type { Graph, Node } from "../graph/graph.ts";
-import { int } from "../graph/graph.ts";
+import { type Graph, int, type Node } from "../graph/graph.ts";
 import { indexOf } from "../graph/graph-index.ts";
 import { int64Tensor } from "../graph/tensor.ts";
 import { GraphBuilder } from "../ops/builder.ts";

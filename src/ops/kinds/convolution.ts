@@ -2,8 +2,7 @@
  * @file A lifted convolution on its way to plain ONNX, as every kind reads it, and the nodes that they write.
  */
 
-import type { Attrs, Node } from "../../graph/graph.ts";
-import { int, intsAttr } from "../../graph/graph.ts";
+import { type Attrs, int, intsAttr, type Node } from "../../graph/graph.ts";
 import { int64Tensor, tensorOf } from "../../graph/tensor.ts";
 import { groupsOf, type Taps, tapsAttrs, tapsOf } from "../geometry.ts";
 import type { LowerContext } from "../lowering.ts";
