@@ -17,8 +17,8 @@
  */
 
 import { AcsconvError } from "../base/errors.ts";
-import type { Graph, Node, ValueType } from "../graph/graph.ts";
-import { indexOf, readsOf } from "../graph/graph-index.ts";
+import { type Graph, type Node, nodeOf } from "../graph/graph.ts";
+import { dependentsOf, indexOf, readsOf } from "../graph/graph-index.ts";
 import { floatTensor, int64Tensor, type Tensor } from "../graph/tensor.ts";
 import { costOf, traitsOf } from "../ops/index.ts";
 import { inferTypes } from "../ops/infer.ts";
@@ -102,14 +102,14 @@ class ForwardAndBackward {
       for (const name of readsOf(node)) wanted.add(name);
     }
     this.#forward = forward;
-    const seesImage = dependents(graph.nodes, [image.name]);
+    const seesImage = dependentsOf(graph, [image.name]);
     const last = graph.nodes.findLast(
       (node) =>
         forward.has(node) &&
         node.inputs.some((name) => seesImage.has(name)) &&
         node.inputs.some((name) => name !== "" && !seesImage.has(name) && !graph.initializers.has(name)),
     );
-    const late = dependents(graph.nodes, last?.outputs ?? [loss]);
+    const late = dependentsOf(graph, last?.outputs ?? [loss]);
     const isLate = (node: Node): boolean => node.outputs.some((name) => late.has(name));
     this.#early = graph.nodes.filter((node) => !isLate(node));
     this.#late = graph.nodes.filter(isLate);
@@ -219,8 +219,10 @@ class ForwardAndBackward {
         });
       }
       const sources = [...gates].flatMap((name) => this.#gate(name, own(name), i, initializers));
-      for (const name of gates)
-        valueInfos.set(own(name), { ...typeOf(this.#types.get(name)), name: own(name) });
+      for (const name of gates) {
+        const { dtype, shape } = this.#types.get(name) ?? {};
+        valueInfos.set(own(name), { dtype, shape, name: own(name) });
+      }
       copies.splice(copies.length - chain.length, 0, ...sources);
       renamed.set(value, own(value));
     });
@@ -257,9 +259,9 @@ class ForwardAndBackward {
     const sizes = constant("sizes", int64Tensor(this.#types.get(name)!.shape as number[]));
     const [condition, shape] = [`${output}/condition`, `${output}/shape`];
     return [
-      node("Less", [PIXEL, limit], condition),
-      node("Where", [condition, sizes, sizes], shape),
-      node("Reshape", [name, shape], output),
+      nodeOf("Less", [PIXEL, limit], condition),
+      nodeOf("Where", [condition, sizes, sizes], shape),
+      nodeOf("Reshape", [name, shape], output),
     ];
   }
 
@@ -275,32 +277,10 @@ class ForwardAndBackward {
       constant("end", new Array<number>(rank).fill(1)),
     ];
     return [
-      node("Slice", [this.#image.name, ...range], `${PIXEL}/slice`),
-      node("Reshape", [`${PIXEL}/slice`, constant("sizes", [1])], PIXEL),
+      nodeOf("Slice", [this.#image.name, ...range], `${PIXEL}/slice`),
+      nodeOf("Reshape", [`${PIXEL}/slice`, constant("sizes", [1])], PIXEL),
     ];
   }
 }
 
-const typeOf = ({ dtype, shape }: Known = {}): ValueType => ({
-  ...(dtype && { dtype }),
-  ...(shape && { shape }),
-});
-
 const PIXEL = "train/pixel";
-
-const node = (op: string, inputs: readonly string[], output: string): Node => ({
-  op,
-  domain: "",
-  name: output,
-  inputs,
-  outputs: [output],
-  attrs: {},
-});
-
-/** Values that depend on one of these, themselves included. */
-function dependents(nodes: readonly Node[], values: readonly string[]): ReadonlySet<string> {
-  const found = new Set(values);
-  for (const node of nodes)
-    if (readsOf(node).some((name) => found.has(name))) node.outputs.forEach((name) => found.add(name));
-  return found;
-}

@@ -1,5 +1,6 @@
 /** @file What the lift rule of an operator is handed: the node, and what may be asked and written. */
 
+import { int64Tensor } from "../graph/tensor.ts";
 import type { ErrorCode } from "../base/error-codes.ts";
 import { liftError } from "../base/errors.ts";
 import { type Attrs, type Graph, type Node, nodeLabel } from "../graph/graph.ts";
@@ -71,6 +72,7 @@ export function contextOf(walk: Surroundings, visit: Visit): LiftContext {
       builder.add(op, inputs, attrs, `${node.outputs[0]!}/${op}`)[0]!,
     finish: (op, inputs, attrs = {}) => builder.push({ ...node, op, domain: "", inputs, attrs }),
     constant: (tensor, hint) => builder.constant(tensor, hint),
+    ints: (values) => builder.constant(int64Tensor(values)),
     parameter: (parameter, dims, value) =>
       writer.parameter(parameter, input(1).known.dtype ?? "float32", dims, value),
     shape: (dims) => writer.shape(dims),

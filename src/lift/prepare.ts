@@ -5,7 +5,7 @@
  */
 
 import { inputError, liftError } from "../base/errors.ts";
-import { type Graph, int, intAttr, type Node, type ValueInfo } from "../graph/graph.ts";
+import { type Graph, int, intAttr, nodeOf, type ValueInfo } from "../graph/graph.ts";
 import { indexOf } from "../graph/graph-index.ts";
 import { elementCount, numbersOf, tensorOf } from "../graph/tensor.ts";
 import { traitsOf } from "../ops/index.ts";
@@ -105,14 +105,8 @@ function copyChannels(graph: Graph, image: ValueInfo, channels: unknown): Graph 
   if (typeof channels !== "number")
     throw inputError(`channels: 1 needs a network whose number of input channels is known.`);
   const copies = `${image.name}/copies`;
-  const concat: Node = {
-    op: "Concat",
-    domain: "",
-    name: copies,
-    inputs: new Array<string>(channels).fill(image.name),
-    outputs: [copies],
-    attrs: { axis: int(1) },
-  };
+  const images = new Array<string>(channels).fill(image.name);
+  const concat = nodeOf("Concat", images, copies, { axis: int(1) });
   const nodes = graph.nodes.map((node) => ({
     ...node,
     inputs: node.inputs.map((name) => (name === image.name ? copies : name)),

@@ -3,7 +3,7 @@
 import { liftError } from "../base/errors.ts";
 import { seedFor, uniform } from "../base/random.ts";
 import type { Dim } from "../graph/dim.ts";
-import { type Graph, int, type Node, opsetOf } from "../graph/graph.ts";
+import { type Graph, int, type Node, nodeOf, opsetOf } from "../graph/graph.ts";
 import { literalNumbers } from "../graph/nd-array.ts";
 import { type DType, DTYPES, elementCount, int64Tensor, tensorOf } from "../graph/tensor.ts";
 import { GraphBuilder } from "../ops/builder.ts";
@@ -74,8 +74,8 @@ export class Writer {
     if (open >= 0) target[open] = -1;
     const inputs = [x, this.builder.shape(target)];
     const output = last ? node.outputs[0]! : this.builder.unique(`${node.outputs[0]!}/Reshape`);
-    const name = last ? node.name : output;
-    this.builder.push({ op: "Reshape", domain: "", name, inputs, outputs: [output], attrs: {} }, [sizes]);
+    const reshape = nodeOf("Reshape", inputs, output);
+    this.builder.push(last ? { ...reshape, name: node.name } : reshape, [sizes]);
     return output;
   }
 

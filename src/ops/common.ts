@@ -2,7 +2,7 @@
 
 import { AcsconvError } from "../base/errors.ts";
 import { type Dim, maxDims, sameDim, symbolsOf } from "../graph/dim.ts";
-import { type Node, nodeLabel } from "../graph/graph.ts";
+import { int, intAttr, type Node, nodeLabel } from "../graph/graph.ts";
 import { literalNumbers, vector } from "../graph/nd-array.ts";
 import type { DType } from "../graph/tensor.ts";
 import type { GradientContext, GradientRule } from "./gradient.ts";
@@ -27,10 +27,10 @@ export const dtypeOf = (c: InferContext, i: number): DType | undefined => c.inpu
 export const numbersIn = (c: InferContext, i: number): number[] | undefined =>
   literalNumbers(c.inputs[i]?.value);
 
+/** One output of the type of input 0, of other sizes. */
+export const shaped = (c: InferContext, shape?: readonly Dim[]): Known[] => [{ dtype: dtypeOf(c, 0), shape }];
 /** Output like input 0: elementwise operators and normalisations. */
-export const sameAsInput = (c: InferContext): readonly Known[] => [
-  { dtype: dtypeOf(c, 0), shape: shapeOf(c, 0) },
-];
+export const sameAsInput = (c: InferContext): Known[] => shaped(c, shapeOf(c, 0));
 
 /** Elements of a vector of sizes. */
 export const listOf = (known: Known | undefined): Dim[] | undefined =>
@@ -92,15 +92,14 @@ export const remapAxis =
   (otherwise: number): LiftRule =>
   (c) => {
     const { axes } = c.input(0);
-    const attr = c.node.attrs["axis"];
-    const axis = normAxis(c, attr?.kind === "int" ? attr.value : otherwise, axes.length);
+    const axis = normAxis(c, intAttr(c.node, "axis", otherwise), axes.length);
     if (isHeight(axes[axis])) {
       return c.refuse(
         "E_AXIS_H",
         `works along height alone (axis ${axis} of ${showAxes(axes)}); in 3D that would be one of two axes`,
       );
     }
-    c.emit(c.names(), { attrs: { ...c.node.attrs, axis: { kind: "int", value: liftedAxis(axes, axis) } } });
+    c.emit(c.names(), { attrs: { ...c.node.attrs, axis: int(liftedAxis(axes, axis)) } });
     return c.outputs.map(() => axes);
   };
 
@@ -127,6 +126,12 @@ export function imageAxes(c: LiftContext, i = 0): Axes | undefined {
   }
   return axes;
 }
+
+/** Height and width of an image in the network as exported. */
+export const planeSizes = (c: LiftContext, axes: Axes): number[] => [
+  c.probe(axes[2]![0]!.size),
+  c.probe(axes[3]![0]?.size ?? 1),
+];
 
 /**
  * Sizes of a kernel that is constant: a weight of the file, or computed from

@@ -9,8 +9,8 @@
 import { addDims, ceilDivDims, type Dim, subDims } from "../graph/dim.ts";
 import { int, intAttr } from "../graph/graph.ts";
 import { concatNd, type NdArray, sliceNd } from "../graph/nd-array.ts";
-import { elementCount, int64Tensor, numbersOf, type Tensor } from "../graph/tensor.ts";
-import { dtypeOf, fail, normAxis, numbersIn, shapeOf } from "./common.ts";
+import { elementCount, numbersOf, type Tensor } from "../graph/tensor.ts";
+import { dtypeOf, fail, normAxis, numbersIn, shaped, shapeOf } from "./common.ts";
 import { atom, hasHeight, isHeight, isSpatial, liftedAxis, liftedShape, showAxes } from "./roles.ts";
 import type { InferContext, Lifted, LiftContext, OpRule } from "./rule.ts";
 
@@ -18,7 +18,7 @@ export const Concat: OpRule = {
   infer(c) {
     const shapes = c.inputs.map((input) => input?.shape);
     const known = shapes.find((shape) => shape !== undefined);
-    if (!known) return [{ dtype: dtypeOf(c, 0) }];
+    if (!known) return shaped(c);
     const axis = normAxis(c, intAttr(c.node, "axis", 1), known.length);
     for (const shape of shapes) {
       const agrees =
@@ -36,7 +36,7 @@ export const Concat: OpRule = {
     const shape = known.map((n, i) =>
       i === axis ? total : (shapes.map((s) => s?.[i]).find((m) => typeof m === "number") ?? n),
     );
-    return [{ dtype: dtypeOf(c, 0), shape }];
+    return shaped(c, shape);
   },
 
   value(c) {
@@ -110,8 +110,8 @@ function alongImage(
   }
   let map = c.name(i);
   if (spatial.length > 0 && tensor && isUniform(tensor, spatial)) {
-    const bounds = (at: number): string => c.constant(int64Tensor(spatial.map(() => at)));
-    map = c.add("Slice", [map, bounds(0), bounds(1), c.constant(int64Tensor(spatial))]);
+    const bounds = (at: number): string => c.ints(spatial.map(() => at));
+    map = c.add("Slice", [map, bounds(0), bounds(1), c.ints(spatial)]);
   } else if (spatial.length > 0) {
     const sizes = c.liftedShape(imageName);
     if (!c.baked && spatial.some((k) => sizes[liftedAxis(image, k)] !== dims[k])) {
@@ -125,7 +125,7 @@ function alongImage(
   }
   const depths = image.flatMap((axis, k) => (isHeight(axis) ? [liftedAxis(image, k) - 1] : []));
   const sizes = liftedShape(image.map((axis, k) => (k === joined ? atom("C", dims[k]!) : axis)));
-  return c.add("Expand", [c.add("Unsqueeze", [map, c.constant(int64Tensor(depths))]), c.shape(sizes)]);
+  return c.add("Expand", [c.add("Unsqueeze", [map, c.ints(depths)]), c.shape(sizes)]);
 }
 
 /** Whether the elements do not depend on the position along these axes, the last ones of the tensor. */

@@ -4,10 +4,10 @@
  */
 
 import { type Dim, productOfDims } from "../graph/dim.ts";
-import { intAttr, type Node } from "../graph/graph.ts";
+import { intAttr, type Node, nodeOf } from "../graph/graph.ts";
 import { mapNd, ndArray, vector } from "../graph/nd-array.ts";
 import { DTYPES, elementCount, floatTensor, int64Tensor, numbersOf, type Tensor } from "../graph/tensor.ts";
-import { axisOfSize, dtypeOf, liftSame, numbersIn, sameAsInput, shapeOf, unknown } from "./common.ts";
+import { axisOfSize, liftSame, numbersIn, sameAsInput, shaped, shapeOf, unknown } from "./common.ts";
 import { liftedShape } from "./roles.ts";
 import type { Known, OpRule } from "./rule.ts";
 
@@ -86,9 +86,9 @@ export const ConstantOfShape: OpRule = {
 export const Range: OpRule = {
   infer(c) {
     const [start, limit, delta] = [numbersIn(c, 0), numbersIn(c, 1), numbersIn(c, 2)];
-    if (!start || !limit || !delta) return [{ dtype: dtypeOf(c, 0), shape: [c.fresh()] }];
+    if (!start || !limit || !delta) return shaped(c, [c.fresh()]);
     const count = Math.max(0, Math.ceil((limit[0]! - start[0]!) / delta[0]!));
-    return [{ dtype: dtypeOf(c, 0), shape: [count] }];
+    return shaped(c, [count]);
   },
   value(c) {
     const [start, limit, delta] = [numbersIn(c, 0), numbersIn(c, 1), numbersIn(c, 2)];
@@ -133,12 +133,8 @@ export const Size: OpRule = {
 
 /** A node that hands a value on under another name. */
 export const identityNode = (from: string, to: string, name = ""): Node => ({
-  op: "Identity",
-  domain: "",
+  ...nodeOf("Identity", [from], to),
   name,
-  inputs: [from],
-  outputs: [to],
-  attrs: {},
 });
 
 export const Identity: OpRule = {

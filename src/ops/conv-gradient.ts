@@ -172,13 +172,11 @@ function flatColumns(c: Algebra, x: string, dy: string, taps: readonly Taps[], s
   const strides = sizes.map((_, i) => elementCount(sizes.slice(i + 1)));
   const plane = strides[0]!;
   // Planes before x lie at negative offsets.
-  const offset = (tap: readonly number[]): number =>
-    taps.reduce(
-      (sum, t, i) => sum + strides[i]! * ((i === 0 ? 0 : low[i]!) - t.before + t.dilation * tap[i]!),
-      0,
-    );
-  const offsets = tapsOfKernel(taps).map(offset);
-  const before = Math.max(0, Math.ceil((shiftX ? -Math.min(...offsets) : Math.max(...offsets)) / plane));
+  const offset = (tap: readonly number[]): number => {
+    const along = (t: Taps, i: number): number => (i === 0 ? 0 : low[i]!) - t.before + t.dilation * tap[i]!;
+    const sum = taps.reduce((all, t, i) => all + strides[i]! * along(t, i), 0);
+    return shiftX ? sum : -sum;
+  };
   const flat = (of: string): string =>
     c.reshape(of, [...c.shape(of).slice(0, 2), elementCount(c.shape(of).slice(2))]);
   const grow = (of: string, first: readonly number[], last: readonly number[]): string =>
@@ -188,38 +186,28 @@ function flatColumns(c: Algebra, x: string, dy: string, taps: readonly Taps[], s
     // Axis 1 is named, too: ONNX Runtime would turn slices of one axis that abut into a Split, which keeps them all.
     return whole ? of : c.slice(of, [1, 2], [0, start], [c.shape(of)[1]!, end]);
   };
-  /** A few planes, with the border of the other axes. */
-  const planesOf = (
-    of: string,
-    start: number,
-    end: number,
-    first: readonly number[],
-    last: readonly number[],
-  ): string => grow(columnsOf(of, start, end), [0, ...first.slice(1)], [0, ...last.slice(1)]);
   const missing = sizes.map((size, i) => size - out[i]!);
-  const none = sizes.map(() => 0);
-  if (shiftX) {
-    // The last shifted copy ends beyond the last plane.
-    const after = Math.max(0, out[0]! + Math.ceil(Math.max(...offsets) / plane) - n[0]!);
-    const grown = grow(x, low.with(0, before), high.with(0, after));
-    return {
-      shifts: "x",
-      planes: out[0]!,
-      places: out[0]! * plane,
-      shifted: (tap, start, end) =>
-        columnsOf(grown, (before + start) * plane + offset(tap), (before + end) * plane + offset(tap)),
-      still: (start, end) => planesOf(dy, start, end, none, missing),
-    };
-  }
-  const after = Math.max(0, n[0]! + Math.ceil(-Math.min(...offsets) / plane) - out[0]!);
-  const grown = grow(dy, none.with(0, before), missing.with(0, after));
+  const sides = [
+    { of: x, planes: n[0]!, first: low, last: high },
+    { of: dy, planes: out[0]!, first: sizes.map(() => 0), last: missing },
+  ] as const;
+  const [moved, still] = shiftX ? sides : [sides[1], sides[0]];
+  const offsets = tapsOfKernel(taps).map(offset);
+  const before = Math.max(0, Math.ceil(-Math.min(...offsets) / plane));
+  // The last shifted copy ends beyond the last plane.
+  const after = Math.max(0, still.planes + Math.ceil(Math.max(...offsets) / plane) - moved.planes);
+  const grown = grow(moved.of, moved.first.with(0, before), moved.last.with(0, after));
   return {
-    shifts: "dy",
-    planes: n[0]!,
-    places: n[0]! * plane,
-    shifted: (tap, start, end) =>
-      columnsOf(grown, (before + start) * plane - offset(tap), (before + end) * plane - offset(tap)),
-    still: (start, end) => planesOf(x, start, end, low, high),
+    shifts: shiftX ? "x" : "dy",
+    planes: still.planes,
+    places: still.planes * plane,
+    shifted(tap, start, end) {
+      const at = offset(tap);
+      return columnsOf(grown, (before + start) * plane + at, (before + end) * plane + at);
+    },
+    /** A few planes, with the border of the other axes. */
+    still: (start, end) =>
+      grow(columnsOf(still.of, start, end), still.first.with(0, 0), still.last.with(0, 0)),
   };
 }
 

@@ -11,12 +11,11 @@
  */
 
 import type { Dim } from "../graph/dim.ts";
-import { int, ints, str } from "../graph/graph.ts";
-import { int64Tensor } from "../graph/tensor.ts";
+import { int, ints, intsAttr, str } from "../graph/graph.ts";
 import { convolutionCost } from "./cost.ts";
 import { inputGradient, kernelGradient } from "./conv-gradient.ts";
-import { constantDims, dtypeOf, fail, imageAxes, resize, shapeOf, verbatim } from "./common.ts";
-import { convSize, groupsOf, reach, sameSizes, type Taps, tapsAttrs, tapsOf } from "./geometry.ts";
+import { constantDims, dtypeOf, fail, imageAxes, planeSizes, resize, shapeOf, verbatim } from "./common.ts";
+import { autoPad, convSize, groupsOf, reach, sameSizes, type Taps, tapsAttrs, tapsOf } from "./geometry.ts";
 import { kindOf } from "./kinds/index.ts";
 import { LIFTED_DOMAIN } from "./lifted.ts";
 import { atom, type Axes, type Axis, hasHeight, hasRole, isHeight, liftedAxis, showAxes } from "./roles.ts";
@@ -52,7 +51,7 @@ export const Conv: OpRule = {
     if (!shape) return c.refuse("E_SHAPE", "its output size could not be inferred");
     const weight = constantDims(c, 1);
     const kernel = weight.slice(2);
-    const taps = tapsOf(c.node, kernel, [c.probe(axes[2]![0]!.size), c.probe(axes[3]![0]?.size ?? 1)]);
+    const taps = tapsOf(c.node, kernel, planeSizes(c, axes));
     if (!taps) return c.refuse("E_AUTO_PAD", "auto_pad SAME needs a known input size");
     const [height, width] = taps as [Taps, Taps];
     warnSamePadding(c);
@@ -125,7 +124,7 @@ function convOverFeatures(c: LiftContext): readonly Axes[] {
     isHeight(axis) && !isPixel(axis) ? atom("C", axis[0]!.size) : axis,
   );
   const depths = (of: Axes): string =>
-    c.constant(int64Tensor(of.flatMap((axis, i) => (isHeight(axis) ? [liftedAxis(of, i) - 1] : []))));
+    c.ints(of.flatMap((axis, i) => (isHeight(axis) ? [liftedAxis(of, i) - 1] : [])));
   const flat = c.add("Squeeze", [c.name(0), depths(axes)]);
   const y = c.add("Conv", [flat, ...c.names().slice(1)], c.node.attrs);
   c.finish("Unsqueeze", [y, depths(out)]);
@@ -155,13 +154,9 @@ function centre(c: LiftContext, t: Taps): number {
 }
 
 function warnSamePadding(c: LiftContext): void {
-  const mode = c.node.attrs["auto_pad"];
-  if (mode?.kind === "string" && mode.value.startsWith("SAME") && c.node.attrs["strides"]) {
-    const strides = c.node.attrs["strides"];
-    if (strides.kind === "ints" && strides.value.some((s) => s > 1)) {
-      c.warn(`auto_pad ${mode.value} with a stride was fixed to the padding of the exported size`);
-    }
-  }
+  const mode = autoPad(c.node);
+  if (mode.startsWith("SAME") && intsAttr(c.node, "strides")?.some((s) => s > 1))
+    c.warn(`auto_pad ${mode} with a stride was fixed to the padding of the exported size`);
 }
 
 function warnOffCentre(c: LiftContext, height: Taps, width: Taps): void {

@@ -6,8 +6,7 @@
 
 import { mulDims } from "../graph/dim.ts";
 import { expandNd, literalNumbers } from "../graph/nd-array.ts";
-import { int64Tensor } from "../graph/tensor.ts";
-import { axisOfSize, broadcastShapes, dtypeOf, numbersIn, plainAxes, shapeOf } from "./common.ts";
+import { axisOfSize, broadcastShapes, numbersIn, plainAxes, shaped, shapeOf } from "./common.ts";
 import { atom, type Axis, isHeight, isSpatial, liftedShape, showAxes } from "./roles.ts";
 import type { OpRule } from "./rule.ts";
 
@@ -16,7 +15,7 @@ export const Expand: OpRule = {
     const x = shapeOf(c, 0);
     const target = c.inputs[1]?.value;
     const shape = x && target && broadcastShapes(c, [x, Array.from(target.data)]);
-    return [{ dtype: dtypeOf(c, 0), shape }];
+    return shaped(c, shape);
   },
 
   value(c) {
@@ -45,8 +44,7 @@ export const Expand: OpRule = {
       const at = i - (rank - axes.length);
       return isHeight(axis) && at > 0 && !isHeight(axes[at]) ? [at] : [];
     });
-    const x =
-      missing.length > 0 ? c.add("Unsqueeze", [c.name(0), c.constant(int64Tensor(missing))]) : c.name(0);
+    const x = missing.length > 0 ? c.add("Unsqueeze", [c.name(0), c.ints(missing)]) : c.name(0);
     c.emit([x, c.shape(liftedShape(out))]);
     return [out];
   },
@@ -60,9 +58,8 @@ export const Tile: OpRule = {
   infer(c) {
     const x = shapeOf(c, 0);
     const repeats = c.inputs[1]?.value;
-    return [
-      { dtype: dtypeOf(c, 0), shape: x?.map((n, i) => (repeats ? mulDims(n, repeats.data[i]!) : c.fresh())) },
-    ];
+    const shape = x?.map((n, i) => (repeats ? mulDims(n, repeats.data[i]!) : c.fresh()));
+    return shaped(c, shape);
   },
   lift(c) {
     const { axes } = c.input(0);
@@ -75,7 +72,7 @@ export const Tile: OpRule = {
         `repeats a spatial axis of ${showAxes(axes)}; how often depth repeats is not said`,
       );
     const lifted = axes.flatMap((axis, i) => (isHeight(axis) ? [1, 1] : [repeats[i]!]));
-    c.emit([c.name(0), c.constant(int64Tensor(lifted))]);
+    c.emit([c.name(0), c.ints(lifted)]);
     const shape = c.outputs[0]!.shape!;
     return [
       axes.map((axis, i) => (repeats[i] === 1 ? axis : atom(axis[0]?.role === "N" ? "N" : "C", shape[i]!))),

@@ -4,8 +4,8 @@
  */
 
 import { AcsconvError } from "../base/errors.ts";
-import { substituteDim, symbol } from "../graph/dim.ts";
-import { type Graph, type Node, nodeLabel, opsetOf, type ValueInfo } from "../graph/graph.ts";
+import { symbol } from "../graph/dim.ts";
+import { atSizes, type Graph, type Node, nodeLabel, opsetOf, type ValueInfo } from "../graph/graph.ts";
 import { type NdArray, ndArray } from "../graph/nd-array.ts";
 import type { DType } from "../graph/tensor.ts";
 import { ruleFor } from "./index.ts";
@@ -89,10 +89,7 @@ export function inferTypes(
   return types;
 }
 
-const declared = ({ dtype, shape }: ValueInfo): Known => ({
-  ...(dtype && { dtype }),
-  ...(shape && { shape }),
-});
+const declared = ({ dtype, shape }: ValueInfo): Known => ({ dtype, shape });
 
 /** The file's own word, where we know nothing. */
 const withDeclared = (known: Known, info: ValueInfo | undefined): Known =>
@@ -106,10 +103,7 @@ const withDeclared = (known: Known, info: ValueInfo | undefined): Known =>
  * @throws {@link AcsconvError} ("input") naming the first operator that has no output
  */
 export function requireRoom(graph: Graph, sizes: ReadonlyMap<string, number> = new Map()): void {
-  const given = graph.inputs.map((input): ValueInfo => ({
-    ...input,
-    ...(input.shape && { shape: input.shape.map((dim) => substituteDim(dim, sizes)) }),
-  }));
+  const given = graph.inputs.map((input) => atSizes(input, sizes));
   const input = given.map(({ shape }) => `[${shape?.join(", ") ?? ""}]`).join(", ");
   const types = typesAt({ ...graph, inputs: given }, input);
   const empty = (name: string): boolean => {

@@ -6,8 +6,8 @@
  */
 
 import { int, intAttr } from "../graph/graph.ts";
-import { elementCount, int64Tensor } from "../graph/tensor.ts";
-import { broadcastShapes, dtypeOf, fail, shapeOf } from "./common.ts";
+import { elementCount } from "../graph/tensor.ts";
+import { broadcastShapes, fail, shaped, shapeOf } from "./common.ts";
 import { type Dim, sameDim } from "../graph/dim.ts";
 import { atom, type Axes, type Axis, hasHeight, isHeight, isSpatial, showAxes } from "./roles.ts";
 import { productCost } from "./cost.ts";
@@ -22,13 +22,13 @@ const transposed = (c: { readonly node: LiftContext["node"] }, name: string): bo
 export const Gemm: OpRule = {
   infer(c) {
     const [a, b] = [shapeOf(c, 0), shapeOf(c, 1)];
-    if (!a || !b) return [{ dtype: dtypeOf(c, 0) }];
+    if (!a || !b) return shaped(c);
     const [m, k] = transposed(c, "transA") ? [a[1]!, a[0]!] : [a[0]!, a[1]!];
     const [l, n] = transposed(c, "transB") ? [b[1]!, b[0]!] : [b[0]!, b[1]!];
     if (typeof k === "number" && typeof l === "number" && k !== l) {
       fail(c, `contracts ${k} features with a weight of ${l}`);
     }
-    return [{ dtype: dtypeOf(c, 0), shape: [m, n] }];
+    return shaped(c, [m, n]);
   },
 
   lift(c) {
@@ -86,11 +86,10 @@ function flattenedHead(c: LiftContext, features: Axis, output: Dim): readonly Ax
     c.emit(c.names());
     return [out];
   }
-  const unflatten = (sizes: readonly number[]): string =>
-    c.add("Reshape", [c.name(0), c.constant(int64Tensor(sizes))]);
+  const unflatten = (sizes: readonly number[]): string => c.add("Reshape", [c.name(0), c.ints(sizes)]);
   const meanOver = (x: string, axis: number): string => {
-    const mean = c.add("ReduceMean", [x, c.constant(int64Tensor([axis]))], { keepdims: int(0) });
-    return c.add("Reshape", [mean, c.constant(int64Tensor([0, total]))]);
+    const mean = c.add("ReduceMean", [x, c.ints([axis])], { keepdims: int(0) });
+    return c.add("Reshape", [mean, c.ints([0, total])]);
   };
   const before = elementCount(sizes.slice(0, at));
   const pixel = features.every(({ role, size }) => role === "C" || c.probe(size) === 1);
@@ -122,12 +121,7 @@ function flattenedHead(c: LiftContext, features: Axis, output: Dim): readonly Ax
   rows.forEach((count, view) => {
     if (count === 0) return;
     const rowsOf = (i: number): string =>
-      c.add("Slice", [
-        c.name(i),
-        c.constant(int64Tensor([start])),
-        c.constant(int64Tensor([start + count])),
-        c.constant(int64Tensor([0])),
-      ]);
+      c.add("Slice", [c.name(i), c.ints([start]), c.ints([start + count]), c.ints([0])]);
     const inputs = [meanOver(volume, 2 + view), rowsOf(1), ...(c.node.inputs[2] ? [rowsOf(2)] : [])];
     parts.push(c.add("Gemm", inputs, c.node.attrs));
     start += count;
@@ -137,7 +131,7 @@ function flattenedHead(c: LiftContext, features: Axis, output: Dim): readonly Ax
 }
 
 export const MatMul: OpRule = {
-  infer: (c) => [{ dtype: dtypeOf(c, 0), shape: productShape(c, shapeOf(c, 0), shapeOf(c, 1)) }],
+  infer: (c) => shaped(c, productShape(c, shapeOf(c, 0), shapeOf(c, 1))),
 
   lift(c) {
     const [a, b] = [c.input(0), c.input(1)];
@@ -201,7 +195,7 @@ export const FusedMatMul: OpRule = {
       const shape = shapeOf(c, i);
       return shape && transposed(c, attr) ? [...shape.slice(0, -2), shape.at(-1)!, shape.at(-2)!] : shape;
     };
-    return [{ dtype: dtypeOf(c, 0), shape: productShape(c, side(0, "transA"), side(1, "transB")) }];
+    return shaped(c, productShape(c, side(0, "transA"), side(1, "transB")));
   },
   lift: { refuse: "is written by gradients, which are taken of networks that are 3D already" },
   gradient: null,

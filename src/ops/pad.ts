@@ -7,7 +7,7 @@
 import { addDims, type Dim } from "../graph/dim.ts";
 import { str, stringAttr } from "../graph/graph.ts";
 import { literalNumbers } from "../graph/nd-array.ts";
-import { dtypeOf, knownIn, listOf, normAxis, shapeOf } from "./common.ts";
+import { knownIn, listOf, normAxis, shaped, shapeOf } from "./common.ts";
 import type { GradientContext, GradientRule } from "./gradient.ts";
 import { omittedBy } from "./kinds/index.ts";
 import { type Axis, hasHeight, isHeight, isSpatial, showAxes } from "./roles.ts";
@@ -70,12 +70,8 @@ export const Pad: OpRule = {
   infer(c) {
     const x = shapeOf(c, 0);
     const pads = x && padsOf(c, (i) => c.inputs[i], x.length);
-    return [
-      {
-        dtype: dtypeOf(c, 0),
-        shape: x?.map((n, i) => (pads ? addDims(n, addDims(pads.before[i]!, pads.after[i]!)) : c.fresh())),
-      },
-    ];
+    const shape = x?.map((n, i) => (pads ? addDims(n, addDims(pads.before[i]!, pads.after[i]!)) : c.fresh()));
+    return shaped(c, shape);
   },
 
   lift(c) {

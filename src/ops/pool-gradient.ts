@@ -85,7 +85,7 @@ export const globalAveragePool: GradientRule = (c) => [c.div(c.dy(), elementCoun
 /** sign v · |v|^(p−1) */
 function normSlope(c: GradientContext, v: string): string {
   const p = intAttr(c.node, "p", 2);
-  return p === 2 ? v : c.mul(c.op("Sign", [v]), c.op("Pow", [c.op("Abs", [v]), p - 1]));
+  return p === 2 ? v : c.mul(c.op("Sign", [v]), c.pow(c.abs(v), p - 1));
 }
 
 export const lpPool: GradientRule = (c) => [

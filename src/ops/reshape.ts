@@ -13,10 +13,10 @@
  */
 
 import { type Dim, exactQuotient, productOfDims, sameDim } from "../graph/dim.ts";
-import { int, intAttr, ints, intsAttr, type Node } from "../graph/graph.ts";
+import { int, intAttr, ints, intsAttr, type Node, nodeOf } from "../graph/graph.ts";
 import { ndArray, transposeNd } from "../graph/nd-array.ts";
-import { elementCount, int64Tensor } from "../graph/tensor.ts";
-import { dtypeOf, fail, normAxis, numbersIn, shapeOf } from "./common.ts";
+import { elementCount } from "../graph/tensor.ts";
+import { fail, normAxis, numbersIn, shaped, shapeOf } from "./common.ts";
 import type { GradientRule } from "./gradient.ts";
 import {
   type Atom,
@@ -28,7 +28,7 @@ import {
   liftedShape,
   showAxes,
 } from "./roles.ts";
-import type { InferContext, Known, LiftContext, OpRule } from "./rule.ts";
+import type { InferContext, LiftContext, OpRule } from "./rule.ts";
 
 /** Output sizes of a Reshape: 0 copies the input's size, −1 takes what is left. */
 function reshapeSizes(c: InferContext): readonly Dim[] | undefined {
@@ -55,10 +55,6 @@ function reshapeSizes(c: InferContext): readonly Dim[] | undefined {
 /** The same elements under the input's sizes. */
 const ungroup: GradientRule = (c) => [c.reshape(c.dy(), c.shape(c.x()))];
 
-const regroup = (c: InferContext, shape: readonly Dim[] | undefined): Known[] => [
-  { dtype: dtypeOf(c, 0), shape },
-];
-
 /** The same elements under other sizes. */
 function sameElements(c: InferContext, shape: readonly Dim[] | undefined) {
   const x = c.inputs[0]?.value;
@@ -67,7 +63,7 @@ function sameElements(c: InferContext, shape: readonly Dim[] | undefined) {
 }
 
 export const Reshape: OpRule = {
-  infer: (c) => regroup(c, reshapeSizes(c)),
+  infer: (c) => shaped(c, reshapeSizes(c)),
   value: (c) => sameElements(c, reshapeSizes(c)),
   lift(c) {
     const target = c.input(1).known.value;
@@ -133,7 +129,7 @@ function matchAxes(c: LiftContext, from: Axes, sizes: readonly number[]): Axes {
 }
 
 export const Flatten: OpRule = {
-  infer: (c) => regroup(c, flattenSizes(c)),
+  infer: (c) => shaped(c, flattenSizes(c)),
   value: (c) => sameElements(c, flattenSizes(c)),
   lift(c) {
     const { axes } = c.input(0);
@@ -177,7 +173,7 @@ function squeezeSizes(c: InferContext): Dim[] | undefined {
 }
 
 export const Squeeze: OpRule = {
-  infer: (c) => regroup(c, squeezeSizes(c)),
+  infer: (c) => shaped(c, squeezeSizes(c)),
   value: (c) => sameElements(c, squeezeSizes(c)),
   lift(c) {
     const { axes } = c.input(0);
@@ -192,7 +188,7 @@ export const Squeeze: OpRule = {
         c.pin("it drops an axis of height, which must stay 1");
       }
     }
-    c.emit([c.name(0), c.constant(int64Tensor(drop.flatMap((axis) => liftedAxes(axes, axis))))]);
+    c.emit([c.name(0), c.ints(drop.flatMap((axis) => liftedAxes(axes, axis)))]);
     return [axes.filter((_, axis) => !drop.includes(axis))];
   },
   gradient: ungroup,
@@ -216,7 +212,7 @@ function unsqueezeSizes(c: InferContext): Dim[] | undefined {
 }
 
 export const Unsqueeze: OpRule = {
-  infer: (c) => regroup(c, unsqueezeSizes(c)),
+  infer: (c) => shaped(c, unsqueezeSizes(c)),
   value: (c) => sameElements(c, unsqueezeSizes(c)),
   lift(c) {
     const { axes } = c.input(0);
@@ -224,7 +220,7 @@ export const Unsqueeze: OpRule = {
     if (!given) return c.refuse("E_AXES", "takes its axes from a computation");
     const at = unsqueezed(c, given, axes.length);
     const out = insertOnes<Axis>(axes, at, []);
-    c.emit([c.name(0), c.constant(int64Tensor(at.map((axis) => liftedAxis(out, axis))))]);
+    c.emit([c.name(0), c.ints(at.map((axis) => liftedAxis(out, axis)))]);
     return [out];
   },
   gradient: ungroup,
@@ -240,7 +236,7 @@ export const Transpose: OpRule = {
     const perm = x && permutation(c, x.length);
     if (x && perm!.length !== x.length)
       fail(c, `permutes ${perm!.length} axes of a tensor of rank ${x.length}`);
-    return regroup(c, perm && perm.map((axis) => x[axis]!));
+    return shaped(c, perm && perm.map((axis) => x[axis]!));
   },
   value(c) {
     const x = c.inputs[0]?.value;
@@ -265,11 +261,5 @@ export const Transpose: OpRule = {
 };
 
 /** A node that turns the axes of `input` into those of `output`: axis i of it is axis `perm[i]` of the input. */
-export const transposed = (input: string, output: string, perm: readonly number[]): Node => ({
-  op: "Transpose",
-  domain: "",
-  name: output,
-  inputs: [input],
-  outputs: [output],
-  attrs: { perm: ints(perm) },
-});
+export const transposed = (input: string, output: string, perm: readonly number[]): Node =>
+  nodeOf("Transpose", [input], output, { perm: ints(perm) });

@@ -13,7 +13,7 @@ import { type Dim, floorDim, mulDims, sameDim } from "../graph/dim.ts";
 import { type Attrs, intsAttr, stringAttr } from "../graph/graph.ts";
 import { literalNumbers } from "../graph/nd-array.ts";
 import { floatTensor } from "../graph/tensor.ts";
-import { dtypeOf, normAxis, numbersIn, shapeOf } from "./common.ts";
+import { normAxis, numbersIn, shaped, shapeOf } from "./common.ts";
 import { resize as gradient } from "./resize-gradient.ts";
 import {
   type Axes,
@@ -52,7 +52,7 @@ function resizeSizes(c: InferContext): readonly Dim[] | undefined {
 }
 
 export const Resize: OpRule = {
-  infer: (c) => [{ dtype: dtypeOf(c, 0), shape: resizeSizes(c) }],
+  infer: (c) => shaped(c, resizeSizes(c)),
   lift(c) {
     const { axes } = c.input(0);
     if (!hasHeight(axes)) {

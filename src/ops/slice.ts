@@ -6,7 +6,7 @@
 
 import { addDims, ceilDivDims, type Dim, minDims, subDims } from "../graph/dim.ts";
 import { literalNumbers, sliceNd } from "../graph/nd-array.ts";
-import { dtypeOf, knownIn, listOf, normAxis, numbersIn, shapeOf } from "./common.ts";
+import { knownIn, listOf, normAxis, numbersIn, shaped, shapeOf } from "./common.ts";
 import type { Algebra, GradientContext, GradientRule } from "./gradient.ts";
 import { omittedBy } from "./kinds/index.ts";
 import { type Axis, isHeight, isSpatial, liftedAxis, showAxes } from "./roles.ts";
@@ -106,7 +106,7 @@ function spaced(c: Algebra, g: string, axis: number, step: number): string {
 export const Slice: OpRule = {
   infer(c) {
     const x = shapeOf(c, 0);
-    if (!x) return [{ dtype: dtypeOf(c, 0) }];
+    if (!x) return shaped(c);
     const cuts = cutsOf(c, (i) => c.inputs[i], x.length);
     const known = numbersIn(c, 3)?.map((axis) => normAxis(c, axis, x.length));
     const shape = x.map((n, axis) => {
@@ -114,7 +114,7 @@ export const Slice: OpRule = {
       const cut = cuts.find((candidate) => candidate.axis === axis);
       return cut ? cutRange(n, cut).size : n;
     });
-    return [{ dtype: dtypeOf(c, 0), shape }];
+    return shaped(c, shape);
   },
 
   value(c) {

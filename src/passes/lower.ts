@@ -5,7 +5,7 @@
  * nodes over constants, which runtimes compute once, when they load the model.
  */
 
-import type { Graph, Node } from "../graph/graph.ts";
+import { type Graph, type Node, nodeOf } from "../graph/graph.ts";
 import { type GraphIndex, indexOf } from "../graph/graph-index.ts";
 import { GraphBuilder } from "../ops/builder.ts";
 import { ruleFor } from "../ops/index.ts";
@@ -77,8 +77,7 @@ function contextOf(builder: GraphBuilder, node: Node, next: Node | undefined, wa
     node,
     add: (op, inputs, attrs = {}) => builder.add(op, inputs, attrs, `${node.outputs[0]!}/${op}`)[0]!,
     finish(op, inputs, attrs = {}) {
-      const [output] = was.at(-1)!.outputs;
-      builder.push({ op, domain: "", name: node.name, inputs, outputs: [output!], attrs });
+      builder.push({ ...nodeOf(op, inputs, was.at(-1)!.outputs[0]!, attrs), name: node.name });
     },
     takeActivation() {
       if (next) was.push(next);

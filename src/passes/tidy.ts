@@ -70,12 +70,3 @@ export function renameReads(node: Node, rename: (name: string) => string): Node 
   );
   return { ...node, inputs, attrs };
 }
-
-/** How many readers each value has; graph outputs count as one. */
-export function readersOf(graph: Graph): Map<string, number> {
-  const readers = new Map<string, number>();
-  const count = (name: string): void => void readers.set(name, (readers.get(name) ?? 0) + 1);
-  for (const node of graph.nodes) for (const name of readsOf(node)) count(name);
-  for (const { name } of graph.outputs) count(name);
-  return readers;
-}

@@ -2,7 +2,7 @@
  * @file A lifted convolution on its way to plain ONNX, as every kind reads it, and the nodes that they write.
  */
 
-import { type Attrs, int, intsAttr, type Node } from "../../graph/graph.ts";
+import { int, intsAttr, type Node } from "../../graph/graph.ts";
 import { int64Tensor, tensorOf } from "../../graph/tensor.ts";
 import { groupsOf, type Taps, tapsAttrs, tapsOf } from "../geometry.ts";
 import type { LowerContext } from "../lowering.ts";
@@ -29,11 +29,14 @@ export class LiftedConvolution {
   readonly groups: number;
   /** Of the K³ kernel that gives the operator its size, over [D, H, W]. */
   readonly taps: readonly Taps[];
+  readonly add: LowerContext["add"];
+  readonly finish: LowerContext["finish"];
+  readonly takeActivation: LowerContext["takeActivation"];
   readonly #c: LowerContext;
 
   constructor(c: LowerContext, isTransposed: boolean) {
     this.#c = c;
-    this.node = c.node;
+    ({ node: this.node, add: this.add, finish: this.finish, takeActivation: this.takeActivation } = c);
     const [x, w, bias = ""] = c.node.inputs as [string, string, string?];
     [this.x, this.w, this.bias] = [x, w, bias];
     const [first, second, ...kernel] = this.sizes(w) as [number, number, ...number[]];
@@ -42,18 +45,6 @@ export class LiftedConvolution {
     this.inputs = isTransposed ? first : second * this.groups;
     this.outputs = isTransposed ? second * this.groups : first;
     this.taps = tapsOf(c.node, intsAttr(c.node, "kernel_shape")!, [])!;
-  }
-
-  add(op: string, inputs: readonly string[], attrs: Attrs = {}): string {
-    return this.#c.add(op, inputs, attrs);
-  }
-
-  finish(op: string, inputs: readonly string[], attrs: Attrs = {}): void {
-    this.#c.finish(op, inputs, attrs);
-  }
-
-  takeActivation(): Node | undefined {
-    return this.#c.takeActivation();
   }
 
   ints(values: readonly number[]): string {

@@ -30,7 +30,7 @@
  */
 
 import { float, int } from "../../graph/graph.ts";
-import { elementCount, int64Tensor } from "../../graph/tensor.ts";
+import { elementCount } from "../../graph/tensor.ts";
 import { groupsOf, reach, type Taps, tapsAttrs } from "../geometry.ts";
 import type { LiftContext } from "../rule.ts";
 import { dealChannels, VIEWS } from "../views.ts";
@@ -157,4 +157,4 @@ function drawn(c: LiftContext, name: string, dims: readonly number[], sums: numb
 
 /** Some of the input's channels. */
 const channels = (c: LiftContext, from: number, to: number): string =>
-  c.add("Slice", [c.name(0), ...[from, to, 1].map((n) => c.constant(int64Tensor([n])))]);
+  c.add("Slice", [c.name(0), ...[from, to, 1].map((n) => c.ints([n]))]);
