@@ -17,15 +17,11 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
  */
 export const EXCEPTIONS = {
   "src/models/layers.ts": "the builder of networks writes ONNX layer by layer, as a user would",
-  "src/run/webgpu.ts": "what a device lacks is said by ONNX's names",
-  "src/train/recompute.ts": "copies are fenced off by nodes that ONNX Runtime cannot see through",
-  "src/passes/lower-views.ts": "writes the plain ONNX that a lifted convolution stands for",
-  "src/passes/lower.ts": "what ONNX Runtime fuses is said by ONNX's names",
+  "src/compile/targets/": "what a device lacks and fuses is said by ONNX's names",
+  "src/compile/recompute.ts": "copies are fenced off by nodes that ONNX Runtime cannot see through",
   "src/passes/merge-axes.ts": "writes a convolution over merged axes",
   "src/weights/pull.ts": "Range is a header of HTTP",
-  "src/lift/walk.ts": "writes the Reshape and Cast that lifted values need",
-  "src/lift/prepare.ts": "writes the Concat of copied channels",
-  "src/lift/neighbours.ts": "looks for heads behind regroupings",
+  "src/lift/writer.ts": "writes the Reshape and Cast that lifted values need",
 };
 
 /**

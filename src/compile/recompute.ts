@@ -251,12 +251,9 @@ class ForwardAndBackward {
 
   /** `name` under its own sizes, by a way that nothing is known of ahead of running, and that is another for each i. */
   #gate(name: string, output: string, i: number, initializers: Map<string, Tensor>): Node[] {
-    const constant = (part: string, tensor: Tensor): string => {
-      initializers.set(`${output}/${part}`, tensor);
-      return `${output}/${part}`;
-    };
-    const limit = constant("limit", floatTensor([1], [i]));
-    const sizes = constant("sizes", int64Tensor(this.#types.get(name)!.shape as number[]));
+    const limit = placed(initializers, `${output}/limit`, floatTensor([1], [i]));
+    const shapeOfName = int64Tensor(this.#types.get(name)!.shape as number[]);
+    const sizes = placed(initializers, `${output}/sizes`, shapeOfName);
     const [condition, shape] = [`${output}/condition`, `${output}/shape`];
     return [
       nodeOf("Less", [PIXEL, limit], condition),
@@ -267,20 +264,21 @@ class ForwardAndBackward {
 
   /** One number that is not known ahead of running. */
   #pixel(initializers: Map<string, Tensor>): Node[] {
-    const rank = this.#image.dims.length;
-    const constant = (part: string, values: readonly number[]): string => {
-      initializers.set(`${PIXEL}/${part}`, int64Tensor(values));
-      return `${PIXEL}/${part}`;
-    };
-    const range = [
-      constant("start", new Array<number>(rank).fill(0)),
-      constant("end", new Array<number>(rank).fill(1)),
-    ];
+    const { name, dims } = this.#image;
+    const corner = (part: string, at: number): string =>
+      placed(initializers, `${PIXEL}/${part}`, int64Tensor(new Array<number>(dims.length).fill(at)));
+    const range = [corner("start", 0), corner("end", 1)];
+    const one = placed(initializers, `${PIXEL}/sizes`, int64Tensor([1]));
     return [
-      nodeOf("Slice", [this.#image.name, ...range], `${PIXEL}/slice`),
-      nodeOf("Reshape", [`${PIXEL}/slice`, constant("sizes", [1])], PIXEL),
+      nodeOf("Slice", [name, ...range], `${PIXEL}/slice`),
+      nodeOf("Reshape", [`${PIXEL}/slice`, one], PIXEL),
     ];
   }
 }
 
 const PIXEL = "train/pixel";
+
+function placed(initializers: Map<string, Tensor>, name: string, tensor: Tensor): string {
+  initializers.set(name, tensor);
+  return name;
+}

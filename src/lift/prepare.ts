@@ -4,8 +4,9 @@
  * only what the wanted outputs need.
  */
 
+import { joined } from "../ops/concat.ts";
 import { inputError, liftError } from "../base/errors.ts";
-import { type Graph, int, intAttr, nodeOf, type ValueInfo } from "../graph/graph.ts";
+import { type Graph, intAttr, type ValueInfo } from "../graph/graph.ts";
 import { indexOf } from "../graph/graph-index.ts";
 import { elementCount, numbersOf, tensorOf } from "../graph/tensor.ts";
 import { traitsOf } from "../ops/index.ts";
@@ -105,8 +106,7 @@ function copyChannels(graph: Graph, image: ValueInfo, channels: unknown): Graph 
   if (typeof channels !== "number")
     throw inputError(`channels: 1 needs a network whose number of input channels is known.`);
   const copies = `${image.name}/copies`;
-  const images = new Array<string>(channels).fill(image.name);
-  const concat = nodeOf("Concat", images, copies, { axis: int(1) });
+  const concat = joined(new Array<string>(channels).fill(image.name), copies, 1);
   const nodes = graph.nodes.map((node) => ({
     ...node,
     inputs: node.inputs.map((name) => (name === image.name ? copies : name)),

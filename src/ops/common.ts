@@ -29,6 +29,12 @@ export const numbersIn = (c: InferContext, i: number): number[] | undefined =>
 
 /** One output of the type of input 0, of other sizes. */
 export const shaped = (c: InferContext, shape?: readonly Dim[]): Known[] => [{ dtype: dtypeOf(c, 0), shape }];
+/** Sizes nothing is known of, as many as vector i has elements. */
+export function freshSizes(c: InferContext, i: number): Dim[] | undefined {
+  const rank = shapeOf(c, i)?.[0];
+  return typeof rank === "number" ? Array.from({ length: rank }, () => c.fresh()) : undefined;
+}
+
 /** Output like input 0: elementwise operators and normalisations. */
 export const sameAsInput = (c: InferContext): Known[] => shaped(c, shapeOf(c, 0));
 

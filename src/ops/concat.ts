@@ -7,12 +7,16 @@
  */
 
 import { addDims, ceilDivDims, type Dim, subDims } from "../graph/dim.ts";
-import { int, intAttr } from "../graph/graph.ts";
+import { int, intAttr, type Node, nodeOf } from "../graph/graph.ts";
 import { concatNd, type NdArray, sliceNd } from "../graph/nd-array.ts";
 import { elementCount, numbersOf, type Tensor } from "../graph/tensor.ts";
 import { dtypeOf, fail, normAxis, numbersIn, shaped, shapeOf } from "./common.ts";
 import { atom, hasHeight, isHeight, isSpatial, liftedAxis, liftedShape, showAxes } from "./roles.ts";
 import type { InferContext, Lifted, LiftContext, OpRule } from "./rule.ts";
+
+/** A node that joins values along an axis. */
+export const joined = (inputs: readonly string[], output: string, axis: number): Node =>
+  nodeOf("Concat", inputs, output, { axis: int(axis) });
 
 export const Concat: OpRule = {
   infer(c) {
@@ -189,12 +193,8 @@ export const Split: OpRule = {
 
   gradient(c) {
     const axis = normAxis(c, intAttr(c.node, "axis", 0), c.shape(c.x()).length);
-    return [
-      c.concat(
-        c.node.outputs.map((_, i) => c.dy(i)),
-        axis,
-      ),
-    ];
+    const parts = c.node.outputs.map((_, i) => c.dy(i));
+    return [c.concat(parts, axis)];
   },
   traits: { moves: "part" },
 };

@@ -9,7 +9,7 @@
 
 import { int, ints } from "../graph/graph.ts";
 import { elementCount } from "../graph/tensor.ts";
-import { convTransposeSize, reach, type Taps, tapsAttrs } from "./geometry.ts";
+import { convTransposeSize, reach, type Taps, tapsAttrs, withoutCrops } from "./geometry.ts";
 import type { Algebra } from "./gradient.ts";
 
 /**
@@ -40,14 +40,14 @@ export function inputGradient(
   }
   const mirrored = taps.map((t) => ({ ...t, before: reach(t) - t.before, after: reach(t) - t.after }));
   // More padding than the kernel reaches over: the outermost of dy saw nothing of x.
-  const crop = (of: (t: Taps) => number): number[] => [0, 0, ...mirrored.map((t) => Math.min(0, of(t)))];
-  const seen = c.pad(
-    dy,
-    crop((t) => t.before),
-    crop((t) => t.after),
-  );
-  const own = mirrored.map((t) => ({ ...t, before: Math.max(0, t.before), after: Math.max(0, t.after) }));
-  return c.op("Conv", [seen, exchanged(c, w, groups, rank)], { ...tapsAttrs(own), group: int(groups) });
+  const attrs = { ...tapsAttrs(withoutCrops(mirrored)), group: int(groups) };
+  return c.op("Conv", [cropped(c, dy, mirrored), exchanged(c, w, groups, rank)], attrs);
+}
+
+/** x without what negative padding takes off. */
+export function cropped(c: Algebra, x: string, taps: readonly Taps[]): string {
+  const crop = (end: "before" | "after"): number[] => [0, 0, ...taps.map((t) => Math.min(0, t[end]))];
+  return c.pad(x, crop("before"), crop("after"));
 }
 
 /** The mirrored kernel, from [O, C/g, ...k] to [C, O/g, ...k]. */

@@ -15,7 +15,17 @@ import { int, ints, intsAttr, str } from "../graph/graph.ts";
 import { convolutionCost } from "./cost.ts";
 import { inputGradient, kernelGradient } from "./conv-gradient.ts";
 import { constantDims, dtypeOf, fail, imageAxes, planeSizes, resize, shapeOf, verbatim } from "./common.ts";
-import { autoPad, convSize, groupsOf, reach, sameSizes, type Taps, tapsAttrs, tapsOf } from "./geometry.ts";
+import {
+  autoPad,
+  convSize,
+  groupsOf,
+  reach,
+  sameSize,
+  sameSizes,
+  type Taps,
+  tapsAttrs,
+  tapsOf,
+} from "./geometry.ts";
 import { kindOf } from "./kinds/index.ts";
 import { LIFTED_DOMAIN } from "./lifted.ts";
 import { atom, type Axes, type Axis, hasHeight, hasRole, isHeight, liftedAxis, showAxes } from "./roles.ts";
@@ -137,8 +147,7 @@ const isPixel = (axis: Axis): boolean => axis.every(({ size, depth }) => size ==
 export function depthTaps(c: LiftContext, height: Taps): Taps {
   const stride = height.stride === 1 ? 1 : c.depthFactor("stride", height.stride);
   if (stride === height.stride) return height;
-  const before = height.dilation * Math.floor(height.kernel / 2);
-  return { ...height, stride, before, after: reach(height) - before };
+  return sameSize({ ...height, stride });
 }
 
 /**

@@ -26,6 +26,19 @@ export function centred(t: Taps): Taps {
   return { ...t, before, after: reach(t) - before };
 }
 
+/** An axis that is left alone. */
+export const STILL: Taps = { kernel: 1, stride: 1, dilation: 1, before: 0, after: 0 };
+
+/** The same kernel, moved so that it changes no size at stride 1; the odd tap of an even one is at the end. */
+export function sameSize(t: Taps): Taps {
+  const before = t.dilation * Math.floor(t.kernel / 2);
+  return { ...t, before, after: reach(t) - before };
+}
+
+/** Padding, without what of it is a crop. */
+export const withoutCrops = (taps: readonly Taps[]): Taps[] =>
+  taps.map((t) => ({ ...t, before: Math.max(0, t.before), after: Math.max(0, t.after) }));
+
 /** Output size of a convolution: ⌊(n + p₀ + p₁ − d(k−1) − 1) / s⌋ + 1 */
 export function convSize(n: Dim, t: Taps): Dim {
   return addDims(floorDivDims(addDims(n, t.before + t.after - reach(t) - 1), t.stride), 1);

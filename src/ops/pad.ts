@@ -51,11 +51,8 @@ const gradient: GradientRule = (c) => {
   const { before, after } = pads;
   const mode = stringAttr(c.node, "mode", "constant");
   if (mode === "constant") {
-    const dx = c.pad(
-      c.dy(),
-      before.map((n) => -n),
-      after.map((n) => -n),
-    );
+    const [first, last] = [before, after].map((border) => border.map((n) => -n));
+    const dx = c.pad(c.dy(), first!, last!);
     return [dx, undefined, c.needs(2) ? c.sub(c.sum(c.dy()), c.sum(dx)) : undefined];
   }
   const maps = sizes.flatMap((n, axis) => {

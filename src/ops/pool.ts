@@ -9,7 +9,7 @@
 import type { Dim } from "../graph/dim.ts";
 import { intAttr, intsAttr } from "../graph/graph.ts";
 import { fail, imageAxes, planeSizes, resize, shaped, shapeOf, verbatim } from "./common.ts";
-import { centred, poolSize, sameSizes, type Taps, tapsAttrs, tapsOf } from "./geometry.ts";
+import { centred, poolSize, sameSizes, STILL, type Taps, tapsAttrs, tapsOf } from "./geometry.ts";
 import type { GradientRule } from "./gradient.ts";
 import * as gradients from "./pool-gradient.ts";
 import { type Axes, hasHeight, isHeight, liftedAxis, showAxes } from "./roles.ts";
@@ -46,7 +46,7 @@ function liftPool(c: LiftContext): readonly Axes[] {
   if (tall && takesAll(c, width, 3, square)) return poolAll(c, axes, shape);
   // Where only the height is pooled whole, depth goes with it.
   const whole = tall ? reductionOf(c) : undefined;
-  const taps3 = [whole ? ALONE : depthTaps(c, height), height, width];
+  const taps3 = [whole ? STILL : depthTaps(c, height), height, width];
   const { auto_pad: _auto, dilations: _two, ...attrs } = c.node.attrs;
   const { dilations, ...geometry } = tapsAttrs(taps3);
   // AveragePool has known dilations only since opset 19.
@@ -105,12 +105,10 @@ function liftFeaturePool(c: LiftContext): readonly Axes[] {
   return [out];
 }
 
-const ALONE: Taps = { kernel: 1, stride: 1, dilation: 1, before: 0, after: 0 };
-
 /** Depth follows height, or is left alone. */
 function depthTaps(c: LiftContext, height: Taps): Taps {
   const kept = height.stride === 1 ? !c.poolsDepth : c.depthFactor("pool", height.stride) === 1;
-  if (kept) return ALONE;
+  if (kept) return STILL;
   if (!c.strideOnlyPools) return height;
   // ⌊(n − 1)/s⌋ + 1 values, as a 2.5d convolution has.
   return centred(height);

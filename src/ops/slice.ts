@@ -95,12 +95,8 @@ function spaced(c: Algebra, g: string, axis: number, step: number): string {
   const sizes = c.shape(g);
   const apart = sizes.toSpliced(axis + 1, 0, 1);
   const zeros = apart.map((_, i) => (i === axis + 1 ? step - 1 : 0));
-  const padded = c.pad(
-    c.reshape(g, apart),
-    apart.map(() => 0),
-    zeros,
-  );
-  return c.reshape(padded, sizes.with(axis, sizes[axis]! * step));
+  const none = apart.map(() => 0);
+  return c.reshape(c.pad(c.reshape(g, apart), none, zeros), sizes.with(axis, sizes[axis]! * step));
 }
 
 export const Slice: OpRule = {

@@ -94,15 +94,13 @@ export function raise(graph: Graph, lowered: readonly LoweredNode[]): Graph {
   const position = new Map(graph.nodes.map((node, i) => [node.outputs[0]!, i]));
   const replaced = new Set<number>();
   const inserted = new Map<number, readonly Node[]>();
-  let any = false;
   for (const { was, became } of lowered) {
     const at = became.map((name) => position.get(name));
     if (!at.every((i) => i !== undefined)) continue;
     at.forEach((i) => replaced.add(i));
     inserted.set(Math.max(...at), was);
-    any = true;
   }
-  if (!any) return graph;
+  if (inserted.size === 0) return graph;
   const nodes = graph.nodes.flatMap((node, i) => [
     ...(replaced.has(i) ? [] : [node]),
     ...(inserted.get(i) ?? []),

@@ -4,7 +4,7 @@
 
 import { int, intsAttr, type Node } from "../../graph/graph.ts";
 import { int64Tensor, tensorOf } from "../../graph/tensor.ts";
-import { groupsOf, type Taps, tapsAttrs, tapsOf } from "../geometry.ts";
+import { groupsOf, type Taps, tapsAttrs, tapsOf, withoutCrops } from "../geometry.ts";
 import type { LowerContext } from "../lowering.ts";
 
 const MAX = 2 ** 63;
@@ -97,17 +97,13 @@ export class LiftedConvolution {
   /** Crops [D, H, W] where padding is negative; the padding that is left. */
   crop(x: string, taps: readonly Taps[]): { x: string; taps: Taps[] } {
     const cut = taps.flatMap((t, i) => (t.before < 0 || t.after < 0 ? [i] : []));
-    const left = taps.map((t) => ({ ...t, before: Math.max(0, t.before), after: Math.max(0, t.after) }));
+    const left = withoutCrops(taps);
     if (cut.length === 0) return { x, taps: left };
     // A crop of more than one voxel may take more than there is: what is padded on the other side comes first.
     const far = left.map((_, i) => taps[i]!.before < -1 || taps[i]!.after < -1);
-    const borders = [
-      ...left.map((t, i) => (far[i] ? t.before : 0)),
-      ...left.map((t, i) => (far[i] ? t.after : 0)),
-    ];
-    const wide = borders.some((n) => n > 0)
-      ? this.add("Pad", [x, this.ints([0, 0, ...borders.slice(0, 3), 0, 0, ...borders.slice(3)])])
-      : x;
+    const borders = (end: "before" | "after"): number[] => left.map((t, i) => (far[i] ? t[end] : 0));
+    const pads = [0, 0, ...borders("before"), 0, 0, ...borders("after")];
+    const wide = pads.some((n) => n > 0) ? this.add("Pad", [x, this.ints(pads)]) : x;
     const cropped = this.add("Slice", [
       wide,
       this.ints(cut.map((i) => Math.max(0, -taps[i]!.before))),
