@@ -50,8 +50,8 @@ export class Writer {
       );
     });
     const sizes = builder.constant(int64Tensor(elements.dims));
-    const shaped = builder.add("Reshape", [this.shape(data), sizes])[0]!;
-    return dtype === "int64" ? shaped : builder.add("Cast", [shaped], { to: int(DTYPES[dtype].onnx) })[0]!;
+    const shaped = builder.add("Reshape", [this.shape(data), sizes]);
+    return dtype === "int64" ? shaped : builder.add("Cast", [shaped], { to: int(DTYPES[dtype].onnx) });
   }
 
   /** int64 vector with these sizes of the lifted network. */

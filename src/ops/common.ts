@@ -35,6 +35,14 @@ export function freshSizes(c: InferContext, i: number): Dim[] | undefined {
   return typeof rank === "number" ? Array.from({ length: rank }, () => c.fresh()) : undefined;
 }
 
+/** Shapes of a convolution's image and kernel, where both are known. */
+export function operandShapes(c: InferContext): readonly (readonly Dim[])[] {
+  const [x, w] = [shapeOf(c, 0), shapeOf(c, 1)];
+  if (!x || !w) return [];
+  if (x.length !== w.length) fail(c, `input of rank ${x.length} against a kernel of rank ${w.length}`);
+  return [x, w];
+}
+
 /** Output like input 0: elementwise operators and normalisations. */
 export const sameAsInput = (c: InferContext): Known[] => shaped(c, shapeOf(c, 0));
 
@@ -77,6 +85,17 @@ export function broadcastShapes(
 /** Roles of sizes that have none: 1 stands for nothing, batch for batch, the rest for features. */
 export const plainAxes = (shape: readonly Dim[]): Axes =>
   shape.map((size) => (size === 1 ? [] : atom("C", size)));
+
+/** Input k, aligned at the right with `axes`, with an axis of size 1 wherever these have depth and it has none. */
+export function alignedDepth(c: LiftContext, k: number, axes: Axes): string {
+  const own = c.input(k).axes;
+  const missing = axes.flatMap((axis, i) => {
+    const at = i - (axes.length - own.length);
+    // One that would start the operand is not needed: alignment supplies it.
+    return isHeight(axis) && at > 0 && !isHeight(own[at]) ? [at] : [];
+  });
+  return missing.length > 0 ? c.add("Unsqueeze", [c.name(k), c.ints(missing)]) : c.name(k);
+}
 
 /** The same roles with the output's sizes; depths are filled in from the lifted graph. */
 export const resize = (axes: Axes, shape: readonly Dim[]): Axes =>

@@ -11,7 +11,7 @@ import { int, intAttr, type Node, nodeOf } from "../graph/graph.ts";
 import { concatNd, type NdArray, sliceNd } from "../graph/nd-array.ts";
 import { elementCount, numbersOf, type Tensor } from "../graph/tensor.ts";
 import { dtypeOf, fail, normAxis, numbersIn, shaped, shapeOf } from "./common.ts";
-import { atom, hasHeight, isHeight, isSpatial, liftedAxis, liftedShape, showAxes } from "./roles.ts";
+import { atom, depthAxes, hasHeight, isSpatial, liftedAxis, liftedShape, showAxes } from "./roles.ts";
 import type { InferContext, Lifted, LiftContext, OpRule } from "./rule.ts";
 
 /** A node that joins values along an axis. */
@@ -127,9 +127,8 @@ function alongImage(
     c.warn(`joins the constant "${name}", which varies over the image plane; it is repeated along depth`);
     c.pin(`joins ${name}, which is given per pixel`);
   }
-  const depths = image.flatMap((axis, k) => (isHeight(axis) ? [liftedAxis(image, k) - 1] : []));
   const sizes = liftedShape(image.map((axis, k) => (k === joined ? atom("C", dims[k]!) : axis)));
-  return c.add("Expand", [c.add("Unsqueeze", [map, c.ints(depths)]), c.shape(sizes)]);
+  return c.add("Expand", [c.add("Unsqueeze", [map, c.ints(depthAxes(image))]), c.shape(sizes)]);
 }
 
 /** Whether the elements do not depend on the position along these axes, the last ones of the tensor. */

@@ -8,7 +8,7 @@
 
 import { type Dim, mulDims, subDims } from "../graph/dim.ts";
 import { int, ints, intsAttr, type Node, str } from "../graph/graph.ts";
-import { constantDims, fail, imageAxes, planeSizes, resize, shaped, shapeOf, verbatim } from "./common.ts";
+import { constantDims, imageAxes, operandShapes, planeSizes, resize, shaped, verbatim } from "./common.ts";
 import { convTransposeGradient } from "./conv-transpose-gradient.ts";
 import { convolutionCost } from "./cost.ts";
 import {
@@ -48,10 +48,8 @@ function transposeTaps(node: Node, kernel: readonly number[], sizes: readonly Di
 const outputPadding = (node: Node, i: number): number => intsAttr(node, "output_padding")?.[i] ?? 0;
 
 function outputShape(c: InferContext): readonly Dim[] | undefined {
-  const x = shapeOf(c, 0);
-  const w = shapeOf(c, 1);
+  const [x, w] = operandShapes(c);
   if (!x || !w) return undefined;
-  if (x.length !== w.length) fail(c, `input of rank ${x.length} against a kernel of rank ${w.length}`);
   const kernel = w.slice(2);
   const channels = mulDims(w[1]!, groupsOf(c.node));
   const target = intsAttr(c.node, "output_shape");

@@ -14,7 +14,16 @@ import type { Dim } from "../graph/dim.ts";
 import { int, ints, intsAttr, str } from "../graph/graph.ts";
 import { convolutionCost } from "./cost.ts";
 import { inputGradient, kernelGradient } from "./conv-gradient.ts";
-import { constantDims, dtypeOf, fail, imageAxes, planeSizes, resize, shapeOf, verbatim } from "./common.ts";
+import {
+  constantDims,
+  fail,
+  imageAxes,
+  operandShapes,
+  planeSizes,
+  resize,
+  shaped,
+  verbatim,
+} from "./common.ts";
 import {
   autoPad,
   convSize,
@@ -28,18 +37,15 @@ import {
 } from "./geometry.ts";
 import { kindOf } from "./kinds/index.ts";
 import { LIFTED_DOMAIN } from "./lifted.ts";
-import { atom, type Axes, type Axis, hasHeight, hasRole, isHeight, liftedAxis, showAxes } from "./roles.ts";
+import { atom, type Axes, type Axis, depthAxes, hasHeight, hasRole, isHeight, showAxes } from "./roles.ts";
 import type { InferContext, LiftContext, OpRule } from "./rule.ts";
 import { convolution } from "./slots.ts";
 import { dealChannels } from "./views.ts";
 
-function inferConv(c: InferContext): { shape?: readonly Dim[] } {
-  const x = shapeOf(c, 0);
-  const w = shapeOf(c, 1);
-  if (!x || !w) return {};
-  if (x.length !== w.length) fail(c, `input of rank ${x.length} against a kernel of rank ${w.length}`);
-  const kernel = w.slice(2);
-  if (!kernel.every((k) => typeof k === "number")) return {};
+function outputShape(c: InferContext): readonly Dim[] | undefined {
+  const [x, w] = operandShapes(c);
+  const kernel = w?.slice(2);
+  if (!x || !w || !kernel?.every((k) => typeof k === "number")) return undefined;
   const channels = typeof w[1] === "number" ? w[1] * groupsOf(c.node) : undefined;
   if (typeof x[1] === "number" && channels !== undefined && x[1] !== channels) {
     fail(c, `expected ${channels} input channels, got ${x[1]}`);
@@ -47,11 +53,11 @@ function inferConv(c: InferContext): { shape?: readonly Dim[] } {
   const sizes = x.slice(2);
   const taps = tapsOf(c.node, kernel, sizes);
   const out = taps ? sizes.map((n, i) => convSize(n, taps[i]!)) : sameSizes(c.node, sizes);
-  return { shape: [x[0]!, w[0]!, ...out] };
+  return [x[0]!, w[0]!, ...out];
 }
 
 export const Conv: OpRule = {
-  infer: (c) => [{ dtype: dtypeOf(c, 0), ...inferConv(c) }],
+  infer: (c) => shaped(c, outputShape(c)),
 
   lift(c) {
     if (c.input(0).axes.length === 3 && hasHeight(c.input(0).axes)) return convOverFeatures(c);
@@ -133,11 +139,9 @@ function convOverFeatures(c: LiftContext): readonly Axes[] {
   const out = resize(axes, shape).map((axis) =>
     isHeight(axis) && !isPixel(axis) ? atom("C", axis[0]!.size) : axis,
   );
-  const depths = (of: Axes): string =>
-    c.ints(of.flatMap((axis, i) => (isHeight(axis) ? [liftedAxis(of, i) - 1] : [])));
-  const flat = c.add("Squeeze", [c.name(0), depths(axes)]);
+  const flat = c.add("Squeeze", [c.name(0), c.ints(depthAxes(axes))]);
   const y = c.add("Conv", [flat, ...c.names().slice(1)], c.node.attrs);
-  c.finish("Unsqueeze", [y, depths(out)]);
+  c.finish("Unsqueeze", [y, c.ints(depthAxes(out))]);
   return [out];
 }
 

@@ -18,10 +18,10 @@ import {
 import { intAttr } from "../graph/graph.ts";
 import { mapNd, type NdArray, zipNd } from "../graph/nd-array.ts";
 import { type DType, dtypeFromOnnx } from "../graph/tensor.ts";
-import { broadcastShapes, dtypeOf, liftSame, shapeOf } from "./common.ts";
+import { alignedDepth, broadcastShapes, dtypeOf, liftSame, shapeOf } from "./common.ts";
 import { castGradient, whereGradient } from "./elementwise-gradient.ts";
 import type { GradientRule } from "./gradient.ts";
-import { atom, type Axes, type Axis, hasRole, isHeight, isSpatial, showAxes } from "./roles.ts";
+import { atom, type Axes, type Axis, hasRole, isSpatial, showAxes } from "./roles.ts";
 import type { InferContext, LiftContext, LiftRule, OpRule } from "./rule.ts";
 
 type OnNumber = (x: number) => number;
@@ -173,15 +173,8 @@ function liftBroadcast(c: LiftContext): ReturnType<LiftRule> {
   const roles = operands.map(({ axes }) => axes);
   const axes: Axis[] = Array.from({ length: rank }, (_, i) => alignedAxis(c, roles, rank, i));
   const names = operands.map((operand, k) => {
-    const own = operand.known.shape?.length ?? 0;
-    const missing = axes.flatMap((axis, i) => {
-      const at = i - (rank - own);
-      return isHeight(axis) && at > 0 && !isHeight(operand.axes[at]) ? [at] : [];
-    });
-    // An axis that starts the operand needs none: alignment at the right supplies it.
     warnSharedAlongDepth(c, operand.known.shape ?? [], axes, k);
-    if (missing.length === 0) return c.name(k);
-    return c.add("Unsqueeze", [c.name(k), c.ints(missing)]);
+    return alignedDepth(c, k, axes);
   });
   c.requireSameDepth(roles);
   c.emit(names);

@@ -6,7 +6,15 @@
 
 import { mulDims } from "../graph/dim.ts";
 import { expandNd, literalNumbers } from "../graph/nd-array.ts";
-import { axisOfSize, broadcastShapes, numbersIn, plainAxes, shaped, shapeOf } from "./common.ts";
+import {
+  alignedDepth,
+  axisOfSize,
+  broadcastShapes,
+  numbersIn,
+  plainAxes,
+  shaped,
+  shapeOf,
+} from "./common.ts";
 import { atom, type Axis, isHeight, isSpatial, liftedShape, showAxes } from "./roles.ts";
 import type { OpRule } from "./rule.ts";
 
@@ -40,12 +48,7 @@ export const Expand: OpRule = {
       if (at < 0 || target.data[at] === 1) return own && own.length > 0 ? own : plainAxes([size])[0]!;
       return axisOfSize(c, target.data[at]!, twin.data[at]!, i, rank);
     });
-    const missing = out.flatMap((axis, i) => {
-      const at = i - (rank - axes.length);
-      return isHeight(axis) && at > 0 && !isHeight(axes[at]) ? [at] : [];
-    });
-    const x = missing.length > 0 ? c.add("Unsqueeze", [c.name(0), c.ints(missing)]) : c.name(0);
-    c.emit([x, c.shape(liftedShape(out))]);
+    c.emit([alignedDepth(c, 0, out), c.shape(liftedShape(out))]);
     return [out];
   },
 

@@ -33,7 +33,7 @@ export function inferNode(
     subgraph(name) {
       const attr = node.attrs[name];
       if (attr?.kind !== "graph") return [];
-      const types = inferTypes(attr.value, { opset, ...(outer && { outer }) });
+      const types = inferTypes(attr.value, opset, outer);
       return attr.value.outputs.map((output) => types.get(output.name) ?? {});
     },
   };
@@ -69,15 +69,16 @@ function valuesOf(rule: OpRule, context: InferContext, outputs: readonly Known[]
  * Types and known elements of every value of a graph whose operators are in
  * their current form (`upgradeGraph`).
  *
+ * @param opset, outer - of a subgraph: those of its parent, and what it captures
  * @throws {@link AcsconvError} ("graph") naming the node whose inputs contradict its operator
  */
 export function inferTypes(
   graph: Graph,
-  options: { opset?: number; outer?: ReadonlyMap<string, Known>; inputs?: ReadonlyMap<string, Known> } = {},
+  opset = opsetOf(graph),
+  outer?: ReadonlyMap<string, Known>,
 ): Map<string, Known> {
-  const types = new Map<string, Known>(options.outer);
-  const opset = options.opset ?? opsetOf(graph);
-  for (const input of graph.inputs) types.set(input.name, options.inputs?.get(input.name) ?? declared(input));
+  const types = new Map<string, Known>(outer);
+  for (const { name, dtype, shape } of graph.inputs) types.set(name, { dtype, shape });
   for (const [name, tensor] of graph.initializers) types.set(name, knownOf(tensor));
   for (const node of graph.nodes) {
     const inputs = node.inputs.map((name) => (name === "" ? undefined : (types.get(name) ?? {})));
@@ -88,8 +89,6 @@ export function inferTypes(
   }
   return types;
 }
-
-const declared = ({ dtype, shape }: ValueInfo): Known => ({ dtype, shape });
 
 /** The file's own word, where we know nothing. */
 const withDeclared = (known: Known, info: ValueInfo | undefined): Known =>

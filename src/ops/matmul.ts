@@ -63,19 +63,19 @@ export const Gemm: OpRule = {
  *   acs   thirds of the outputs read (H,W), (D,W), (D,H), the mean over the axis they omit
  */
 function flattenedHead(c: LiftContext, features: Axis, output: Dim): readonly Axes[] {
+  const refuse = (why: string): never => c.refuse("E_FC_SPATIAL", why);
   const order = features.map((a) => a.role).join("");
   const at = order.indexOf("H");
   const sizes = features.map((a) => c.probe(a.size));
   const total = elementCount(sizes);
   const weight = c.input(1).known.shape?.[transposed(c, "transB") ? 1 : 0];
   if (typeof weight === "number" && weight !== total) {
-    return c.refuse(
-      "E_FC_SPATIAL",
+    return refuse(
       `takes ${weight} inputs, one per position of a flattened map, so the network works at one image size only; say which with size: [depth, height, width]`,
     );
   }
   const what = `reads a flattened ${sizes.join("×")} map; its ${total} inputs are tied to positions in the image`;
-  if (c.fc === "error") return c.refuse("E_FC_SPATIAL", `${what}; choose fc: "mean", "acs" or "cut"`);
+  if (c.fc === "error") return refuse(`${what}; choose fc: "mean", "acs" or "cut"`);
   if (c.fc === "cut") {
     c.cut(0);
     return [[]];
@@ -101,19 +101,16 @@ function flattenedHead(c: LiftContext, features: Axis, output: Dim): readonly Ax
   const d = features[at]!.depth ?? 1;
   const [C, h, w] = sizes as [number, number, number];
   if (order !== "CHW") {
-    return c.refuse(
-      "E_FC_SPATIAL",
+    return refuse(
       `${what}, in the order ${showAxes([features])}; fc: "acs" needs C·H·W, so choose fc: "mean"`,
     );
   }
   if (!sameDim(d, h) || h !== w) {
-    return c.refuse(
-      "E_FC_SPATIAL",
+    return refuse(
       `${what}; fc: "acs" needs a cubic map, but its depth is ${d.toString()}: fix the size, or choose fc: "mean"`,
     );
   }
-  if (!transposed(c, "transB"))
-    return c.refuse("E_FC_SPATIAL", `${what}; fc: "acs" needs a weight of [outputs, inputs]`);
+  if (!transposed(c, "transB")) return refuse(`${what}; fc: "acs" needs a weight of [outputs, inputs]`);
   const rows = dealChannels(c.probe(output), 1, c.split);
   const volume = unflatten([0, C, h, h, w]);
   const parts: string[] = [];
@@ -134,31 +131,23 @@ export const MatMul: OpRule = {
   infer: (c) => shaped(c, productShape(c, shapeOf(c, 0), shapeOf(c, 1))),
 
   lift(c) {
+    const refuse = (why: string): never => c.refuse("E_MATMUL_PLANE", why);
     const [a, b] = [c.input(0), c.input(1)];
     const shape = c.outputs[0]!.shape!;
     const contracted = a.axes.at(-1) ?? [];
     const against = b.constant ? [] : (b.axes.at(-2) ?? []);
     if (a.constant && !b.constant && hasHeight(b.axes)) {
-      return c.refuse(
-        "E_MATMUL_PLANE",
-        `multiplies the image plane ${showAxes(b.axes)} by a constant from the left`,
-      );
+      return refuse(`multiplies the image plane ${showAxes(b.axes)} by a constant from the left`);
     }
     if (b.constant && isSpatial(contracted)) {
       if (a.axes.length === 2 && contracted.length > 1) return liftHeadAsGemm(c, contracted);
-      return c.refuse(
-        "E_MATMUL_PLANE",
-        `contracts ${showAxes([contracted])} with a constant, which has no values for depth`,
-      );
+      return refuse(`contracts ${showAxes([contracted])} with a constant, which has no values for depth`);
     }
     if (!b.constant && spatialKey(contracted) !== spatialKey(against)) {
-      return c.refuse("E_MATMUL_PLANE", `contracts ${showAxes([contracted])} with ${showAxes([against])}`);
+      return refuse(`contracts ${showAxes([contracted])} with ${showAxes([against])}`);
     }
     if (!rowsStandAlone(a.axes, b.constant ? [] : b.axes)) {
-      return c.refuse(
-        "E_MATMUL_PLANE",
-        `multiplies planes of the image (${showAxes(a.axes)} × ${showAxes(b.axes)})`,
-      );
+      return refuse(`multiplies planes of the image (${showAxes(a.axes)} × ${showAxes(b.axes)})`);
     }
     c.emit(c.names());
     const lead = a.axes.slice(0, -1);

@@ -60,6 +60,10 @@ const depthOf = (a: Atom): Dim => a.depth ?? 1;
 export const liftedAxis = (axes: Axes, axis: number): number =>
   axis + axes.slice(0, axis + 1).filter(isHeight).length;
 
+/** Axes of the lifted tensor that are depth. */
+export const depthAxes = (axes: Axes): number[] =>
+  axes.flatMap((axis, i) => (isHeight(axis) ? [liftedAxis(axes, i) - 1] : []));
+
 /** Axes of the lifted tensor that a 2D axis becomes: depth and height, or the one axis. */
 export function liftedAxes(axes: Axes, axis: number): number[] {
   const at = liftedAxis(axes, axis);

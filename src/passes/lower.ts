@@ -75,7 +75,7 @@ export function fusedReader(
 function contextOf(builder: GraphBuilder, node: Node, next: Node | undefined, was: Node[]): LowerContext {
   return {
     node,
-    add: (op, inputs, attrs = {}) => builder.add(op, inputs, attrs, `${node.outputs[0]!}/${op}`)[0]!,
+    add: (op, inputs, attrs) => builder.add(op, inputs, attrs, `${node.outputs[0]!}/${op}`),
     finish(op, inputs, attrs = {}) {
       builder.push({ ...nodeOf(op, inputs, was.at(-1)!.outputs[0]!, attrs), name: node.name });
     },

@@ -79,7 +79,7 @@ function write(
   const last = activation ?? node;
   const output = last.outputs[0]!;
   const add = (op: string, inputs: readonly string[], attrs?: Attrs): string =>
-    builder.add(op, inputs, attrs, `${output}/${op}`)[0]!;
+    builder.add(op, inputs, attrs, `${output}/${op}`);
   const shape = (dims: readonly number[]): string => builder.constant(int64Tensor(dims));
   const [x, w, ...bias] = node.inputs as [string, string, ...string[]];
   const [outputs, inputs] = builder.known(w).shape as [number, number];
