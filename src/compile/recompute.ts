@@ -18,7 +18,7 @@
 
 import { AcsconvError } from "../base/errors.ts";
 import { type Graph, type Node, nodeOf } from "../graph/graph.ts";
-import { dependentsOf, indexOf, readsOf } from "../graph/graph-index.ts";
+import { dependentsOf, indexOf, sourcesOf } from "../graph/graph-index.ts";
 import { floatTensor, int64Tensor, type Tensor } from "../graph/tensor.ts";
 import { costOf, traitsOf } from "../ops/index.ts";
 import { inferTypes } from "../ops/infer.ts";
@@ -93,14 +93,8 @@ class ForwardAndBackward {
     this.#graph = graph;
     this.#image = image;
     this.#types = inferTypes(graph);
-    const forward = new Set<Node>();
     const loss = graph.outputs[0]!.name;
-    const wanted = new Set([loss]);
-    for (const node of graph.nodes.toReversed()) {
-      if (!node.outputs.some((name) => wanted.has(name))) continue;
-      forward.add(node);
-      for (const name of readsOf(node)) wanted.add(name);
-    }
+    const forward = new Set(sourcesOf(graph, [loss]).nodes);
     this.#forward = forward;
     const seesImage = dependentsOf(graph, [image.name]);
     const last = graph.nodes.findLast(
@@ -114,11 +108,8 @@ class ForwardAndBackward {
     this.#early = graph.nodes.filter((node) => !isLate(node));
     this.#late = graph.nodes.filter(isLate);
     const read = graph.nodes.flatMap((node) => (forward.has(node) ? [] : node.inputs));
-    this.#kept = new Set(
-      read
-        .map((name) => this.#owner(name))
-        .filter((name) => seesImage.has(name) && this.#isForgettable(name)),
-    );
+    const owners = read.map((name) => this.#owner(name));
+    this.#kept = new Set(owners.filter((name) => seesImage.has(name) && this.#isForgettable(name)));
   }
 
   #producer(name: string): Node | undefined {
@@ -133,12 +124,8 @@ class ForwardAndBackward {
 
   #isForgettable(name: string): boolean {
     const node = this.#producer(name);
-    return (
-      node !== undefined &&
-      this.#forward.has(node) &&
-      this.#early.includes(node) &&
-      this.#bytes(name) > SMALL_BYTES
-    );
+    const isEarly = node !== undefined && this.#forward.has(node) && this.#early.includes(node);
+    return isEarly && this.#bytes(name) > SMALL_BYTES;
   }
 
   #bytes(name: string): number {
@@ -211,12 +198,8 @@ class ForwardAndBackward {
           gates.add(name);
           return own(name);
         });
-        copies.push({
-          ...node,
-          name: own(node.name),
-          inputs,
-          outputs: node.outputs.map((name) => name && own(name)),
-        });
+        const outputs = node.outputs.map((name) => name && own(name));
+        copies.push({ ...node, name: own(node.name), inputs, outputs });
       }
       const sources = [...gates].flatMap((name) => this.#gate(name, own(name), i, initializers));
       for (const name of gates) {
@@ -232,13 +215,10 @@ class ForwardAndBackward {
       // A Reshape of a forgotten value: of its copy, then.
       const reshape = this.#producer(name)!;
       const copy = `${name}/again`;
-      if (!copies.some(({ outputs }) => outputs[0] === copy))
-        copies.push({
-          ...reshape,
-          name: copy,
-          inputs: [again(reshape.inputs[0]!), ...reshape.inputs.slice(1)],
-          outputs: [copy],
-        });
+      if (!copies.some(({ outputs }) => outputs[0] === copy)) {
+        const inputs = [again(reshape.inputs[0]!), ...reshape.inputs.slice(1)];
+        copies.push({ ...reshape, name: copy, inputs, outputs: [copy] });
+      }
       return copy;
     };
     const backward = (node: Node): Node =>

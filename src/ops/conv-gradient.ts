@@ -30,7 +30,6 @@ export function inputGradient(
   groups: number,
   sizes: readonly number[],
 ): string {
-  const rank = taps.length;
   const out = c.shape(dy).slice(2);
   if (taps.some((t) => t.stride !== 1)) {
     // What the last stride left over; without it the transpose would be too small.
@@ -41,7 +40,7 @@ export function inputGradient(
   const mirrored = taps.map((t) => ({ ...t, before: reach(t) - t.before, after: reach(t) - t.after }));
   // More padding than the kernel reaches over: the outermost of dy saw nothing of x.
   const attrs = { ...tapsAttrs(withoutCrops(mirrored)), group: int(groups) };
-  return c.op("Conv", [cropped(c, dy, mirrored), exchanged(c, w, groups, rank)], attrs);
+  return c.op("Conv", [cropped(c, dy, mirrored), exchanged(c, w, groups)], attrs);
 }
 
 /** x without what negative padding takes off. */
@@ -51,12 +50,12 @@ export function cropped(c: Algebra, x: string, taps: readonly Taps[]): string {
 }
 
 /** The mirrored kernel, from [O, C/g, ...k] to [C, O/g, ...k]. */
-function exchanged(c: Algebra, w: string, groups: number, rank: number): string {
+function exchanged(c: Algebra, w: string, groups: number): string {
   const [outputs, inputs, ...kernel] = c.shape(w) as [number, number, ...number[]];
   const axes = kernel.flatMap((k, i) => (k > 1 ? [i + 2] : []));
   const every = (n: number): number[] => axes.map(() => n);
   const mirrored = axes.length > 0 ? c.slice(w, axes, every(-1), every(-(2 ** 31)), every(-1)) : w;
-  const spatial = Array.from({ length: rank }, (_, i) => i + 2);
+  const spatial = kernel.map((_, i) => i + 2);
   if (groups === 1) return c.transpose(mirrored, [1, 0, ...spatial]);
   const split = c.reshape(mirrored, [groups, outputs / groups, inputs, ...kernel]);
   const turned = c.transpose(split, [0, 2, 1, ...spatial.map((axis) => axis + 1)]);
@@ -134,9 +133,7 @@ interface Columns {
   still(start: number, end: number): string;
 }
 
-/**
- * Columns at any stride: one per voxel of dy. x is sliced along every axis.
- */
+/** Columns at any stride: one per voxel of dy. x is sliced along every axis. */
 function stridedColumns(c: Algebra, x: string, dy: string, taps: readonly Taps[]): Columns {
   const out = c.shape(dy).slice(2);
   const { low, high } = border(taps);
@@ -233,7 +230,6 @@ function border(taps: readonly Taps[]): { low: readonly number[]; high: readonly
 
 /** With its last two axes exchanged; runtimes fuse that into the matrix product. */
 function swapped(c: Algebra, matrix: string): string {
-  const rank = c.shape(matrix).length;
-  const order = Array.from({ length: rank }, (_, i) => i);
-  return c.transpose(matrix, [...order.slice(0, -2), rank - 1, rank - 2]);
+  const axes = [...c.shape(matrix).keys()];
+  return c.transpose(matrix, [...axes.slice(0, -2), ...axes.slice(-2).reverse()]);
 }
