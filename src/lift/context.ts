@@ -1,11 +1,11 @@
 /** @file What the lift rule of an operator is handed: the node, and what may be asked and written. */
 
-import { int64Tensor } from "../graph/tensor.ts";
 import type { ErrorCode } from "../base/error-codes.ts";
 import { liftError } from "../base/errors.ts";
 import { type Graph, type Node, nodeLabel } from "../graph/graph.ts";
 import { indexOf } from "../graph/graph-index.ts";
 import { literalNumbers } from "../graph/nd-array.ts";
+import { int64Tensor } from "../graph/tensor.ts";
 import { traitsOf } from "../ops/index.ts";
 import { type Axes, isHeight, showAxes } from "../ops/roles.ts";
 import type { Known, Lifted, LiftContext } from "../ops/rule.ts";

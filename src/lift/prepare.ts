@@ -4,11 +4,11 @@
  * only what the wanted outputs need.
  */
 
-import { joined } from "../ops/concat.ts";
 import { inputError, liftError } from "../base/errors.ts";
 import { type Graph, intAttr, type ValueInfo } from "../graph/graph.ts";
 import { indexOf } from "../graph/graph-index.ts";
 import { elementCount, numbersOf, tensorOf } from "../graph/tensor.ts";
+import { joined } from "../ops/concat.ts";
 import { traitsOf } from "../ops/index.ts";
 import { inferTypes } from "../ops/infer.ts";
 import { blocksToConvolutions } from "../passes/blocks-to-convolutions.ts";

@@ -6,12 +6,12 @@
  * @see https://onnx.ai/onnx/operators/onnx__ReduceMean.html
  */
 
-import { isNoop, reducedAxes } from "./reduce-gradient.ts";
 import { int, intAttr } from "../graph/graph.ts";
 import type { NdArray } from "../graph/nd-array.ts";
 import { addDims, type Dim, maxDims, minDims, mulDims } from "../graph/dim.ts";
 import { normAxis, numbersIn, shaped, shapeOf } from "./common.ts";
 import type { GradientRule } from "./gradient.ts";
+import { isNoop, reducedAxes } from "./reduce-gradient.ts";
 import { type Axis, hasRole, isHeight, isSpatial, liftedAxes, liftedAxis, showAxes } from "./roles.ts";
 import type { InferContext, LiftContext, OpRule } from "./rule.ts";
 

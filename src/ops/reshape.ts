@@ -12,7 +12,6 @@
  * @see https://onnx.ai/onnx/operators/onnx__Reshape.html
  */
 
-import type { Traits } from "./traits.ts";
 import { type Dim, exactQuotient, productOfDims, sameDim } from "../graph/dim.ts";
 import { int, intAttr, ints, intsAttr, type Node, nodeOf } from "../graph/graph.ts";
 import { ndArray, transposeNd } from "../graph/nd-array.ts";
@@ -31,6 +30,7 @@ import {
   showAxes,
 } from "./roles.ts";
 import type { InferContext, LiftContext, LiftRule, OpRule } from "./rule.ts";
+import type { Traits } from "./traits.ts";
 
 /** Output sizes of a Reshape: 0 copies the input's size, −1 takes what is left. */
 function reshapeSizes(c: InferContext): readonly Dim[] | undefined {

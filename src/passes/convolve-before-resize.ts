@@ -9,12 +9,12 @@
  * upsampled map, and the scales are constants (sizes would name the channels).
  */
 
-import { cropsRegion } from "../ops/resize-gradient.ts";
 import { indexOf } from "../graph/graph-index.ts";
 import { type Graph, intsAttr, type Node } from "../graph/graph.ts";
 import { numbersOf } from "../graph/tensor.ts";
 import { groupsOf } from "../ops/geometry.ts";
 import { traitsOf } from "../ops/index.ts";
+import { cropsRegion } from "../ops/resize-gradient.ts";
 
 export function convolveBeforeResize(graph: Graph): Graph {
   const index = indexOf(graph);

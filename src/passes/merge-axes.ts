@@ -12,27 +12,24 @@
 import { type Attrs, type Graph, int, type Node, nodeOf } from "../graph/graph.ts";
 import { indexOf } from "../graph/graph-index.ts";
 import { int64Tensor } from "../graph/tensor.ts";
-import { GraphBuilder } from "../ops/builder.ts";
+import type { GraphBuilder } from "../ops/builder.ts";
 import { convSize, groupsOf, type Taps, tapsAttrs, tapsOf } from "../ops/geometry.ts";
 import { type Fused, fusedReader } from "./lower.ts";
+import { rewrite } from "./rewrite.ts";
 
 /** @param fuses - activations that stay beside their convolution, where the runtime fuses them */
 export function mergeAxes(graph: Graph, fuses: Fused): Graph {
   const index = indexOf(graph);
-  const builder = GraphBuilder.over(graph);
   const absorbed = new Set<Node>();
-  for (const node of graph.nodes) {
-    if (absorbed.has(node)) continue;
+  return rewrite(graph, ({ builder }, node) => {
+    if (absorbed.has(node)) return true;
     const merged = mergedForm(builder, node);
-    if (!merged) {
-      builder.push(node);
-      continue;
-    }
+    if (!merged) return false;
     const activation = fusedReader(index, node, fuses, (name) => builder.types.has(name));
     if (activation) absorbed.add(activation);
     write(builder, node, activation, merged);
-  }
-  return builder.build(graph, graph.outputs);
+    return true;
+  });
 }
 
 /** A convolution over two of the three axes, one of them merged with the third. */
