@@ -22,7 +22,6 @@ export const EXCEPTIONS = {
   "src/passes/merge-axes.ts": "writes a convolution over merged axes",
   "src/weights/pull.ts": "Range is a header of HTTP",
   "src/lift/writer.ts": "writes the Reshape and Cast that lifted values need",
-  "src/lift/prepare.ts": "writes the Concat of copied channels",
 };
 
 /**

@@ -1,7 +1,6 @@
 /** @file A network made ready to be run, at one size or at any, on one device. */
 
-import { substituteDim } from "../graph/dim.ts";
-import type { Graph } from "../graph/graph.ts";
+import { atSizes, type Graph } from "../graph/graph.ts";
 import { LIFTED_DOMAIN } from "../ops/lifted.ts";
 import { lower } from "../passes/lower.ts";
 import { simplify } from "../passes/simplify.ts";
@@ -17,10 +16,7 @@ export const isLifted = (graph: Graph): boolean => graph.nodes.some(({ domain })
  */
 export function forInference(graph: Graph, sizes: ReadonlyMap<string, number>, target: Target): Graph {
   if (!isLifted(graph)) return graph;
-  const inputs = graph.inputs.map((input) => ({
-    ...input,
-    ...(input.shape && { shape: input.shape.map((dim) => substituteDim(dim, sizes)) }),
-  }));
+  const inputs = graph.inputs.map((input) => atSizes(input, sizes));
   const { lifted, plain } = target.rewrites.inference;
   const prepared = rewritten(simplify({ ...graph, inputs }), lifted, target);
   return rewritten(lower(prepared, target.fuses).graph, plain, target);

@@ -18,8 +18,7 @@
  * @see onnxruntime/core/graph/graph_viewer.cc and core/framework/allocation_planner.cc
  */
 
-import type { Graph, Node } from "../graph/graph.ts";
-import { intsAttr, nodeLabel } from "../graph/graph.ts";
+import { type Graph, intsAttr, type Node, nodeLabel } from "../graph/graph.ts";
 import { byteLength } from "../graph/tensor.ts";
 import { traitsOf } from "../ops/index.ts";
 import { inferTypes } from "../ops/infer.ts";

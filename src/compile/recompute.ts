@@ -17,8 +17,8 @@
  */
 
 import { AcsconvError } from "../base/errors.ts";
-import type { Graph, Node, ValueType } from "../graph/graph.ts";
-import { indexOf, readsOf } from "../graph/graph-index.ts";
+import { type Graph, type Node, nodeOf } from "../graph/graph.ts";
+import { dependentsOf, indexOf, sourcesOf } from "../graph/graph-index.ts";
 import { floatTensor, int64Tensor, type Tensor } from "../graph/tensor.ts";
 import { costOf, traitsOf } from "../ops/index.ts";
 import { inferTypes } from "../ops/infer.ts";
@@ -93,32 +93,23 @@ class ForwardAndBackward {
     this.#graph = graph;
     this.#image = image;
     this.#types = inferTypes(graph);
-    const forward = new Set<Node>();
     const loss = graph.outputs[0]!.name;
-    const wanted = new Set([loss]);
-    for (const node of graph.nodes.toReversed()) {
-      if (!node.outputs.some((name) => wanted.has(name))) continue;
-      forward.add(node);
-      for (const name of readsOf(node)) wanted.add(name);
-    }
+    const forward = new Set(sourcesOf(graph, [loss]).nodes);
     this.#forward = forward;
-    const seesImage = dependents(graph.nodes, [image.name]);
+    const seesImage = dependentsOf(graph, [image.name]);
     const last = graph.nodes.findLast(
       (node) =>
         forward.has(node) &&
         node.inputs.some((name) => seesImage.has(name)) &&
         node.inputs.some((name) => name !== "" && !seesImage.has(name) && !graph.initializers.has(name)),
     );
-    const late = dependents(graph.nodes, last?.outputs ?? [loss]);
+    const late = dependentsOf(graph, last?.outputs ?? [loss]);
     const isLate = (node: Node): boolean => node.outputs.some((name) => late.has(name));
     this.#early = graph.nodes.filter((node) => !isLate(node));
     this.#late = graph.nodes.filter(isLate);
     const read = graph.nodes.flatMap((node) => (forward.has(node) ? [] : node.inputs));
-    this.#kept = new Set(
-      read
-        .map((name) => this.#owner(name))
-        .filter((name) => seesImage.has(name) && this.#isForgettable(name)),
-    );
+    const owners = read.map((name) => this.#owner(name));
+    this.#kept = new Set(owners.filter((name) => seesImage.has(name) && this.#isForgettable(name)));
   }
 
   #producer(name: string): Node | undefined {
@@ -133,12 +124,8 @@ class ForwardAndBackward {
 
   #isForgettable(name: string): boolean {
     const node = this.#producer(name);
-    return (
-      node !== undefined &&
-      this.#forward.has(node) &&
-      this.#early.includes(node) &&
-      this.#bytes(name) > SMALL_BYTES
-    );
+    const isEarly = node !== undefined && this.#forward.has(node) && this.#early.includes(node);
+    return isEarly && this.#bytes(name) > SMALL_BYTES;
   }
 
   #bytes(name: string): number {
@@ -211,16 +198,14 @@ class ForwardAndBackward {
           gates.add(name);
           return own(name);
         });
-        copies.push({
-          ...node,
-          name: own(node.name),
-          inputs,
-          outputs: node.outputs.map((name) => name && own(name)),
-        });
+        const outputs = node.outputs.map((name) => name && own(name));
+        copies.push({ ...node, name: own(node.name), inputs, outputs });
       }
       const sources = [...gates].flatMap((name) => this.#gate(name, own(name), i, initializers));
-      for (const name of gates)
-        valueInfos.set(own(name), { ...typeOf(this.#types.get(name)), name: own(name) });
+      for (const name of gates) {
+        const { dtype, shape } = this.#types.get(name) ?? {};
+        valueInfos.set(own(name), { dtype, shape, name: own(name) });
+      }
       copies.splice(copies.length - chain.length, 0, ...sources);
       renamed.set(value, own(value));
     });
@@ -230,13 +215,10 @@ class ForwardAndBackward {
       // A Reshape of a forgotten value: of its copy, then.
       const reshape = this.#producer(name)!;
       const copy = `${name}/again`;
-      if (!copies.some(({ outputs }) => outputs[0] === copy))
-        copies.push({
-          ...reshape,
-          name: copy,
-          inputs: [again(reshape.inputs[0]!), ...reshape.inputs.slice(1)],
-          outputs: [copy],
-        });
+      if (!copies.some(({ outputs }) => outputs[0] === copy)) {
+        const inputs = [again(reshape.inputs[0]!), ...reshape.inputs.slice(1)];
+        copies.push({ ...reshape, name: copy, inputs, outputs: [copy] });
+      }
       return copy;
     };
     const backward = (node: Node): Node =>
@@ -249,58 +231,34 @@ class ForwardAndBackward {
 
   /** `name` under its own sizes, by a way that nothing is known of ahead of running, and that is another for each i. */
   #gate(name: string, output: string, i: number, initializers: Map<string, Tensor>): Node[] {
-    const constant = (part: string, tensor: Tensor): string => {
-      initializers.set(`${output}/${part}`, tensor);
-      return `${output}/${part}`;
-    };
-    const limit = constant("limit", floatTensor([1], [i]));
-    const sizes = constant("sizes", int64Tensor(this.#types.get(name)!.shape as number[]));
+    const limit = placed(initializers, `${output}/limit`, floatTensor([1], [i]));
+    const shapeOfName = int64Tensor(this.#types.get(name)!.shape as number[]);
+    const sizes = placed(initializers, `${output}/sizes`, shapeOfName);
     const [condition, shape] = [`${output}/condition`, `${output}/shape`];
     return [
-      node("Less", [PIXEL, limit], condition),
-      node("Where", [condition, sizes, sizes], shape),
-      node("Reshape", [name, shape], output),
+      nodeOf("Less", [PIXEL, limit], condition),
+      nodeOf("Where", [condition, sizes, sizes], shape),
+      nodeOf("Reshape", [name, shape], output),
     ];
   }
 
   /** One number that is not known ahead of running. */
   #pixel(initializers: Map<string, Tensor>): Node[] {
-    const rank = this.#image.dims.length;
-    const constant = (part: string, values: readonly number[]): string => {
-      initializers.set(`${PIXEL}/${part}`, int64Tensor(values));
-      return `${PIXEL}/${part}`;
-    };
-    const range = [
-      constant("start", new Array<number>(rank).fill(0)),
-      constant("end", new Array<number>(rank).fill(1)),
-    ];
+    const { name, dims } = this.#image;
+    const corner = (part: string, at: number): string =>
+      placed(initializers, `${PIXEL}/${part}`, int64Tensor(new Array<number>(dims.length).fill(at)));
+    const range = [corner("start", 0), corner("end", 1)];
+    const one = placed(initializers, `${PIXEL}/sizes`, int64Tensor([1]));
     return [
-      node("Slice", [this.#image.name, ...range], `${PIXEL}/slice`),
-      node("Reshape", [`${PIXEL}/slice`, constant("sizes", [1])], PIXEL),
+      nodeOf("Slice", [name, ...range], `${PIXEL}/slice`),
+      nodeOf("Reshape", [`${PIXEL}/slice`, one], PIXEL),
     ];
   }
 }
 
-const typeOf = ({ dtype, shape }: Known = {}): ValueType => ({
-  ...(dtype && { dtype }),
-  ...(shape && { shape }),
-});
-
 const PIXEL = "train/pixel";
 
-const node = (op: string, inputs: readonly string[], output: string): Node => ({
-  op,
-  domain: "",
-  name: output,
-  inputs,
-  outputs: [output],
-  attrs: {},
-});
-
-/** Values that depend on one of these, themselves included. */
-function dependents(nodes: readonly Node[], values: readonly string[]): ReadonlySet<string> {
-  const found = new Set(values);
-  for (const node of nodes)
-    if (readsOf(node).some((name) => found.has(name))) node.outputs.forEach((name) => found.add(name));
-  return found;
+function placed(initializers: Map<string, Tensor>, name: string, tensor: Tensor): string {
+  initializers.set(name, tensor);
+  return name;
 }

@@ -10,8 +10,7 @@ import { sameDims } from "../graph/dim.ts";
 import type { LiftOptions } from "../lift/options.ts";
 import { decodeModel } from "../onnx/decode.ts";
 import { encodeModel } from "../onnx/encode.ts";
-import type { LoweredNode } from "../passes/lower.ts";
-import { lower, raise } from "../passes/lower.ts";
+import { lower, type LoweredNode, raise } from "../passes/lower.ts";
 import { dropUnused } from "../passes/tidy.ts";
 import { plain } from "./targets/plain.ts";
 

@@ -38,7 +38,10 @@ export class StepBuilder {
    * @param constants - inputs that are given once and for all
    */
   finish(outputs: readonly string[], constants: ReadonlyMap<string, Tensor> = new Map()): Graph {
-    const infos = outputs.map((name): ValueInfo => ({ ...typeOf(this.#builder, name), name }));
+    const infos = outputs.map((name): ValueInfo => {
+      const { dtype, shape } = this.#builder.known(name);
+      return { dtype, shape, name };
+    });
     const written = this.#builder.build(this.#like, infos);
     const plain = lowerTrainBatchNorm({
       ...written,
@@ -55,8 +58,3 @@ export class StepBuilder {
     };
   }
 }
-
-const typeOf = (builder: GraphBuilder, name: string): Pick<ValueInfo, "dtype" | "shape"> => {
-  const { dtype, shape } = builder.known(name);
-  return { ...(dtype && { dtype }), ...(shape && { shape }) };
-};

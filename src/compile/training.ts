@@ -5,8 +5,7 @@
  */
 
 import { AcsconvError } from "../base/errors.ts";
-import { substituteDim } from "../graph/dim.ts";
-import type { Graph, Node, ValueInfo } from "../graph/graph.ts";
+import { atSizes, type Graph, type Node, type ValueInfo } from "../graph/graph.ts";
 import { elementCount } from "../graph/tensor.ts";
 import { traitsOf } from "../ops/index.ts";
 import { inferTypes, requireRoom } from "../ops/infer.ts";
@@ -124,9 +123,7 @@ function atSize(graph: Graph, { batch, size }: TrainingSize): Graph {
   const sized: Graph = {
     ...graph,
     inputs: [{ name: image.name, dtype: image.dtype ?? "float32", shape: wanted }],
-    outputs: [
-      { ...output, ...(output.shape && { shape: output.shape.map((dim) => substituteDim(dim, sizes)) }) },
-    ],
+    outputs: [atSizes(output, sizes)],
     valueInfos: new Map(),
   };
   if (typeof image.shape![0] === "number" && image.shape![0] !== batch && !fitsBatch(sized)) {

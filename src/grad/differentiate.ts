@@ -9,8 +9,7 @@
  */
 
 import { AcsconvError } from "../base/errors.ts";
-import type { Node } from "../graph/graph.ts";
-import { nodeLabel } from "../graph/graph.ts";
+import { type Node, nodeLabel } from "../graph/graph.ts";
 import { readsOf } from "../graph/graph-index.ts";
 import type { GradientContext } from "../ops/gradient.ts";
 import { Expressions } from "../ops/expressions.ts";
@@ -94,28 +93,25 @@ function gradientsAt(
   };
   const rule = ruleFor(node)?.gradient;
   if (!rule) return refuse(`acsconv knows no gradient of ${node.op}`);
-  return rule(new AtNode(algebra, node, total, active, refuse));
+  return rule(new AtNode(algebra, { node, total, active, refuse }));
+}
+
+/** A node, what is known of the gradients of its outputs, and which inputs are asked for. */
+interface Place extends Pick<GradientContext, "node" | "refuse"> {
+  readonly total: (name: string) => string | undefined;
+  readonly active: ReadonlySet<string>;
 }
 
 /** {@link Expressions} of the same graph, seen from a node. */
 class AtNode extends Expressions implements GradientContext {
   readonly node: Node;
   readonly refuse: (why: string) => never;
-  readonly #total: (name: string) => string | undefined;
-  readonly #active: ReadonlySet<string>;
+  readonly #place: Place;
 
-  constructor(
-    algebra: Expressions,
-    node: Node,
-    total: (name: string) => string | undefined,
-    active: ReadonlySet<string>,
-    refuse: (why: string) => never,
-  ) {
+  constructor(algebra: Expressions, place: Place) {
     super(algebra.builder, algebra.written);
-    this.node = node;
-    this.refuse = refuse;
-    this.#total = total;
-    this.#active = active;
+    this.#place = place;
+    ({ node: this.node, refuse: this.refuse } = place);
   }
 
   x(i = 0): string {
@@ -127,15 +123,15 @@ class AtNode extends Expressions implements GradientContext {
   }
 
   dy(i = 0): string {
-    return this.#total(this.y(i)) ?? this.zerosLike(this.y(i));
+    return this.#place.total(this.y(i)) ?? this.zerosLike(this.y(i));
   }
 
   reaches(i: number): boolean {
-    return this.#total(this.y(i)) !== undefined;
+    return this.#place.total(this.y(i)) !== undefined;
   }
 
   needs(i: number): boolean {
-    return this.#active.has(this.x(i));
+    return this.#place.active.has(this.x(i));
   }
 }
 

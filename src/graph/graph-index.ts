@@ -65,6 +65,17 @@ export function dependentsOf(graph: Graph, names: readonly string[]): ReadonlySe
   return found;
 }
 
+/** The nodes that these values come from, in the order of the graph, and the names of all values on the way. */
+export function sourcesOf(graph: Graph, names: readonly string[]): { nodes: Node[]; names: Set<string> } {
+  const found = new Set(names);
+  const nodes = graph.nodes.toReversed().filter((node) => {
+    const isSource = node.outputs.some((name) => found.has(name));
+    if (isSource) for (const name of readsOf(node)) found.add(name);
+    return isSource;
+  });
+  return { nodes: nodes.reverse(), names: found };
+}
+
 /** Names a node reads, those its subgraphs capture included. */
 export function readsOf(node: Node): string[] {
   const names = node.inputs.filter((name) => name !== "");

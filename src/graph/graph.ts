@@ -8,7 +8,7 @@
  * @see https://onnx.ai/onnx/repo-docs/IR.html
  */
 
-import type { Dim } from "./dim.ts";
+import { type Dim, substituteDim } from "./dim.ts";
 import type { DType, Tensor } from "./tensor.ts";
 
 /** An attribute value, tagged as ONNX tags it (1 and 1.0 are different attributes). */
@@ -76,6 +76,20 @@ export interface Graph {
   /** Fields of the file we do not interpret, written back as read. */
   readonly carried?: unknown;
 }
+
+/** One of ONNX's own nodes, with one output, after which it is called. */
+export const nodeOf = (op: string, inputs: readonly string[], output: string, attrs: Attrs = {}): Node => ({
+  op,
+  domain: "",
+  name: output,
+  inputs,
+  outputs: [output],
+  attrs,
+});
+
+/** With sizes in place of symbols, where its own are known. */
+export const atSizes = (info: ValueInfo, sizes: ReadonlyMap<string, Dim>): ValueInfo =>
+  info.shape ? { ...info, shape: info.shape.map((dim) => substituteDim(dim, sizes)) } : info;
 
 /** The version of ONNX's own operators that the graph is written in. */
 export const opsetOf = (graph: Graph): number => graph.opsets.get("") ?? graph.opsets.get("ai.onnx") ?? 1;

@@ -2,9 +2,10 @@
 
 import type { ErrorCode } from "../base/error-codes.ts";
 import { liftError } from "../base/errors.ts";
-import { type Attrs, type Graph, type Node, nodeLabel } from "../graph/graph.ts";
+import { type Graph, type Node, nodeLabel } from "../graph/graph.ts";
 import { indexOf } from "../graph/graph-index.ts";
 import { literalNumbers } from "../graph/nd-array.ts";
+import { int64Tensor } from "../graph/tensor.ts";
 import { traitsOf } from "../ops/index.ts";
 import { type Axes, isHeight, showAxes } from "../ops/roles.ts";
 import type { Known, Lifted, LiftContext } from "../ops/rule.ts";
@@ -67,10 +68,10 @@ export function contextOf(walk: Surroundings, visit: Visit): LiftContext {
     name,
     names: () => node.inputs.map((_, i) => name(i)),
     emit: (inputs, change = {}) => builder.push({ ...node, inputs, ...change }),
-    add: (op: string, inputs: readonly string[], attrs: Attrs = {}) =>
-      builder.add(op, inputs, attrs, `${node.outputs[0]!}/${op}`)[0]!,
+    add: (op, inputs, attrs) => builder.add(op, inputs, attrs, `${node.outputs[0]!}/${op}`),
     finish: (op, inputs, attrs = {}) => builder.push({ ...node, op, domain: "", inputs, attrs }),
-    constant: (tensor, hint) => builder.constant(tensor, hint),
+    constant: (tensor) => builder.constant(tensor),
+    ints: (values) => builder.constant(int64Tensor(values)),
     parameter: (parameter, dims, value) =>
       writer.parameter(parameter, input(1).known.dtype ?? "float32", dims, value),
     shape: (dims) => writer.shape(dims),

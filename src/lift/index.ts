@@ -8,11 +8,9 @@ import type { Graph } from "../graph/graph.ts";
 import { requireRoom } from "../ops/infer.ts";
 import { dropUnused } from "../passes/tidy.ts";
 import { type Decisions, Restart } from "./decisions.ts";
-import type { LiftOptions } from "./options.ts";
-import { checkOptions } from "./options.ts";
+import { checkOptions, type LiftOptions } from "./options.ts";
 import { prepare, withOutputs } from "./prepare.ts";
-import type { NodeReport } from "./walk.ts";
-import { Walk } from "./walk.ts";
+import { type NodeReport, Walk } from "./walk.ts";
 
 export interface LiftedGraph {
   /** 3D, with the internal operators of `ops/lifted.ts`. */

@@ -5,10 +5,10 @@
  */
 
 import { inputError, liftError } from "../base/errors.ts";
-import type { Graph, Node, ValueInfo } from "../graph/graph.ts";
-import { int, intAttr } from "../graph/graph.ts";
+import { type Graph, intAttr, type ValueInfo } from "../graph/graph.ts";
 import { indexOf } from "../graph/graph-index.ts";
 import { elementCount, numbersOf, tensorOf } from "../graph/tensor.ts";
+import { joined } from "../ops/concat.ts";
 import { traitsOf } from "../ops/index.ts";
 import { inferTypes } from "../ops/infer.ts";
 import { blocksToConvolutions } from "../passes/blocks-to-convolutions.ts";
@@ -106,14 +106,7 @@ function copyChannels(graph: Graph, image: ValueInfo, channels: unknown): Graph 
   if (typeof channels !== "number")
     throw inputError(`channels: 1 needs a network whose number of input channels is known.`);
   const copies = `${image.name}/copies`;
-  const concat: Node = {
-    op: "Concat",
-    domain: "",
-    name: copies,
-    inputs: new Array<string>(channels).fill(image.name),
-    outputs: [copies],
-    attrs: { axis: int(1) },
-  };
+  const concat = joined(new Array<string>(channels).fill(image.name), copies, 1);
   const nodes = graph.nodes.map((node) => ({
     ...node,
     inputs: node.inputs.map((name) => (name === image.name ? copies : name)),

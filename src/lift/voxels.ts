@@ -1,7 +1,15 @@
 /** @file Numbers that count pixels, such as a divisor H·W, read as counts of voxels. */
 
-import type { Dim } from "../graph/dim.ts";
-import { addDims, exactQuotient, mulDims, sameDim, subDims, SymbolicDim, symbolsOf } from "../graph/dim.ts";
+import {
+  addDims,
+  type Dim,
+  exactQuotient,
+  mulDims,
+  sameDim,
+  subDims,
+  SymbolicDim,
+  symbolsOf,
+} from "../graph/dim.ts";
 
 /**
  * A number that counts pixels, of volumes: what is a product of height and width

@@ -67,20 +67,13 @@ export class Walk {
     const image = imageInput(graph);
     const { name, dtype } = image;
     const sizes = new ImageSizes(image, options, decisions.pinned);
+    const writer = new Writer(graph, sizes, draws);
+    const policy = new DepthPolicy(options.depth);
     this.#graph = graph;
     this.#decisions = decisions;
-    this.#writer = new Writer(graph, sizes, draws);
-    const policy = new DepthPolicy(options.depth);
-    this.#surroundings = {
-      graph,
-      options,
-      decisions,
-      sizes,
-      policy,
-      writer: this.#writer,
-      values: this.#values,
-    };
-    this.#writer.builder.input({ name, dtype, shape: sizes.inLifted(liftedShape(sizes.axes)) });
+    this.#writer = writer;
+    this.#surroundings = { graph, options, decisions, sizes, policy, writer, values: this.#values };
+    writer.builder.input({ name, dtype, shape: sizes.inLifted(liftedShape(sizes.axes)) });
     this.#values.set(name, valueOf(name, { dtype }, sizes.axes, []));
   }
 
@@ -109,25 +102,14 @@ export class Walk {
         throw liftError(`The output "${output.name}" is a constant; name outputs that depend on the image.`);
     }
     const { dtype, shape } = this.#writer.builder.known(output.name);
-    return {
-      ...output,
-      ...((dtype ?? output.dtype) && { dtype: dtype ?? output.dtype }),
-      ...(shape && { shape }),
-    };
+    return { ...output, dtype: dtype ?? output.dtype, shape: shape ?? output.shape };
   }
 
   #visit(node: Node): void {
     const inputs = node.inputs.map((name) => (name === "" ? undefined : this.#values.get(name)!));
-    const visit: Visit = {
-      node,
-      inputs,
-      outputs: this.#infer(
-        node,
-        inputs.map((input) => input?.known),
-      ),
-      warnings: [],
-      steps: stepsOf(inputs),
-    };
+    const known = inputs.map((input) => input?.known);
+    const outputs = this.#infer(node, known);
+    const visit: Visit = { node, inputs, outputs, warnings: [], steps: stepsOf(inputs) };
     if (this.#followValues(visit)) return;
     const first = this.#writer.builder.nodes.length;
     if (inputs.length > 0 && inputs.every((input) => !input || input.constant)) {
@@ -168,10 +150,8 @@ export class Walk {
   #followValues({ node, inputs, outputs, steps }: Visit): boolean {
     const wanted = node.outputs.flatMap((name, i) => (name === "" ? [] : [outputs[i]]));
     if (!wanted.every((known) => known?.value)) return false;
-    const twins = this.#infer(
-      node,
-      inputs.map((input) => input?.twin),
-    );
+    const seen = inputs.map((input) => input?.twin);
+    const twins = this.#infer(node, seen);
     const constant = inputs.every((input) => !input || input.constant);
     node.outputs.forEach((name, i) => {
       if (!name) return;
@@ -215,15 +195,9 @@ export class Walk {
 }
 
 function valueOf(name: string, known: Known, axes: Axes, steps: readonly Step[]): Lifted {
-  const dtype = known.dtype && { dtype: known.dtype };
-  return {
-    name,
-    known: { ...dtype, shape: shapeOfAxes(axes) },
-    twin: { ...dtype, shape: twinShapeOfAxes(axes) },
-    axes,
-    constant: false,
-    steps,
-  };
+  const { dtype } = known;
+  const [shape, twin] = [shapeOfAxes(axes), twinShapeOfAxes(axes)];
+  return { name, known: { dtype, shape }, twin: { dtype, shape: twin }, axes, constant: false, steps };
 }
 
 const withoutRoles = ({ shape = [] }: Known): Axes => shape.map((): Axis => []);

@@ -3,7 +3,7 @@
 import { liftError } from "../base/errors.ts";
 import { seedFor, uniform } from "../base/random.ts";
 import type { Dim } from "../graph/dim.ts";
-import { type Graph, int, type Node, opsetOf } from "../graph/graph.ts";
+import { type Graph, int, type Node, nodeOf, opsetOf } from "../graph/graph.ts";
 import { literalNumbers } from "../graph/nd-array.ts";
 import { type DType, DTYPES, elementCount, int64Tensor, tensorOf } from "../graph/tensor.ts";
 import { GraphBuilder } from "../ops/builder.ts";
@@ -50,8 +50,8 @@ export class Writer {
       );
     });
     const sizes = builder.constant(int64Tensor(elements.dims));
-    const shaped = builder.add("Reshape", [this.shape(data), sizes])[0]!;
-    return dtype === "int64" ? shaped : builder.add("Cast", [shaped], { to: int(DTYPES[dtype].onnx) })[0]!;
+    const shaped = builder.add("Reshape", [this.shape(data), sizes]);
+    return dtype === "int64" ? shaped : builder.add("Cast", [shaped], { to: int(DTYPES[dtype].onnx) });
   }
 
   /** int64 vector with these sizes of the lifted network. */
@@ -74,8 +74,8 @@ export class Writer {
     if (open >= 0) target[open] = -1;
     const inputs = [x, this.builder.shape(target)];
     const output = last ? node.outputs[0]! : this.builder.unique(`${node.outputs[0]!}/Reshape`);
-    const name = last ? node.name : output;
-    this.builder.push({ op: "Reshape", domain: "", name, inputs, outputs: [output], attrs: {} }, [sizes]);
+    const reshape = nodeOf("Reshape", inputs, output);
+    this.builder.push(last ? { ...reshape, name: node.name } : reshape, [sizes]);
     return output;
   }
 

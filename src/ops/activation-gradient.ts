@@ -34,25 +34,23 @@ const bent =
     const gamma = slope(c);
     const dy = c.dy();
     const right = gamma === 1 ? dy : c.mul(dy, gamma);
-    return [c.where(above(c, c.x(), 0), right, c.mul(dy, left(c, c.x(), c.y())))];
+    return [c.where(c.greater(c.x(), 0), right, c.mul(dy, left(c, c.x(), c.y())))];
   };
 
-const above = (c: GradientContext, x: string, limit: number): string => c.op("Greater", [x, limit]);
-const below = (c: GradientContext, x: string, limit: number): string => c.op("Less", [x, limit]);
 const sigmoidOf = (c: GradientContext, x: string): string => c.op("Sigmoid", [x]);
 const square = (c: GradientContext, x: string): string => c.mul(x, x);
 const alphaOf = (c: GradientContext, otherwise: number): number => floatAttr(c.node, "alpha", otherwise);
 
-export const relu = gated((c, _, y) => above(c, y, 0));
-export const thresholdedRelu = gated((c, x) => above(c, x, alphaOf(c, 1)));
+export const relu = gated((c, _, y) => c.greater(y, 0));
+export const thresholdedRelu = gated((c, x) => c.greater(x, alphaOf(c, 1)));
 /** Nothing within ±λ. */
-export const shrink = gated((c, x) => above(c, c.op("Abs", [x]), floatAttr(c.node, "lambd", 0.5)));
+export const shrink = gated((c, x) => c.greater(c.abs(x), floatAttr(c.node, "lambd", 0.5)));
 
 /** min(max(x, low), high): what is not changed passes; limits get what they hold back. */
 export const clip: GradientRule = (c) => [
-  c.needs(0) ? gate(c, c.op("Equal", [c.x(), c.y()])) : undefined,
-  c.needs(1) ? gate(c, c.op("Less", [c.x(), c.x(1)])) : undefined,
-  c.needs(2) ? gate(c, c.op("Greater", [c.x(), c.x(2)])) : undefined,
+  c.needs(0) ? gate(c, c.equal(c.x(), c.y())) : undefined,
+  c.needs(1) ? gate(c, c.less(c.x(), c.x(1))) : undefined,
+  c.needs(2) ? gate(c, c.greater(c.x(), c.x(2))) : undefined,
 ];
 
 /** αx. Of slopes between 0 and 1, max([x > 0], α) is the right one, in half of Where's time. */
@@ -60,7 +58,7 @@ export const leakyRelu: GradientRule = (c) => {
   const alpha = alphaOf(c, 0.01);
   return alpha >= 0 && alpha <= 1 ? gentle(c) : steep(c);
 };
-const gentle = chain((c, x) => c.op("Max", [c.cast(above(c, x, 0), c.dtype(x)), alphaOf(c, 0.01)]));
+const gentle = chain((c, x) => c.op("Max", [c.cast(c.greater(x, 0), c.dtype(x)), alphaOf(c, 0.01)]));
 const steep = bent((c) => alphaOf(c, 0.01));
 
 /** α(e^(x/α) − 1): y/α + 1, which is 1 at 0, and so min(y, 0)/α + 1 on both sides. */
@@ -82,7 +80,7 @@ const gammaOf = (c: GradientContext): number => floatAttr(c.node, "gamma", 1.050
 /** x > 0 ? x : s·x:  ds = x·dy left of 0. */
 export const prelu: GradientRule = (c) => {
   const [x, slope, dy] = [c.x(0), c.x(1), c.dy()];
-  const positive = above(c, x, 0);
+  const positive = c.greater(x, 0);
   return [
     c.needs(0) ? c.where(positive, dy, c.mul(dy, slope)) : undefined,
     c.needs(1) ? c.where(positive, 0, c.mul(dy, x)) : undefined,
@@ -93,13 +91,13 @@ export const prelu: GradientRule = (c) => {
 export const sigmoid = chain((c, _, y) => c.mul(y, c.sub(1, y)));
 /** clip(αx + β, 0, 1). */
 export const hardSigmoid: GradientRule = (c) => {
-  const within = c.op("And", [above(c, c.y(), 0), below(c, c.y(), 1)]);
+  const within = c.op("And", [c.greater(c.y(), 0), c.less(c.y(), 1)]);
   return [c.mul(gate(c, within), alphaOf(c, 0.2))];
 };
 /** x·clip(x/6 + ½, 0, 1): x/3 + ½ between −3 and 3. */
 export const hardSwish = chain((c, x) => {
   const between = c.add(c.mul(x, 1 / 3), 0.5);
-  return c.where(below(c, x, -3), 0, c.where(above(c, x, 3), 1, between));
+  return c.where(c.less(x, -3), 0, c.where(c.greater(x, 3), 1, between));
 });
 /** x·σ(αx), with s = σ(αx): s + αy(1 − s). */
 export const swish = chain((c, x, y) => {
@@ -110,10 +108,10 @@ export const swish = chain((c, x, y) => {
 /** ln(1 + eˣ): σ(x). */
 export const softplus = chain((c, x) => sigmoidOf(c, x));
 /** x / (1 + |x|): 1 / (1 + |x|)². */
-export const softsign = chain((c, x) => c.op("Reciprocal", [square(c, c.add(c.op("Abs", [x]), 1))]));
+export const softsign = chain((c, x) => c.op("Reciprocal", [square(c, c.add(c.abs(x), 1))]));
 /** x·t, with t = tanh(softplus x): t + x(1 − t²)·σ(x). */
 export const mish = chain((c, x) => {
-  const t = c.op("Tanh", [c.op("Softplus", [x])]);
+  const t = c.tanh(c.softplus(x));
   return c.add(t, c.mul(c.mul(x, sigmoidOf(c, x)), c.sub(1, square(c, t))));
 });
 
@@ -130,7 +128,7 @@ const halfOfOnePlus = (c: GradientContext, x: string): string => c.add(c.mul(x, 
 
 const exactGelu = chain((c, x) => {
   const distribution = halfOfOnePlus(c, c.op("Erf", [c.mul(x, Math.SQRT1_2)]));
-  const density = c.mul(c.op("Exp", [c.mul(square(c, x), -0.5)]), 1 / Math.sqrt(2 * Math.PI));
+  const density = c.mul(c.exp(c.mul(square(c, x), -0.5)), 1 / Math.sqrt(2 * Math.PI));
   return c.add(distribution, c.mul(x, density));
 });
 
@@ -138,7 +136,7 @@ const CUBIC = 0.044715;
 const geluByTanh = chain((c, x) => {
   const k = Math.sqrt(2 / Math.PI);
   const x2 = square(c, x);
-  const t = c.op("Tanh", [c.mul(x, c.add(c.mul(x2, k * CUBIC), k))]);
+  const t = c.tanh(c.mul(x, c.add(c.mul(x2, k * CUBIC), k)));
   const du = c.add(c.mul(x2, 3 * k * CUBIC), k);
   const bell = c.mul(c.sub(1, square(c, t)), 0.5);
   return c.add(halfOfOnePlus(c, t), c.mul(c.mul(x, bell), du));
@@ -156,5 +154,5 @@ export const softmax: GradientRule = (c) => {
 /** dx = dy − eʸ·Σ dy. */
 export const logSoftmax: GradientRule = (c) => {
   const dy = c.dy();
-  return [c.sub(dy, c.mul(c.op("Exp", [c.y()]), c.sum(dy, [axisOf(c)], true)))];
+  return [c.sub(dy, c.mul(c.exp(c.y()), c.sum(dy, [axisOf(c)], true)))];
 };

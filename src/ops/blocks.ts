@@ -11,8 +11,7 @@
  */
 
 import { floorDivDims, mulDims } from "../graph/dim.ts";
-import type { Node } from "../graph/graph.ts";
-import { intAttr, ints, stringAttr } from "../graph/graph.ts";
+import { intAttr, ints, type Node, stringAttr } from "../graph/graph.ts";
 import { floatTensor, type Tensor } from "../graph/tensor.ts";
 import { depthToSpace, spaceToDepth } from "./blocks-gradient.ts";
 import { dtypeOf, refused, shapeOf } from "./common.ts";

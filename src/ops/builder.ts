@@ -2,12 +2,9 @@
  * @file Builds a graph node by node, knowing the type of every value as it goes.
  */
 
-import type { Dim } from "../graph/dim.ts";
-import { SymbolicDim } from "../graph/dim.ts";
-import type { Attrs, Graph, Node, ValueInfo } from "../graph/graph.ts";
-import { int, opsetOf } from "../graph/graph.ts";
-import type { Tensor } from "../graph/tensor.ts";
-import { int64Tensor } from "../graph/tensor.ts";
+import { type Dim, SymbolicDim } from "../graph/dim.ts";
+import { type Attrs, type Graph, int, type Node, nodeOf, opsetOf, type ValueInfo } from "../graph/graph.ts";
+import { int64Tensor, type Tensor } from "../graph/tensor.ts";
 import { inferNode } from "./infer.ts";
 import type { Known } from "./rule.ts";
 import { knownOf } from "./constant-ops.ts";
@@ -92,11 +89,11 @@ export class GraphBuilder {
     });
   }
 
-  /** Adds a node whose outputs get fresh names made from `hint`, and returns them. */
-  add(op: string, inputs: readonly string[], attrs: Attrs = {}, hint: string = op, outputs = 1): string[] {
-    const names = Array.from({ length: outputs }, () => this.unique(hint));
-    this.push({ op, domain: "", name: names[0]!, inputs, outputs: names, attrs });
-    return names;
+  /** Adds a node whose output gets a fresh name made from `hint`, and returns that. */
+  add(op: string, inputs: readonly string[], attrs: Attrs = {}, hint: string = op): string {
+    const output = this.unique(hint);
+    this.push(nodeOf(op, inputs, output, attrs));
+    return output;
   }
 
   known(name: string): Known {
@@ -124,7 +121,7 @@ export class GraphBuilder {
       }
     }
     flush();
-    return parts.length === 1 ? parts[0]! : this.add("Concat", parts, { axis: int(0) }, "shape")[0]!;
+    return parts.length === 1 ? parts[0]! : this.add("Concat", parts, { axis: int(0) }, "shape");
   }
 
   /** One size as an int64 [1]. Read from the first tensor that has it, else computed. */
@@ -143,19 +140,15 @@ export class GraphBuilder {
     const key = `shape of ${source.value}`;
     let shape = this.#sizes.get(key);
     if (!shape) {
-      shape = this.add("Shape", [source.value], {}, `${source.value}/shape`)[0]!;
+      shape = this.add("Shape", [source.value], {}, `${source.value}/shape`);
       this.#sizes.set(key, shape);
     }
-    return this.add(
-      "Gather",
-      [shape, this.constant(int64Tensor([source.axis]))],
-      { axis: int(0) },
-      "size",
-    )[0]!;
+    const axis = this.constant(int64Tensor([source.axis]));
+    return this.add("Gather", [shape, axis], { axis: int(0) }, "size");
   }
 
   #compute(dim: SymbolicDim): string {
-    const binary = (op: string, a: string, b: string): string => this.add(op, [a, b], {}, "size")[0]!;
+    const binary = (op: string, a: string, b: string): string => this.add(op, [a, b], {}, "size");
     const terms = dim.terms.map((term) => {
       const factors = term.atoms.map((atom) => {
         if (atom.kind === "symbol") {

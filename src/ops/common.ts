@@ -1,17 +1,14 @@
 /** @file What operators' rules share: reading inputs, axes, and shapes that follow from others. */
 
 import { AcsconvError } from "../base/errors.ts";
-import type { Dim } from "../graph/dim.ts";
-import { maxDims, sameDim, symbolsOf } from "../graph/dim.ts";
-import type { Node } from "../graph/graph.ts";
-import { nodeLabel } from "../graph/graph.ts";
+import { type Dim, maxDims, sameDim, symbolsOf } from "../graph/dim.ts";
+import { int, intAttr, type Node, nodeLabel } from "../graph/graph.ts";
 import { literalNumbers, vector } from "../graph/nd-array.ts";
 import type { DType } from "../graph/tensor.ts";
 import type { GradientContext, GradientRule } from "./gradient.ts";
 import type { InferContext, Known, LiftContext, LiftRule, OpRule } from "./rule.ts";
 import type { Traits } from "./traits.ts";
-import type { Axes, Axis } from "./roles.ts";
-import { atom, hasHeight, isHeight, liftedAxis, showAxes } from "./roles.ts";
+import { atom, type Axes, type Axis, hasHeight, isHeight, liftedAxis, showAxes } from "./roles.ts";
 
 export const unknown: Known = {};
 
@@ -30,10 +27,24 @@ export const dtypeOf = (c: InferContext, i: number): DType | undefined => c.inpu
 export const numbersIn = (c: InferContext, i: number): number[] | undefined =>
   literalNumbers(c.inputs[i]?.value);
 
+/** One output of the type of input 0, of other sizes. */
+export const shaped = (c: InferContext, shape?: readonly Dim[]): Known[] => [{ dtype: dtypeOf(c, 0), shape }];
+/** Sizes nothing is known of, as many as vector i has elements. */
+export function freshSizes(c: InferContext, i: number): Dim[] | undefined {
+  const rank = shapeOf(c, i)?.[0];
+  return typeof rank === "number" ? Array.from({ length: rank }, () => c.fresh()) : undefined;
+}
+
+/** Shapes of a convolution's image and kernel, where both are known. */
+export function operandShapes(c: InferContext): readonly (readonly Dim[])[] {
+  const [x, w] = [shapeOf(c, 0), shapeOf(c, 1)];
+  if (!x || !w) return [];
+  if (x.length !== w.length) fail(c, `input of rank ${x.length} against a kernel of rank ${w.length}`);
+  return [x, w];
+}
+
 /** Output like input 0: elementwise operators and normalisations. */
-export const sameAsInput = (c: InferContext): readonly Known[] => [
-  { dtype: dtypeOf(c, 0), shape: shapeOf(c, 0) },
-];
+export const sameAsInput = (c: InferContext): Known[] => shaped(c, shapeOf(c, 0));
 
 /** Elements of a vector of sizes. */
 export const listOf = (known: Known | undefined): Dim[] | undefined =>
@@ -75,6 +86,17 @@ export function broadcastShapes(
 export const plainAxes = (shape: readonly Dim[]): Axes =>
   shape.map((size) => (size === 1 ? [] : atom("C", size)));
 
+/** Input k, aligned at the right with `axes`, with an axis of size 1 wherever these have depth and it has none. */
+export function alignedDepth(c: LiftContext, k: number, axes: Axes): string {
+  const own = c.input(k).axes;
+  const missing = axes.flatMap((axis, i) => {
+    const at = i - (axes.length - own.length);
+    // One that would start the operand is not needed: alignment supplies it.
+    return isHeight(axis) && at > 0 && !isHeight(own[at]) ? [at] : [];
+  });
+  return missing.length > 0 ? c.add("Unsqueeze", [c.name(k), c.ints(missing)]) : c.name(k);
+}
+
 /** The same roles with the output's sizes; depths are filled in from the lifted graph. */
 export const resize = (axes: Axes, shape: readonly Dim[]): Axes =>
   axes.map((axis, i): Axis => {
@@ -95,15 +117,14 @@ export const remapAxis =
   (otherwise: number): LiftRule =>
   (c) => {
     const { axes } = c.input(0);
-    const attr = c.node.attrs["axis"];
-    const axis = normAxis(c, attr?.kind === "int" ? attr.value : otherwise, axes.length);
+    const axis = normAxis(c, intAttr(c.node, "axis", otherwise), axes.length);
     if (isHeight(axes[axis])) {
       return c.refuse(
         "E_AXIS_H",
         `works along height alone (axis ${axis} of ${showAxes(axes)}); in 3D that would be one of two axes`,
       );
     }
-    c.emit(c.names(), { attrs: { ...c.node.attrs, axis: { kind: "int", value: liftedAxis(axes, axis) } } });
+    c.emit(c.names(), { attrs: { ...c.node.attrs, axis: int(liftedAxis(axes, axis)) } });
     return c.outputs.map(() => axes);
   };
 
@@ -130,6 +151,12 @@ export function imageAxes(c: LiftContext, i = 0): Axes | undefined {
   }
   return axes;
 }
+
+/** Height and width of an image in the network as exported. */
+export const planeSizes = (c: LiftContext, axes: Axes): number[] => [
+  c.probe(axes[2]![0]!.size),
+  c.probe(axes[3]![0]?.size ?? 1),
+];
 
 /**
  * Sizes of a kernel that is constant: a weight of the file, or computed from

@@ -6,22 +6,23 @@
  * @see https://onnx.ai/onnx/operators/onnx__Concat.html
  */
 
-import type { Dim } from "../graph/dim.ts";
-import { addDims, ceilDivDims, subDims } from "../graph/dim.ts";
-import { int, intAttr } from "../graph/graph.ts";
-import { concatNd, sliceNd } from "../graph/nd-array.ts";
-import type { NdArray } from "../graph/nd-array.ts";
-import type { Tensor } from "../graph/tensor.ts";
-import { elementCount, int64Tensor, numbersOf } from "../graph/tensor.ts";
-import { dtypeOf, fail, normAxis, numbersIn, shapeOf } from "./common.ts";
-import { atom, hasHeight, isHeight, isSpatial, liftedAxis, liftedShape, showAxes } from "./roles.ts";
+import { addDims, ceilDivDims, type Dim, subDims } from "../graph/dim.ts";
+import { int, intAttr, type Node, nodeOf } from "../graph/graph.ts";
+import { concatNd, type NdArray, sliceNd } from "../graph/nd-array.ts";
+import { elementCount, numbersOf, type Tensor } from "../graph/tensor.ts";
+import { dtypeOf, fail, normAxis, numbersIn, shaped, shapeOf } from "./common.ts";
+import { atom, depthAxes, hasHeight, isSpatial, liftedAxis, liftedShape, showAxes } from "./roles.ts";
 import type { InferContext, Lifted, LiftContext, OpRule } from "./rule.ts";
+
+/** A node that joins values along an axis. */
+export const joined = (inputs: readonly string[], output: string, axis: number): Node =>
+  nodeOf("Concat", inputs, output, { axis: int(axis) });
 
 export const Concat: OpRule = {
   infer(c) {
     const shapes = c.inputs.map((input) => input?.shape);
     const known = shapes.find((shape) => shape !== undefined);
-    if (!known) return [{ dtype: dtypeOf(c, 0) }];
+    if (!known) return shaped(c);
     const axis = normAxis(c, intAttr(c.node, "axis", 1), known.length);
     for (const shape of shapes) {
       const agrees =
@@ -39,7 +40,7 @@ export const Concat: OpRule = {
     const shape = known.map((n, i) =>
       i === axis ? total : (shapes.map((s) => s?.[i]).find((m) => typeof m === "number") ?? n),
     );
-    return [{ dtype: dtypeOf(c, 0), shape }];
+    return shaped(c, shape);
   },
 
   value(c) {
@@ -113,8 +114,8 @@ function alongImage(
   }
   let map = c.name(i);
   if (spatial.length > 0 && tensor && isUniform(tensor, spatial)) {
-    const bounds = (at: number): string => c.constant(int64Tensor(spatial.map(() => at)));
-    map = c.add("Slice", [map, bounds(0), bounds(1), c.constant(int64Tensor(spatial))]);
+    const bounds = (at: number): string => c.ints(spatial.map(() => at));
+    map = c.add("Slice", [map, bounds(0), bounds(1), c.ints(spatial)]);
   } else if (spatial.length > 0) {
     const sizes = c.liftedShape(imageName);
     if (!c.baked && spatial.some((k) => sizes[liftedAxis(image, k)] !== dims[k])) {
@@ -126,9 +127,8 @@ function alongImage(
     c.warn(`joins the constant "${name}", which varies over the image plane; it is repeated along depth`);
     c.pin(`joins ${name}, which is given per pixel`);
   }
-  const depths = image.flatMap((axis, k) => (isHeight(axis) ? [liftedAxis(image, k) - 1] : []));
   const sizes = liftedShape(image.map((axis, k) => (k === joined ? atom("C", dims[k]!) : axis)));
-  return c.add("Expand", [c.add("Unsqueeze", [map, c.constant(int64Tensor(depths))]), c.shape(sizes)]);
+  return c.add("Expand", [c.add("Unsqueeze", [map, c.ints(depthAxes(image))]), c.shape(sizes)]);
 }
 
 /** Whether the elements do not depend on the position along these axes, the last ones of the tensor. */
@@ -192,12 +192,8 @@ export const Split: OpRule = {
 
   gradient(c) {
     const axis = normAxis(c, intAttr(c.node, "axis", 0), c.shape(c.x()).length);
-    return [
-      c.concat(
-        c.node.outputs.map((_, i) => c.dy(i)),
-        axis,
-      ),
-    ];
+    const parts = c.node.outputs.map((_, i) => c.dy(i));
+    return [c.concat(parts, axis)];
   },
   traits: { moves: "part" },
 };

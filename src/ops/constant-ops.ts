@@ -3,16 +3,22 @@
  * ranges, the sizes of others), and those that hand their input on.
  */
 
-import type { Dim } from "../graph/dim.ts";
-import { productOfDims } from "../graph/dim.ts";
-import type { Node } from "../graph/graph.ts";
-import { intAttr } from "../graph/graph.ts";
+import { type Dim, productOfDims } from "../graph/dim.ts";
+import { intAttr, type Node, nodeOf } from "../graph/graph.ts";
 import { mapNd, ndArray, vector } from "../graph/nd-array.ts";
-import type { Tensor } from "../graph/tensor.ts";
-import { DTYPES, elementCount, floatTensor, int64Tensor, numbersOf } from "../graph/tensor.ts";
-import { axisOfSize, dtypeOf, liftSame, numbersIn, sameAsInput, shapeOf, unknown } from "./common.ts";
+import { DTYPES, elementCount, floatTensor, int64Tensor, numbersOf, type Tensor } from "../graph/tensor.ts";
+import {
+  axisOfSize,
+  freshSizes,
+  liftSame,
+  numbersIn,
+  sameAsInput,
+  shaped,
+  shapeOf,
+  unknown,
+} from "./common.ts";
 import { liftedShape } from "./roles.ts";
-import type { Known, OpRule } from "./rule.ts";
+import type { InferContext, Known, OpRule } from "./rule.ts";
 
 /** Arrays up to this many elements are followed element by element; shape arithmetic is far smaller. */
 export const VALUE_LIMIT = 4096;
@@ -59,12 +65,7 @@ export const ConstantOfShape: OpRule = {
   infer(c) {
     const value = c.node.attrs["value"];
     const sizes = c.inputs[0]?.value;
-    const rank = c.inputs[0]?.shape?.[0];
-    const shape = sizes
-      ? Array.from(sizes.data)
-      : typeof rank === "number"
-        ? Array.from({ length: rank }, () => c.fresh())
-        : undefined;
+    const shape = sizes ? Array.from(sizes.data) : freshSizes(c, 0);
     return [{ dtype: value?.kind === "tensor" ? value.value.dtype : "float32", shape }];
   },
   value(c) {
@@ -86,19 +87,18 @@ export const ConstantOfShape: OpRule = {
   gradient: null,
 };
 
+function progression(c: InferContext): { start: number; delta: number; length: number } | undefined {
+  const [start, limit, delta] = [0, 1, 2].map((i) => numbersIn(c, i)?.[0]);
+  if (start === undefined || limit === undefined || delta === undefined) return undefined;
+  return { start, delta, length: Math.max(0, Math.ceil((limit - start) / delta)) };
+}
+
 export const Range: OpRule = {
-  infer(c) {
-    const [start, limit, delta] = [numbersIn(c, 0), numbersIn(c, 1), numbersIn(c, 2)];
-    if (!start || !limit || !delta) return [{ dtype: dtypeOf(c, 0), shape: [c.fresh()] }];
-    const count = Math.max(0, Math.ceil((limit[0]! - start[0]!) / delta[0]!));
-    return [{ dtype: dtypeOf(c, 0), shape: [count] }];
-  },
+  infer: (c) => shaped(c, [progression(c)?.length ?? c.fresh()]),
   value(c) {
-    const [start, limit, delta] = [numbersIn(c, 0), numbersIn(c, 1), numbersIn(c, 2)];
-    if (!start || !limit || !delta) return undefined;
-    const count = Math.max(0, Math.ceil((limit[0]! - start[0]!) / delta[0]!));
-    if (count > VALUE_LIMIT) return undefined;
-    return [vector(Array.from({ length: count }, (_, i) => start[0]! + i * delta[0]!))];
+    const found = progression(c);
+    if (!found || found.length > VALUE_LIMIT) return undefined;
+    return [vector(Array.from({ length: found.length }, (_, i) => found.start + i * found.delta))];
   },
   lift: {
     refuse: "makes coordinates along a spatial axis (E_COORD_RAMP); a coordinate along depth has no weights",
@@ -136,12 +136,8 @@ export const Size: OpRule = {
 
 /** A node that hands a value on under another name. */
 export const identityNode = (from: string, to: string, name = ""): Node => ({
-  op: "Identity",
-  domain: "",
+  ...nodeOf("Identity", [from], to),
   name,
-  inputs: [from],
-  outputs: [to],
-  attrs: {},
 });
 
 export const Identity: OpRule = {

@@ -9,8 +9,7 @@
 
 import { int, ints } from "../graph/graph.ts";
 import { elementCount } from "../graph/tensor.ts";
-import type { Taps } from "./geometry.ts";
-import { convTransposeSize, reach, tapsAttrs } from "./geometry.ts";
+import { convTransposeSize, reach, type Taps, tapsAttrs, withoutCrops } from "./geometry.ts";
 import type { Algebra } from "./gradient.ts";
 
 /**
@@ -31,7 +30,6 @@ export function inputGradient(
   groups: number,
   sizes: readonly number[],
 ): string {
-  const rank = taps.length;
   const out = c.shape(dy).slice(2);
   if (taps.some((t) => t.stride !== 1)) {
     // What the last stride left over; without it the transpose would be too small.
@@ -41,23 +39,23 @@ export function inputGradient(
   }
   const mirrored = taps.map((t) => ({ ...t, before: reach(t) - t.before, after: reach(t) - t.after }));
   // More padding than the kernel reaches over: the outermost of dy saw nothing of x.
-  const crop = (of: (t: Taps) => number): number[] => [0, 0, ...mirrored.map((t) => Math.min(0, of(t)))];
-  const seen = c.pad(
-    dy,
-    crop((t) => t.before),
-    crop((t) => t.after),
-  );
-  const own = mirrored.map((t) => ({ ...t, before: Math.max(0, t.before), after: Math.max(0, t.after) }));
-  return c.op("Conv", [seen, exchanged(c, w, groups, rank)], { ...tapsAttrs(own), group: int(groups) });
+  const attrs = { ...tapsAttrs(withoutCrops(mirrored)), group: int(groups) };
+  return c.op("Conv", [cropped(c, dy, mirrored), exchanged(c, w, groups)], attrs);
+}
+
+/** x without what negative padding takes off. */
+export function cropped(c: Algebra, x: string, taps: readonly Taps[]): string {
+  const crop = (end: "before" | "after"): number[] => [0, 0, ...taps.map((t) => Math.min(0, t[end]))];
+  return c.pad(x, crop("before"), crop("after"));
 }
 
 /** The mirrored kernel, from [O, C/g, ...k] to [C, O/g, ...k]. */
-function exchanged(c: Algebra, w: string, groups: number, rank: number): string {
+function exchanged(c: Algebra, w: string, groups: number): string {
   const [outputs, inputs, ...kernel] = c.shape(w) as [number, number, ...number[]];
   const axes = kernel.flatMap((k, i) => (k > 1 ? [i + 2] : []));
   const every = (n: number): number[] => axes.map(() => n);
   const mirrored = axes.length > 0 ? c.slice(w, axes, every(-1), every(-(2 ** 31)), every(-1)) : w;
-  const spatial = Array.from({ length: rank }, (_, i) => i + 2);
+  const spatial = kernel.map((_, i) => i + 2);
   if (groups === 1) return c.transpose(mirrored, [1, 0, ...spatial]);
   const split = c.reshape(mirrored, [groups, outputs / groups, inputs, ...kernel]);
   const turned = c.transpose(split, [0, 2, 1, ...spatial.map((axis) => axis + 1)]);
@@ -135,9 +133,7 @@ interface Columns {
   still(start: number, end: number): string;
 }
 
-/**
- * Columns at any stride: one per voxel of dy. x is sliced along every axis.
- */
+/** Columns at any stride: one per voxel of dy. x is sliced along every axis. */
 function stridedColumns(c: Algebra, x: string, dy: string, taps: readonly Taps[]): Columns {
   const out = c.shape(dy).slice(2);
   const { low, high } = border(taps);
@@ -173,13 +169,11 @@ function flatColumns(c: Algebra, x: string, dy: string, taps: readonly Taps[], s
   const strides = sizes.map((_, i) => elementCount(sizes.slice(i + 1)));
   const plane = strides[0]!;
   // Planes before x lie at negative offsets.
-  const offset = (tap: readonly number[]): number =>
-    taps.reduce(
-      (sum, t, i) => sum + strides[i]! * ((i === 0 ? 0 : low[i]!) - t.before + t.dilation * tap[i]!),
-      0,
-    );
-  const offsets = tapsOfKernel(taps).map(offset);
-  const before = Math.max(0, Math.ceil((shiftX ? -Math.min(...offsets) : Math.max(...offsets)) / plane));
+  const offset = (tap: readonly number[]): number => {
+    const along = (t: Taps, i: number): number => (i === 0 ? 0 : low[i]!) - t.before + t.dilation * tap[i]!;
+    const sum = taps.reduce((all, t, i) => all + strides[i]! * along(t, i), 0);
+    return shiftX ? sum : -sum;
+  };
   const flat = (of: string): string =>
     c.reshape(of, [...c.shape(of).slice(0, 2), elementCount(c.shape(of).slice(2))]);
   const grow = (of: string, first: readonly number[], last: readonly number[]): string =>
@@ -189,38 +183,28 @@ function flatColumns(c: Algebra, x: string, dy: string, taps: readonly Taps[], s
     // Axis 1 is named, too: ONNX Runtime would turn slices of one axis that abut into a Split, which keeps them all.
     return whole ? of : c.slice(of, [1, 2], [0, start], [c.shape(of)[1]!, end]);
   };
-  /** A few planes, with the border of the other axes. */
-  const planesOf = (
-    of: string,
-    start: number,
-    end: number,
-    first: readonly number[],
-    last: readonly number[],
-  ): string => grow(columnsOf(of, start, end), [0, ...first.slice(1)], [0, ...last.slice(1)]);
   const missing = sizes.map((size, i) => size - out[i]!);
-  const none = sizes.map(() => 0);
-  if (shiftX) {
-    // The last shifted copy ends beyond the last plane.
-    const after = Math.max(0, out[0]! + Math.ceil(Math.max(...offsets) / plane) - n[0]!);
-    const grown = grow(x, low.with(0, before), high.with(0, after));
-    return {
-      shifts: "x",
-      planes: out[0]!,
-      places: out[0]! * plane,
-      shifted: (tap, start, end) =>
-        columnsOf(grown, (before + start) * plane + offset(tap), (before + end) * plane + offset(tap)),
-      still: (start, end) => planesOf(dy, start, end, none, missing),
-    };
-  }
-  const after = Math.max(0, n[0]! + Math.ceil(-Math.min(...offsets) / plane) - out[0]!);
-  const grown = grow(dy, none.with(0, before), missing.with(0, after));
+  const sides = [
+    { of: x, planes: n[0]!, first: low, last: high },
+    { of: dy, planes: out[0]!, first: sizes.map(() => 0), last: missing },
+  ] as const;
+  const [moved, still] = shiftX ? sides : [sides[1], sides[0]];
+  const offsets = tapsOfKernel(taps).map(offset);
+  const before = Math.max(0, Math.ceil(-Math.min(...offsets) / plane));
+  // The last shifted copy ends beyond the last plane.
+  const after = Math.max(0, still.planes + Math.ceil(Math.max(...offsets) / plane) - moved.planes);
+  const grown = grow(moved.of, moved.first.with(0, before), moved.last.with(0, after));
   return {
-    shifts: "dy",
-    planes: n[0]!,
-    places: n[0]! * plane,
-    shifted: (tap, start, end) =>
-      columnsOf(grown, (before + start) * plane - offset(tap), (before + end) * plane - offset(tap)),
-    still: (start, end) => planesOf(x, start, end, low, high),
+    shifts: shiftX ? "x" : "dy",
+    planes: still.planes,
+    places: still.planes * plane,
+    shifted(tap, start, end) {
+      const at = offset(tap);
+      return columnsOf(grown, (before + start) * plane + at, (before + end) * plane + at);
+    },
+    /** A few planes, with the border of the other axes. */
+    still: (start, end) =>
+      grow(columnsOf(still.of, start, end), still.first.with(0, 0), still.last.with(0, 0)),
   };
 }
 
@@ -246,7 +230,6 @@ function border(taps: readonly Taps[]): { low: readonly number[]; high: readonly
 
 /** With its last two axes exchanged; runtimes fuse that into the matrix product. */
 function swapped(c: Algebra, matrix: string): string {
-  const rank = c.shape(matrix).length;
-  const order = Array.from({ length: rank }, (_, i) => i);
-  return c.transpose(matrix, [...order.slice(0, -2), rank - 1, rank - 2]);
+  const axes = [...c.shape(matrix).keys()];
+  return c.transpose(matrix, [...axes.slice(0, -2), ...axes.slice(-2).reverse()]);
 }

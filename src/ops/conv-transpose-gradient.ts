@@ -10,9 +10,8 @@
  */
 
 import { int } from "../graph/graph.ts";
-import { kernelGradient } from "./conv-gradient.ts";
-import type { Taps } from "./geometry.ts";
-import { groupsOf, reach, tapsAttrs } from "./geometry.ts";
+import { cropped, kernelGradient } from "./conv-gradient.ts";
+import { groupsOf, reach, type Taps, tapsAttrs, withoutCrops } from "./geometry.ts";
 import type { Algebra, GradientContext } from "./gradient.ts";
 
 /** @param taps - those of the node, padding resolved */
@@ -46,14 +45,5 @@ function touched(
     const full = t.stride * (x[i + 2]! - 1) + reach(t) + 1;
     return { ...t, after: full - t.before - c.shape(dy)[i + 2]! };
   });
-  const crop = (of: (t: Taps) => number): number[] => [0, 0, ...exact.map((t) => Math.min(0, of(t)))];
-  const inside = c.pad(
-    dy,
-    crop((t) => t.before),
-    crop((t) => t.after),
-  );
-  return {
-    dy: inside,
-    taps: exact.map((t) => ({ ...t, before: Math.max(0, t.before), after: Math.max(0, t.after) })),
-  };
+  return { dy: cropped(c, dy, exact), taps: withoutCrops(exact) };
 }

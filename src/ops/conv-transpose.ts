@@ -6,15 +6,21 @@
  * @see https://onnx.ai/onnx/operators/onnx__ConvTranspose.html
  */
 
-import type { Dim } from "../graph/dim.ts";
-import { mulDims, subDims } from "../graph/dim.ts";
-import { int, ints, intsAttr, str } from "../graph/graph.ts";
-import type { Node } from "../graph/graph.ts";
-import { constantDims, dtypeOf, fail, imageAxes, resize, shapeOf, verbatim } from "./common.ts";
+import { type Dim, mulDims, subDims } from "../graph/dim.ts";
+import { int, ints, intsAttr, type Node, str } from "../graph/graph.ts";
+import { constantDims, imageAxes, operandShapes, planeSizes, resize, shaped, verbatim } from "./common.ts";
 import { convTransposeGradient } from "./conv-transpose-gradient.ts";
 import { convolutionCost } from "./cost.ts";
-import type { Taps } from "./geometry.ts";
-import { autoPad, convTransposeSize, groupsOf, reach, tapsAttrs, tapsOf } from "./geometry.ts";
+import {
+  autoPad,
+  centred,
+  convTransposeSize,
+  groupsOf,
+  padded,
+  type Taps,
+  tapsAttrs,
+  tapsOf,
+} from "./geometry.ts";
 import { kindOf, omittedBy } from "./kinds/index.ts";
 import { LIFTED_DOMAIN } from "./lifted.ts";
 import type { InferContext, LiftContext, OpRule } from "./rule.ts";
@@ -34,9 +40,7 @@ function transposeTaps(node: Node, kernel: readonly number[], sizes: readonly Di
     const bare = convTransposeSize(sizes[i]!, { ...t, before: 0, after: 0 }, outputPadding(node, i));
     const total = subDims(bare, target ? target.at(i - kernel.length)! : mulDims(sizes[i]!, t.stride));
     if (typeof total !== "number") return undefined;
-    const small = Math.floor(total / 2);
-    const before = mode === "SAME_UPPER" ? small : total - small;
-    return { ...t, before, after: total - before };
+    return padded(t, total, mode);
   });
   return resolved.every((t) => t !== undefined) ? resolved : undefined;
 }
@@ -44,10 +48,8 @@ function transposeTaps(node: Node, kernel: readonly number[], sizes: readonly Di
 const outputPadding = (node: Node, i: number): number => intsAttr(node, "output_padding")?.[i] ?? 0;
 
 function outputShape(c: InferContext): readonly Dim[] | undefined {
-  const x = shapeOf(c, 0);
-  const w = shapeOf(c, 1);
+  const [x, w] = operandShapes(c);
   if (!x || !w) return undefined;
-  if (x.length !== w.length) fail(c, `input of rank ${x.length} against a kernel of rank ${w.length}`);
   const kernel = w.slice(2);
   const channels = mulDims(w[1]!, groupsOf(c.node));
   const target = intsAttr(c.node, "output_shape");
@@ -60,24 +62,20 @@ function outputShape(c: InferContext): readonly Dim[] | undefined {
 }
 
 export const ConvTranspose: OpRule = {
-  infer: (c) => [{ dtype: dtypeOf(c, 0), shape: outputShape(c) }],
+  infer: (c) => shaped(c, outputShape(c)),
 
   lift(c) {
     const axes = imageAxes(c);
     if (!axes) return verbatim(c);
     const shape = c.outputs[0]?.shape;
     const weight = constantDims(c, 1);
-    const sizes = [c.probe(axes[2]![0]!.size), c.probe(axes[3]![0]?.size ?? 1)];
-    const taps = transposeTaps(c.node, weight.slice(2), sizes);
+    const taps = transposeTaps(c.node, weight.slice(2), planeSizes(c, axes));
     if (!taps || !shape) return c.refuse("E_SHAPE", "its output size could not be inferred");
     const [height, width] = taps as [Taps, Taps];
     const depth = upsampledDepth(c, height);
     const taps3 = [depth, height, width];
-    const padding = [
-      depth === height ? outputPadding(c.node, 0) : 0,
-      outputPadding(c.node, 0),
-      outputPadding(c.node, 1),
-    ];
+    const [more, extra] = [outputPadding(c.node, 0), outputPadding(c.node, 1)];
+    const padding = [depth === height ? more : 0, more, extra];
     const omitted = omittedBy(c.kind, c.view);
     if (omitted !== undefined) {
       // Every sample is repeated.
@@ -117,6 +115,5 @@ export const ConvTranspose: OpRule = {
 function upsampledDepth(c: LiftContext, height: Taps): Taps {
   const stride = height.stride === 1 ? 1 : c.depthScale(height.stride);
   if (stride === height.stride) return height;
-  const before = Math.floor(reach(height) / 2);
-  return { ...height, stride, before, after: reach(height) - before };
+  return centred({ ...height, stride });
 }

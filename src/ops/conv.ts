@@ -11,28 +11,41 @@
  */
 
 import type { Dim } from "../graph/dim.ts";
-import { int, ints, str } from "../graph/graph.ts";
-import { int64Tensor } from "../graph/tensor.ts";
+import { int, ints, intsAttr, str } from "../graph/graph.ts";
 import { convolutionCost } from "./cost.ts";
 import { inputGradient, kernelGradient } from "./conv-gradient.ts";
-import { constantDims, dtypeOf, fail, imageAxes, resize, shapeOf, verbatim } from "./common.ts";
-import type { Taps } from "./geometry.ts";
-import { convSize, groupsOf, reach, sameSizes, tapsAttrs, tapsOf } from "./geometry.ts";
+import {
+  constantDims,
+  fail,
+  imageAxes,
+  operandShapes,
+  planeSizes,
+  resize,
+  shaped,
+  verbatim,
+} from "./common.ts";
+import {
+  autoPad,
+  convSize,
+  groupsOf,
+  reach,
+  sameSize,
+  sameSizes,
+  type Taps,
+  tapsAttrs,
+  tapsOf,
+} from "./geometry.ts";
 import { kindOf } from "./kinds/index.ts";
 import { LIFTED_DOMAIN } from "./lifted.ts";
-import type { Axes, Axis } from "./roles.ts";
-import { atom, hasHeight, hasRole, isHeight, liftedAxis, showAxes } from "./roles.ts";
+import { atom, type Axes, type Axis, depthAxes, hasHeight, hasRole, isHeight, showAxes } from "./roles.ts";
 import type { InferContext, LiftContext, OpRule } from "./rule.ts";
 import { convolution } from "./slots.ts";
 import { dealChannels } from "./views.ts";
 
-function inferConv(c: InferContext): { shape?: readonly Dim[] } {
-  const x = shapeOf(c, 0);
-  const w = shapeOf(c, 1);
-  if (!x || !w) return {};
-  if (x.length !== w.length) fail(c, `input of rank ${x.length} against a kernel of rank ${w.length}`);
-  const kernel = w.slice(2);
-  if (!kernel.every((k) => typeof k === "number")) return {};
+function outputShape(c: InferContext): readonly Dim[] | undefined {
+  const [x, w] = operandShapes(c);
+  const kernel = w?.slice(2);
+  if (!x || !w || !kernel?.every((k) => typeof k === "number")) return undefined;
   const channels = typeof w[1] === "number" ? w[1] * groupsOf(c.node) : undefined;
   if (typeof x[1] === "number" && channels !== undefined && x[1] !== channels) {
     fail(c, `expected ${channels} input channels, got ${x[1]}`);
@@ -40,11 +53,11 @@ function inferConv(c: InferContext): { shape?: readonly Dim[] } {
   const sizes = x.slice(2);
   const taps = tapsOf(c.node, kernel, sizes);
   const out = taps ? sizes.map((n, i) => convSize(n, taps[i]!)) : sameSizes(c.node, sizes);
-  return { shape: [x[0]!, w[0]!, ...out] };
+  return [x[0]!, w[0]!, ...out];
 }
 
 export const Conv: OpRule = {
-  infer: (c) => [{ dtype: dtypeOf(c, 0), ...inferConv(c) }],
+  infer: (c) => shaped(c, outputShape(c)),
 
   lift(c) {
     if (c.input(0).axes.length === 3 && hasHeight(c.input(0).axes)) return convOverFeatures(c);
@@ -54,7 +67,7 @@ export const Conv: OpRule = {
     if (!shape) return c.refuse("E_SHAPE", "its output size could not be inferred");
     const weight = constantDims(c, 1);
     const kernel = weight.slice(2);
-    const taps = tapsOf(c.node, kernel, [c.probe(axes[2]![0]!.size), c.probe(axes[3]![0]?.size ?? 1)]);
+    const taps = tapsOf(c.node, kernel, planeSizes(c, axes));
     if (!taps) return c.refuse("E_AUTO_PAD", "auto_pad SAME needs a known input size");
     const [height, width] = taps as [Taps, Taps];
     warnSamePadding(c);
@@ -126,11 +139,9 @@ function convOverFeatures(c: LiftContext): readonly Axes[] {
   const out = resize(axes, shape).map((axis) =>
     isHeight(axis) && !isPixel(axis) ? atom("C", axis[0]!.size) : axis,
   );
-  const depths = (of: Axes): string =>
-    c.constant(int64Tensor(of.flatMap((axis, i) => (isHeight(axis) ? [liftedAxis(of, i) - 1] : []))));
-  const flat = c.add("Squeeze", [c.name(0), depths(axes)]);
+  const flat = c.add("Squeeze", [c.name(0), c.ints(depthAxes(axes))]);
   const y = c.add("Conv", [flat, ...c.names().slice(1)], c.node.attrs);
-  c.finish("Unsqueeze", [y, depths(out)]);
+  c.finish("Unsqueeze", [y, c.ints(depthAxes(out))]);
   return [out];
 }
 
@@ -140,8 +151,7 @@ const isPixel = (axis: Axis): boolean => axis.every(({ size, depth }) => size ==
 export function depthTaps(c: LiftContext, height: Taps): Taps {
   const stride = height.stride === 1 ? 1 : c.depthFactor("stride", height.stride);
   if (stride === height.stride) return height;
-  const before = height.dilation * Math.floor(height.kernel / 2);
-  return { ...height, stride, before, after: reach(height) - before };
+  return sameSize({ ...height, stride });
 }
 
 /**
@@ -157,13 +167,9 @@ function centre(c: LiftContext, t: Taps): number {
 }
 
 function warnSamePadding(c: LiftContext): void {
-  const mode = c.node.attrs["auto_pad"];
-  if (mode?.kind === "string" && mode.value.startsWith("SAME") && c.node.attrs["strides"]) {
-    const strides = c.node.attrs["strides"];
-    if (strides.kind === "ints" && strides.value.some((s) => s > 1)) {
-      c.warn(`auto_pad ${mode.value} with a stride was fixed to the padding of the exported size`);
-    }
-  }
+  const mode = autoPad(c.node);
+  if (mode.startsWith("SAME") && intsAttr(c.node, "strides")?.some((s) => s > 1))
+    c.warn(`auto_pad ${mode} with a stride was fixed to the padding of the exported size`);
 }
 
 function warnOffCentre(c: LiftContext, height: Taps, width: Taps): void {

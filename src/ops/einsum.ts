@@ -6,13 +6,11 @@
  */
 
 import type { Dim } from "../graph/dim.ts";
-import type { Node } from "../graph/graph.ts";
-import { str } from "../graph/graph.ts";
+import { type Node, str, stringAttr } from "../graph/graph.ts";
 import { elementCount } from "../graph/tensor.ts";
-import { dtypeOf, shapeOf } from "./common.ts";
+import { shaped, shapeOf } from "./common.ts";
 import type { GradientContext, GradientRule } from "./gradient.ts";
-import type { Axis } from "./roles.ts";
-import { atom, isHeight, isSpatial } from "./roles.ts";
+import { atom, type Axis, isHeight, isSpatial } from "./roles.ts";
 import type { OpRule } from "./rule.ts";
 import type { Slot } from "./slots.ts";
 
@@ -40,16 +38,11 @@ function operandGradient(
   const factors = [{ letters: output, name: c.dy() }, ...others];
   const present = [...term].filter((letter) => factors.some(({ letters }) => letters.includes(letter)));
   const equation = `${factors.map(({ letters }) => letters).join(",")}->${present.join("")}`;
-  const gradient = c.op(
-    "Einsum",
-    factors.map(({ name }) => name),
-    { equation: str(equation) },
-  );
+  const operands = factors.map(({ name }) => name);
+  const gradient = c.op("Einsum", operands, { equation: str(equation) });
   const sizes = c.shape(gradient);
-  return c.reshape(
-    gradient,
-    [...term].map((letter) => (present.includes(letter) ? sizes[present.indexOf(letter)]! : 1)),
-  );
+  const aligned = [...term].map((letter) => (present.includes(letter) ? sizes[present.indexOf(letter)]! : 1));
+  return c.reshape(gradient, aligned);
 }
 
 export const Einsum: OpRule = {
@@ -58,12 +51,13 @@ export const Einsum: OpRule = {
     const sizes = new Map<string, Dim>();
     for (const [i, term] of terms.entries()) {
       const shape = shapeOf(c, i);
-      if (!shape || term.includes(".")) return [{ dtype: dtypeOf(c, 0) }];
+      if (!shape || term.includes(".")) return shaped(c);
       [...term].forEach((letter, axis) => {
         if (sizes.get(letter) === undefined || sizes.get(letter) === 1) sizes.set(letter, shape[axis]!);
       });
     }
-    return [{ dtype: dtypeOf(c, 0), shape: [...output].map((letter) => sizes.get(letter)!) }];
+    const shape = [...output].map((letter) => sizes.get(letter)!);
+    return shaped(c, shape);
   },
   lift(c) {
     const { terms, output } = equationOf(c.node);
@@ -84,10 +78,8 @@ export const Einsum: OpRule = {
     if (terms.some((term, i) => c.input(i).constant && spatial.some((letter) => term.includes(letter)))) {
       return c.refuse("E_EINSUM", "contracts a spatial axis with a constant, which has no values for depth");
     }
-    const attrs = {
-      equation: { kind: "string" as const, value: `${terms.map(rewrite).join(",")}->${rewrite(output)}` },
-    };
-    c.emit(c.names(), { attrs });
+    const equation = str(`${terms.map(rewrite).join(",")}->${rewrite(output)}`);
+    c.emit(c.names(), { attrs: { equation } });
     const shape = c.outputs[0]!.shape!;
     return [[...output].map((letter, i) => roles.get(letter) ?? atom("C", shape[i] ?? 1))];
   },
@@ -122,9 +114,7 @@ function slotsOf(node: Node): Slot[] {
 
 /** Letters of each operand and of the result; without `->`, those that occur once, in alphabetical order. */
 function equationOf(node: Node): { terms: string[]; output: string } {
-  const attr = node.attrs["equation"];
-  const text = attr?.kind === "string" ? attr.value.replaceAll(" ", "") : "";
-  const [left = "", right] = text.split("->");
+  const [left = "", right] = stringAttr(node, "equation", "").replaceAll(" ", "").split("->");
   const letters = [...left.replaceAll(",", "")];
   const once = letters.filter((letter) => letters.indexOf(letter) === letters.lastIndexOf(letter));
   return { terms: left.split(","), output: right ?? once.sort().join("") };

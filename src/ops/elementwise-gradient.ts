@@ -30,7 +30,7 @@ const linear =
     c.node.inputs.map((_, i) => {
       const w = weight(i, c.node.inputs.length);
       if (!c.needs(i)) return undefined;
-      return w === 1 ? c.dy() : w === -1 ? c.op("Neg", [c.dy()]) : c.mul(c.dy(), w);
+      return w === 1 ? c.dy() : w === -1 ? c.neg(c.dy()) : c.mul(c.dy(), w);
     });
 
 export const add = linear(() => 1);
@@ -45,7 +45,7 @@ export const mul: GradientRule = (c) =>
 /** y = a / b:  da = dy / b,  db = −da·y. */
 export const div: GradientRule = (c) => {
   const da = c.div(c.dy(), c.x(1));
-  return [da, c.needs(1) ? c.op("Neg", [c.mul(da, c.y())]) : undefined];
+  return [da, c.needs(1) ? c.neg(c.mul(da, c.y())) : undefined];
 };
 
 /**
@@ -64,15 +64,15 @@ export const pow: GradientRule = (c) => {
     if (!c.needs(0)) return undefined;
     if (exponents.size === 1 && only !== 0) {
       if (only === 1) return dy;
-      return c.mul(dy, c.mul(only === 2 ? a : c.op("Pow", [a, only! - 1]), only!));
+      return c.mul(dy, c.mul(only === 2 ? a : c.pow(a, only! - 1), only!));
     }
-    const slope = c.mul(b, c.op("Pow", [a, c.sub(b, 1)]));
-    return c.mul(dy, c.where(c.op("Equal", [b, 0]), 0, slope));
+    const slope = c.mul(b, c.pow(a, c.sub(b, 1)));
+    return c.mul(dy, c.where(c.equal(b, 0), 0, slope));
   }
 
   function exponent(): string {
-    const fixed = c.op("And", [c.op("Equal", [a, 0]), c.op("GreaterOrEqual", [b, 0])]);
-    return c.mul(dy, c.where(fixed, 0, c.mul(c.y(), c.op("Log", [a]))));
+    const fixed = c.op("And", [c.equal(a, 0), c.op("GreaterOrEqual", [b, 0])]);
+    return c.mul(dy, c.where(fixed, 0, c.mul(c.y(), c.log(a))));
   }
 };
 
@@ -86,7 +86,7 @@ export const shareOfExtreme = (c: GradientContext, isExtreme: string, count: str
 
 /** Max and Min of several: {@link shareOfExtreme}. */
 export const extreme: GradientRule = (c) => {
-  const are = c.node.inputs.map((_, i) => c.op("Equal", [c.x(i), c.y()]));
+  const are = c.node.inputs.map((_, i) => c.equal(c.x(i), c.y()));
   const type = c.dtype(c.y());
   const count = are.map((mask) => c.cast(mask, type)).reduce((a, b) => c.add(a, b));
   return are.map((mask, i) => (c.needs(i) ? shareOfExtreme(c, mask, count, c.dy()) : undefined));
@@ -102,7 +102,6 @@ export const whereGradient: GradientRule = (c) => [
 export const castGradient: GradientRule = (c) => [c.cast(c.dy(), c.dtype(c.x()))];
 
 const square = (c: GradientContext, x: string): string => c.mul(x, x);
-const root = (c: GradientContext, x: string): string => c.op("Sqrt", [x]);
 
 /** √x: 1 / 2y. */
 export const sqrt = chainOver((c, _, y) => c.mul(y, 2));
@@ -111,20 +110,20 @@ export const exp = chain((_c, _x, y) => y);
 /** ln x: 1 / x. */
 export const log = chainOver((_, x) => x);
 /** 1 / x: −y². */
-export const reciprocal = chain((c, _, y) => c.op("Neg", [square(c, y)]));
+export const reciprocal = chain((c, _, y) => c.neg(square(c, y)));
 /** |x|: sign x. */
 export const abs = chain((c, x) => c.op("Sign", [x]));
 /** erf x: 2/√π · e^−x². */
-export const erf = chain((c, x) => c.mul(c.op("Exp", [c.op("Neg", [square(c, x)])]), 2 / Math.sqrt(Math.PI)));
+export const erf = chain((c, x) => c.mul(c.exp(c.neg(square(c, x))), 2 / Math.sqrt(Math.PI)));
 
 export const sin = chain((c, x) => c.op("Cos", [x]));
-export const cos = chain((c, x) => c.op("Neg", [c.op("Sin", [x])]));
+export const cos = chain((c, x) => c.neg(c.op("Sin", [x])));
 /** tan x: 1 + y². */
 export const tan = chain((c, _, y) => c.add(square(c, y), 1));
 /** arcsin x: 1 / √(1 − x²). */
-export const asin = chainOver((c, x) => root(c, c.sub(1, square(c, x))));
+export const asin = chainOver((c, x) => c.sqrt(c.sub(1, square(c, x))));
 /** arccos x: −1 / √(1 − x²). */
-export const acos = chainOver((c, x) => c.op("Neg", [root(c, c.sub(1, square(c, x)))]));
+export const acos = chainOver((c, x) => c.neg(c.sqrt(c.sub(1, square(c, x)))));
 /** arctan x: 1 / (1 + x²). */
 export const atan = chainOver((c, x) => c.add(square(c, x), 1));
 export const sinh = chain((c, x) => c.op("Cosh", [x]));
@@ -132,8 +131,8 @@ export const cosh = chain((c, x) => c.op("Sinh", [x]));
 /** tanh x: 1 − y². */
 export const tanh = chain((c, _, y) => c.sub(1, square(c, y)));
 /** arsinh x: 1 / √(x² + 1). */
-export const asinh = chainOver((c, x) => root(c, c.add(square(c, x), 1)));
+export const asinh = chainOver((c, x) => c.sqrt(c.add(square(c, x), 1)));
 /** arcosh x: 1 / √(x² − 1). */
-export const acosh = chainOver((c, x) => root(c, c.sub(square(c, x), 1)));
+export const acosh = chainOver((c, x) => c.sqrt(c.sub(square(c, x), 1)));
 /** artanh x: 1 / (1 − x²). */
 export const atanh = chainOver((c, x) => c.sub(1, square(c, x)));

@@ -5,17 +5,23 @@
  * @see https://onnx.ai/onnx/repo-docs/Broadcasting.html
  */
 
-import type { Dim } from "../graph/dim.ts";
-import { floorDim, modDims, mulDims, sameDim, signOfDim, subDims, truncDivDims } from "../graph/dim.ts";
+import {
+  type Dim,
+  floorDim,
+  modDims,
+  mulDims,
+  sameDim,
+  signOfDim,
+  subDims,
+  truncDivDims,
+} from "../graph/dim.ts";
 import { intAttr } from "../graph/graph.ts";
 import { mapNd, type NdArray, zipNd } from "../graph/nd-array.ts";
-import type { DType } from "../graph/tensor.ts";
-import { dtypeFromOnnx, int64Tensor } from "../graph/tensor.ts";
-import { broadcastShapes, dtypeOf, liftSame, sameAsInput } from "./common.ts";
+import { type DType, dtypeFromOnnx } from "../graph/tensor.ts";
+import { alignedDepth, broadcastShapes, dtypeOf, liftSame, shapeOf } from "./common.ts";
 import { castGradient, whereGradient } from "./elementwise-gradient.ts";
 import type { GradientRule } from "./gradient.ts";
-import type { Axes, Axis } from "./roles.ts";
-import { atom, hasRole, isHeight, isSpatial, showAxes } from "./roles.ts";
+import { atom, type Axes, type Axis, hasRole, isSpatial, showAxes } from "./roles.ts";
 import type { InferContext, LiftContext, LiftRule, OpRule } from "./rule.ts";
 
 type OnNumber = (x: number) => number;
@@ -23,7 +29,7 @@ type OnDims = (x: Dim, y: Dim, c: InferContext) => Dim | undefined;
 
 /** y = f(x), element by element. */
 export const unary = (gradient: GradientRule | null, f?: OnNumber, dtype?: DType): OpRule => ({
-  infer: (c) => [{ ...sameAsInput(c)[0], ...(dtype && { dtype }) }],
+  infer: (c) => [{ dtype: dtype ?? dtypeOf(c, 0), shape: shapeOf(c, 0) }],
   ...(f && { value: valueOf((element) => (typeof element === "number" ? f(element) : undefined)) }),
   lift: liftSame,
   gradient,
@@ -45,20 +51,17 @@ export const unaryOnDims = (gradient: GradientRule, f: (x: Dim) => Dim | undefin
 
 /** y = f(a, b, …) over broadcast operands. */
 export const broadcast = (gradient: GradientRule | null, f?: OnDims, dtype?: DType): OpRule => ({
-  infer: (c) => [
-    {
-      dtype: dtype ?? dtypeOf(c, 0),
-      shape: broadcastShapes(
-        c,
-        c.inputs.map((input) => input?.shape),
-      ),
-    },
-  ],
+  infer: (c) => [{ dtype: dtype ?? dtypeOf(c, 0), shape: broadcastShape(c) }],
   ...(f && { value: (c) => broadcastValue(c, f) }),
   lift: liftBroadcast,
   gradient,
   traits: { pointwise: true },
 });
+
+function broadcastShape(c: InferContext): Dim[] | undefined {
+  const shapes = c.inputs.map((input) => input?.shape);
+  return broadcastShapes(c, shapes);
+}
 
 function broadcastValue(c: InferContext, f: OnDims): [NdArray] | undefined {
   let out = c.inputs[0]?.value;
@@ -71,7 +74,7 @@ function broadcastValue(c: InferContext, f: OnDims): [NdArray] | undefined {
 
 /** Where(condition, x, y): the type is x's. */
 export const Where: OpRule = {
-  infer: (c) => [{ dtype: dtypeOf(c, 1), shape: broadcast(null).infer(c)[0]!.shape }],
+  infer: (c) => [{ dtype: dtypeOf(c, 1), shape: broadcastShape(c) }],
   value(c) {
     const [condition, x, y] = c.inputs.map((input) => input?.value);
     if (!condition || !x || !y) return undefined;
@@ -136,13 +139,17 @@ export const logical = (f: (a: boolean, b: boolean) => boolean): OpRule =>
     "bool",
   );
 
-export const Cast: OpRule = {
-  infer: (c) => [{ ...sameAsInput(c)[0], dtype: dtypeFromOnnx(intAttr(c.node, "to", 1)) }],
-  value: (c) => castTo(c, dtypeFromOnnx(intAttr(c.node, "to", 1))),
+const cast = (typeOf: (c: InferContext) => DType | undefined): OpRule => ({
+  infer: (c) => [{ dtype: typeOf(c), shape: shapeOf(c, 0) }],
+  value: (c) => castTo(c, typeOf(c)),
   lift: liftSame,
   gradient: castGradient,
   traits: { casts: true, pointwise: true },
-};
+});
+
+export const Cast = cast((c) => dtypeFromOnnx(intAttr(c.node, "to", 1)));
+/** The type is that of the second operand. */
+export const CastLike = cast((c) => dtypeOf(c, 1));
 
 function castTo(c: InferContext, to: DType | undefined): (NdArray | undefined)[] | undefined {
   const x = c.inputs[0]?.value;
@@ -151,15 +158,6 @@ function castTo(c: InferContext, to: DType | undefined): (NdArray | undefined)[]
   if (!INTEGER.test(to)) return [x];
   return [mapNd(x, (e) => (typeof e === "number" ? Math.trunc(e) : floorDim(e)))];
 }
-
-/** The type is that of the second operand. */
-export const CastLike: OpRule = {
-  infer: (c) => [{ ...sameAsInput(c)[0], dtype: dtypeOf(c, 1) }],
-  value: (c) => castTo(c, dtypeOf(c, 1)),
-  lift: liftSame,
-  gradient: castGradient,
-  traits: { casts: true, pointwise: true },
-};
 
 /**
  * Broadcasting in 3D. Operands are aligned at the right, axis by axis; where
@@ -172,26 +170,13 @@ export const CastLike: OpRule = {
 function liftBroadcast(c: LiftContext): ReturnType<LiftRule> {
   const operands = c.inputs.map((_, i) => c.input(i));
   const rank = Math.max(...operands.map(({ known }) => known.shape?.length ?? 0));
-  const axes: Axis[] = Array.from({ length: rank }, (_, i) =>
-    alignedAxis(
-      c,
-      operands.map(({ axes: a }) => a),
-      rank,
-      i,
-    ),
-  );
+  const roles = operands.map(({ axes }) => axes);
+  const axes: Axis[] = Array.from({ length: rank }, (_, i) => alignedAxis(c, roles, rank, i));
   const names = operands.map((operand, k) => {
-    const own = operand.known.shape?.length ?? 0;
-    const missing = axes.flatMap((axis, i) => {
-      const at = i - (rank - own);
-      return isHeight(axis) && at > 0 && !isHeight(operand.axes[at]) ? [at] : [];
-    });
-    // An axis that starts the operand needs none: alignment at the right supplies it.
     warnSharedAlongDepth(c, operand.known.shape ?? [], axes, k);
-    if (missing.length === 0) return c.name(k);
-    return c.add("Unsqueeze", [c.name(k), c.constant(int64Tensor(missing))]);
+    return alignedDepth(c, k, axes);
   });
-  c.requireSameDepth(operands.map(({ axes: own }) => own));
+  c.requireSameDepth(roles);
   c.emit(names);
   const sizes = c.outputs[0]!.shape ?? [];
   const out = axes.map((axis, i) => (axis.length === 0 && sizes[i] !== 1 ? atom("C", sizes[i]!) : axis));
@@ -222,20 +207,14 @@ function warnSharedAlongDepth(c: LiftContext, shape: readonly Dim[], axes: Axes,
   const operand = c.input(k);
   if (!operand.constant) return;
   const lead = axes.length - shape.length;
-  const extent = axes.some((axis, i) => isHeight(axis) && i >= lead && shape[i - lead] !== 1);
-  const width = axes.some(
-    (axis, i) => axis[0]?.role === "W" && axis.length === 1 && i >= lead && shape[i - lead] !== 1,
-  );
-  const merged = axes.some(
-    (axis, i) => axis.length > 1 && hasRole(axis, "H") && i >= lead && shape[i - lead] !== 1,
-  );
-  if (merged) {
+  const varied = axes.filter((_, i) => i >= lead && shape[i - lead] !== 1);
+  if (varied.some((axis) => axis.length > 1 && hasRole(axis, "H"))) {
     c.refuse(
       "E_CONST_TOKENS",
       `adds a constant per position of ${showAxes(axes)} (a position embedding), which has no values for depth`,
     );
   }
-  if (extent || width) {
+  if (varied.some((axis) => axis.length === 1 && isSpatial(axis))) {
     c.warn(`its constant "${operand.name}" varies over the image plane; it is repeated along depth`);
     c.pin(`${operand.name} is given per pixel`);
   }

@@ -6,10 +6,16 @@
 
 import { mulDims } from "../graph/dim.ts";
 import { expandNd, literalNumbers } from "../graph/nd-array.ts";
-import { int64Tensor } from "../graph/tensor.ts";
-import { axisOfSize, broadcastShapes, dtypeOf, numbersIn, plainAxes, shapeOf } from "./common.ts";
-import type { Axis } from "./roles.ts";
-import { atom, isHeight, isSpatial, liftedShape, showAxes } from "./roles.ts";
+import {
+  alignedDepth,
+  axisOfSize,
+  broadcastShapes,
+  numbersIn,
+  plainAxes,
+  shaped,
+  shapeOf,
+} from "./common.ts";
+import { atom, type Axis, isHeight, isSpatial, liftedShape, showAxes } from "./roles.ts";
 import type { OpRule } from "./rule.ts";
 
 export const Expand: OpRule = {
@@ -17,7 +23,7 @@ export const Expand: OpRule = {
     const x = shapeOf(c, 0);
     const target = c.inputs[1]?.value;
     const shape = x && target && broadcastShapes(c, [x, Array.from(target.data)]);
-    return [{ dtype: dtypeOf(c, 0), shape }];
+    return shaped(c, shape);
   },
 
   value(c) {
@@ -42,13 +48,7 @@ export const Expand: OpRule = {
       if (at < 0 || target.data[at] === 1) return own && own.length > 0 ? own : plainAxes([size])[0]!;
       return axisOfSize(c, target.data[at]!, twin.data[at]!, i, rank);
     });
-    const missing = out.flatMap((axis, i) => {
-      const at = i - (rank - axes.length);
-      return isHeight(axis) && at > 0 && !isHeight(axes[at]) ? [at] : [];
-    });
-    const x =
-      missing.length > 0 ? c.add("Unsqueeze", [c.name(0), c.constant(int64Tensor(missing))]) : c.name(0);
-    c.emit([x, c.shape(liftedShape(out))]);
+    c.emit([alignedDepth(c, 0, out), c.shape(liftedShape(out))]);
     return [out];
   },
 
@@ -61,9 +61,8 @@ export const Tile: OpRule = {
   infer(c) {
     const x = shapeOf(c, 0);
     const repeats = c.inputs[1]?.value;
-    return [
-      { dtype: dtypeOf(c, 0), shape: x?.map((n, i) => (repeats ? mulDims(n, repeats.data[i]!) : c.fresh())) },
-    ];
+    const shape = x?.map((n, i) => (repeats ? mulDims(n, repeats.data[i]!) : c.fresh()));
+    return shaped(c, shape);
   },
   lift(c) {
     const { axes } = c.input(0);
@@ -76,7 +75,7 @@ export const Tile: OpRule = {
         `repeats a spatial axis of ${showAxes(axes)}; how often depth repeats is not said`,
       );
     const lifted = axes.flatMap((axis, i) => (isHeight(axis) ? [1, 1] : [repeats[i]!]));
-    c.emit([c.name(0), c.constant(int64Tensor(lifted))]);
+    c.emit([c.name(0), c.ints(lifted)]);
     const shape = c.outputs[0]!.shape!;
     return [
       axes.map((axis, i) => (repeats[i] === 1 ? axis : atom(axis[0]?.role === "N" ? "N" : "C", shape[i]!))),

@@ -1,12 +1,10 @@
 /** @file {@link Algebra} over a graph that is being built. */
 
-import type { Attrs } from "../graph/graph.ts";
-import { int, ints } from "../graph/graph.ts";
+import { type Attrs, int, ints } from "../graph/graph.ts";
 import { literalNumbers } from "../graph/nd-array.ts";
-import type { DType, Tensor } from "../graph/tensor.ts";
-import { DTYPES, elementCount, int64Tensor, tensorOf } from "../graph/tensor.ts";
+import { type DType, DTYPES, elementCount, int64Tensor, type Tensor, tensorOf } from "../graph/tensor.ts";
 import type { GraphBuilder } from "./builder.ts";
-import type { Algebra, Operand } from "./gradient.ts";
+import type { Algebra, Operand, Reduction } from "./gradient.ts";
 
 /** Fewer elements than this are reduced by one node. */
 const AT_ONCE = 1024;
@@ -97,24 +95,16 @@ export class Expressions implements Algebra {
     return this.op("Where", [condition, x, y]);
   }
 
-  sum(x: string, axes?: readonly number[], keep = false): string {
-    return this.#reduce("ReduceSum", x, axes, keep);
-  }
-
-  mean(x: string, axes?: readonly number[], keep = false): string {
-    return this.#reduce("ReduceMean", x, axes, keep);
-  }
-
-  largest(x: string, axes?: readonly number[], keep = false): string {
-    return this.#reduce("ReduceMax", x, axes, keep);
-  }
+  readonly sum: Reduction = (x, axes, keep) => this.#reduce("ReduceSum", x, axes, keep);
+  readonly mean: Reduction = (x, axes, keep) => this.#reduce("ReduceMean", x, axes, keep);
+  readonly largest: Reduction = (x, axes, keep) => this.#reduce("ReduceMax", x, axes, keep);
 
   /**
    * Axis by axis, the last first: ONNX Runtime adds up a reduction element by
    * element in float32, which over 10⁵ elements of mean 10σ leaves an error of
    * 10⁻⁵σ. What the further axes add to its time is nothing.
    */
-  #reduce(op: string, x: string, axes: readonly number[] | undefined, keep: boolean): string {
+  #reduce(op: string, x: string, axes?: readonly number[], keep = false): string {
     if (axes?.length === 0) return x;
     const attrs = { keepdims: int(keep ? 1 : 0) };
     if (axes?.length === 1) return this.op(op, [x, this.ints(axes)], attrs);

@@ -9,10 +9,9 @@
 import { int, intAttr } from "../graph/graph.ts";
 import { gatherNd } from "../graph/nd-array.ts";
 import { elementCount, tensorOf } from "../graph/tensor.ts";
-import { dtypeOf, fail, normAxis, numbersIn, shapeOf } from "./common.ts";
+import { fail, normAxis, numbersIn, shaped, shapeOf } from "./common.ts";
 import type { GradientRule } from "./gradient.ts";
-import type { Axis } from "./roles.ts";
-import { atom, isSpatial, liftedAxis, showAxes } from "./roles.ts";
+import { atom, type Axis, isSpatial, liftedAxis, showAxes } from "./roles.ts";
 import type { OpRule } from "./rule.ts";
 import { pullBack } from "./separable.ts";
 
@@ -35,9 +34,9 @@ const gradient: GradientRule = (c) => {
 export const Gather: OpRule = {
   infer(c) {
     const [x, indices] = [shapeOf(c, 0), shapeOf(c, 1)];
-    if (!x || !indices) return [{ dtype: dtypeOf(c, 0) }];
+    if (!x || !indices) return shaped(c);
     const axis = normAxis(c, intAttr(c.node, "axis", 0), x.length);
-    return [{ dtype: dtypeOf(c, 0), shape: [...x.slice(0, axis), ...indices, ...x.slice(axis + 1)] }];
+    return shaped(c, [...x.slice(0, axis), ...indices, ...x.slice(axis + 1)]);
   },
 
   value(c) {

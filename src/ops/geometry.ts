@@ -4,10 +4,8 @@
  * @see https://onnx.ai/onnx/operators/onnx__Conv.html
  */
 
-import type { Dim } from "../graph/dim.ts";
-import { addDims, ceilDivDims, floorDivDims, maxDims, mulDims, subDims } from "../graph/dim.ts";
-import type { Attrs, Node } from "../graph/graph.ts";
-import { intAttr, ints, intsAttr, stringAttr } from "../graph/graph.ts";
+import { addDims, ceilDivDims, type Dim, floorDivDims, maxDims, mulDims, subDims } from "../graph/dim.ts";
+import { type Attrs, intAttr, ints, intsAttr, type Node, stringAttr } from "../graph/graph.ts";
 import { fail } from "./common.ts";
 
 /** One spatial axis of a convolution or a pool. Padding may be negative (a crop). */
@@ -21,6 +19,25 @@ export interface Taps {
 
 /** Extent of a dilated kernel beyond its first tap. */
 export const reach = (t: Taps): number => t.dilation * (t.kernel - 1);
+
+/** Padded by half the reach at each side. */
+export function centred(t: Taps): Taps {
+  const before = Math.floor(reach(t) / 2);
+  return { ...t, before, after: reach(t) - before };
+}
+
+/** An axis that is left alone. */
+export const STILL: Taps = { kernel: 1, stride: 1, dilation: 1, before: 0, after: 0 };
+
+/** The same kernel, moved so that it changes no size at stride 1; the odd tap of an even one is at the end. */
+export function sameSize(t: Taps): Taps {
+  const before = t.dilation * Math.floor(t.kernel / 2);
+  return { ...t, before, after: reach(t) - before };
+}
+
+/** Padding, without what of it is a crop. */
+export const withoutCrops = (taps: readonly Taps[]): Taps[] =>
+  taps.map((t) => ({ ...t, before: Math.max(0, t.before), after: Math.max(0, t.after) }));
 
 /** Output size of a convolution: ⌊(n + p₀ + p₁ − d(k−1) − 1) / s⌋ + 1 */
 export function convSize(n: Dim, t: Taps): Dim {
@@ -51,7 +68,9 @@ export function convTransposeSize(n: Dim, t: Taps, outputPadding: number): Dim {
   return addDims(mulDims(subDims(n, 1), t.stride), outputPadding + reach(t) + 1 - t.before - t.after);
 }
 
-export const autoPad = (node: Node): "NOTSET" | "SAME_UPPER" | "SAME_LOWER" | "VALID" => {
+type AutoPad = "NOTSET" | "SAME_UPPER" | "SAME_LOWER" | "VALID";
+
+export const autoPad = (node: Node): AutoPad => {
   const mode = stringAttr(node, "auto_pad", "NOTSET") || "NOTSET";
   if (mode === "NOTSET" || mode === "SAME_UPPER" || mode === "SAME_LOWER" || mode === "VALID") return mode;
   return fail({ node }, `auto_pad is "${mode}"; ONNX knows NOTSET, SAME_UPPER, SAME_LOWER and VALID`);
@@ -81,27 +100,23 @@ export function tapsOf(node: Node, kernel: readonly number[], sizes: readonly Di
   const taps: Taps[] = [];
   for (let i = 0; i < rank; i++) {
     const t = { kernel: kernel[i]!, stride: strides[i]!, dilation: dilations[i]!, before: 0, after: 0 };
-    if (mode === "NOTSET") {
-      taps.push({ ...t, before: pads[i]!, after: pads[rank + i]! });
-      continue;
-    }
-    if (mode === "VALID") {
-      taps.push(t);
-      continue;
-    }
-    const n = sizes[i];
-    let total: number;
-    if (t.stride === 1) {
-      total = reach(t);
-    } else {
-      if (typeof n !== "number") return undefined;
-      total = Math.max(0, (Math.ceil(n / t.stride) - 1) * t.stride + reach(t) + 1 - n);
-    }
-    const small = Math.floor(total / 2);
-    const before = mode === "SAME_UPPER" ? small : total - small;
-    taps.push({ ...t, before, after: total - before });
+    const n = t.stride === 1 ? 1 : sizes[i];
+    if (mode === "NOTSET") taps.push({ ...t, before: pads[i]!, after: pads[rank + i]! });
+    if (mode === "VALID") taps.push(t);
+    if (mode === "NOTSET" || mode === "VALID") continue;
+    // At stride 1 it is the same for every size.
+    if (typeof n !== "number") return undefined;
+    const total = Math.max(0, (Math.ceil(n / t.stride) - 1) * t.stride + reach(t) + 1 - n);
+    taps.push(padded(t, total, mode));
   }
   return taps;
+}
+
+/** Padding of `total`, of which the odd one is at the end under SAME_UPPER and otherwise at the beginning. */
+export function padded(t: Taps, total: number, mode: AutoPad): Taps {
+  const small = Math.floor(total / 2);
+  const before = mode === "SAME_UPPER" ? small : total - small;
+  return { ...t, before, after: total - before };
 }
 
 /** Output sizes under `auto_pad` SAME, whatever the padding: ⌈n / s⌉ */

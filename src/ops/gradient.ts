@@ -13,48 +13,33 @@ import type { DType, Tensor } from "../graph/tensor.ts";
 /** The name of a value, or a number: a scalar of the type of the operand it meets. */
 export type Operand = string | number;
 
+/** Over axes (all of them where absent); they stay as sizes of 1 where `keep`. No axes: x itself. */
+export type Reduction = (x: string, axes?: readonly number[], keep?: boolean) => string;
+
+type Unary = "abs" | "exp" | "log" | "neg" | "not" | "relu" | "softplus" | "sqrt" | "tanh";
+/** Element by element; comparisons make bool tensors. */
+type Binary = "add" | "sub" | "mul" | "div" | "pow" | "min" | "equal" | "less" | "lessOrEqual" | "greater";
+
 /**
  * Writes nodes down and returns the names of their outputs. Equal nodes are
  * written once. Every size is a number: training graphs are made for one batch
  * of one size.
  */
-export interface Algebra {
+export interface Algebra
+  extends Record<Unary, (x: string) => string>, Record<Binary, (a: Operand, b: Operand) => string> {
   /** A node with one output. `op` may name a domain: `com.microsoft:FusedMatMul`. */
   op(op: string, inputs: readonly Operand[], attrs?: Attrs): string;
   /** A node with `count` outputs. */
   ops(op: string, count: number, inputs: readonly Operand[], attrs?: Attrs): string[];
-  add(a: Operand, b: Operand): string;
-  sub(a: Operand, b: Operand): string;
-  mul(a: Operand, b: Operand): string;
-  div(a: Operand, b: Operand): string;
-  pow(a: Operand, b: Operand): string;
-  /** The smaller of two, element by element. */
-  min(a: Operand, b: Operand): string;
-  /** Bool tensors. */
-  equal(a: Operand, b: Operand): string;
-  less(a: Operand, b: Operand): string;
-  lessOrEqual(a: Operand, b: Operand): string;
-  greater(a: Operand, b: Operand): string;
-  not(x: string): string;
-  abs(x: string): string;
-  exp(x: string): string;
-  log(x: string): string;
-  neg(x: string): string;
-  relu(x: string): string;
-  softplus(x: string): string;
-  sqrt(x: string): string;
-  tanh(x: string): string;
   softmax(x: string, axis: number): string;
   logSoftmax(x: string, axis: number): string;
   /** a + b + … */
   total(values: readonly string[]): string;
   /** x where the bool tensor holds, otherwise y; as large as the three broadcast. */
   where(condition: string, x: Operand, y: Operand): string;
-  /** Σ over axes (all of them where absent); they stay as sizes of 1 where `keep`. No axes: x itself. */
-  sum(x: string, axes?: readonly number[], keep?: boolean): string;
-  mean(x: string, axes?: readonly number[], keep?: boolean): string;
-  /** The largest element over axes. */
-  largest(x: string, axes?: readonly number[], keep?: boolean): string;
+  readonly sum: Reduction;
+  readonly mean: Reduction;
+  readonly largest: Reduction;
   /** x itself where it has these sizes already. */
   reshape(x: string, sizes: readonly number[]): string;
   /** x itself where nothing moves. */

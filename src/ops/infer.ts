@@ -4,11 +4,9 @@
  */
 
 import { AcsconvError } from "../base/errors.ts";
-import { substituteDim, symbol } from "../graph/dim.ts";
-import type { Graph, Node, ValueInfo } from "../graph/graph.ts";
-import { nodeLabel, opsetOf } from "../graph/graph.ts";
-import type { NdArray } from "../graph/nd-array.ts";
-import { ndArray } from "../graph/nd-array.ts";
+import { symbol } from "../graph/dim.ts";
+import { atSizes, type Graph, type Node, nodeLabel, opsetOf, type ValueInfo } from "../graph/graph.ts";
+import { type NdArray, ndArray } from "../graph/nd-array.ts";
 import type { DType } from "../graph/tensor.ts";
 import { ruleFor } from "./index.ts";
 import type { InferContext, Known, OpRule } from "./rule.ts";
@@ -35,7 +33,7 @@ export function inferNode(
     subgraph(name) {
       const attr = node.attrs[name];
       if (attr?.kind !== "graph") return [];
-      const types = inferTypes(attr.value, { opset, ...(outer && { outer }) });
+      const types = inferTypes(attr.value, opset, outer);
       return attr.value.outputs.map((output) => types.get(output.name) ?? {});
     },
   };
@@ -71,15 +69,16 @@ function valuesOf(rule: OpRule, context: InferContext, outputs: readonly Known[]
  * Types and known elements of every value of a graph whose operators are in
  * their current form (`upgradeGraph`).
  *
+ * @param opset, outer - of a subgraph: those of its parent, and what it captures
  * @throws {@link AcsconvError} ("graph") naming the node whose inputs contradict its operator
  */
 export function inferTypes(
   graph: Graph,
-  options: { opset?: number; outer?: ReadonlyMap<string, Known>; inputs?: ReadonlyMap<string, Known> } = {},
+  opset = opsetOf(graph),
+  outer?: ReadonlyMap<string, Known>,
 ): Map<string, Known> {
-  const types = new Map<string, Known>(options.outer);
-  const opset = options.opset ?? opsetOf(graph);
-  for (const input of graph.inputs) types.set(input.name, options.inputs?.get(input.name) ?? declared(input));
+  const types = new Map<string, Known>(outer);
+  for (const { name, dtype, shape } of graph.inputs) types.set(name, { dtype, shape });
   for (const [name, tensor] of graph.initializers) types.set(name, knownOf(tensor));
   for (const node of graph.nodes) {
     const inputs = node.inputs.map((name) => (name === "" ? undefined : (types.get(name) ?? {})));
@@ -90,11 +89,6 @@ export function inferTypes(
   }
   return types;
 }
-
-const declared = ({ dtype, shape }: ValueInfo): Known => ({
-  ...(dtype && { dtype }),
-  ...(shape && { shape }),
-});
 
 /** The file's own word, where we know nothing. */
 const withDeclared = (known: Known, info: ValueInfo | undefined): Known =>
@@ -108,10 +102,7 @@ const withDeclared = (known: Known, info: ValueInfo | undefined): Known =>
  * @throws {@link AcsconvError} ("input") naming the first operator that has no output
  */
 export function requireRoom(graph: Graph, sizes: ReadonlyMap<string, number> = new Map()): void {
-  const given = graph.inputs.map((input): ValueInfo => ({
-    ...input,
-    ...(input.shape && { shape: input.shape.map((dim) => substituteDim(dim, sizes)) }),
-  }));
+  const given = graph.inputs.map((input) => atSizes(input, sizes));
   const input = given.map(({ shape }) => `[${shape?.join(", ") ?? ""}]`).join(", ");
   const types = typesAt({ ...graph, inputs: given }, input);
   const empty = (name: string): boolean => {

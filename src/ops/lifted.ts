@@ -19,13 +19,12 @@
  * lowers them first and differentiates what they become.
  */
 
-import type { Dim } from "../graph/dim.ts";
-import { mulDims } from "../graph/dim.ts";
+import { type Dim, mulDims } from "../graph/dim.ts";
 import { intsAttr, type Node, stringAttr } from "../graph/graph.ts";
 import { elementCount } from "../graph/tensor.ts";
-import { dtypeOf, shapeOf } from "./common.ts";
+import { shaped, shapeOf } from "./common.ts";
 import { convolutionCost, tapsOfKernel } from "./cost.ts";
-import { convSize, convTransposeSize, groupsOf, tapsOf } from "./geometry.ts";
+import { convSize, convTransposeSize, groupsOf, type Taps, tapsOf } from "./geometry.ts";
 import { LiftedConvolution } from "./kinds/convolution.ts";
 import { kindOf } from "./kinds/index.ts";
 import type { KeptKernel, Transposed } from "./kinds/kind.ts";
@@ -74,7 +73,7 @@ function transposedTaps(node: Node, weight: readonly number[]): number {
 }
 
 export const LiftedConv: OpRule = {
-  infer: (c) => [{ dtype: dtypeOf(c, 0), shape: sizes(c, shapeOf(c, 1)?.[0], convSize) }],
+  infer: (c) => shaped(c, sizes(c, shapeOf(c, 1)?.[0], convSize)),
   lift: refuse,
   gradient: null,
   lower(c) {
@@ -93,12 +92,8 @@ export const LiftedConvTranspose: OpRule = {
     const channels = w && mulDims(w[1]!, groupsOf(c.node));
     const padding = intsAttr(c.node, "output_padding")!;
     let axis = 0;
-    return [
-      {
-        dtype: dtypeOf(c, 0),
-        shape: sizes(c, channels, (n, t) => convTransposeSize(n, t, padding[axis++]!)),
-      },
-    ];
+    const size = (n: Dim, t: Taps): Dim => convTransposeSize(n, t, padding[axis++]!);
+    return shaped(c, sizes(c, channels, size));
   },
   lift: refuse,
   gradient: null,

@@ -7,14 +7,14 @@ import type { DType, Tensor } from "../graph/tensor.ts";
 export interface LowerContext {
   readonly node: Node;
   /** Adds a helper node with one output, named after the operator's, and returns its name. */
-  add(op: string, inputs: readonly string[], attrs?: Attrs): string;
+  readonly add: (op: string, inputs: readonly string[], attrs?: Attrs) => string;
   /** Adds the node whose output is the operator's own, or that of the activation it took along. */
-  finish(op: string, inputs: readonly string[], attrs?: Attrs): void;
+  readonly finish: (op: string, inputs: readonly string[], attrs?: Attrs) => void;
   /**
    * The activation that alone reads the result and that a runtime fuses into the convolution before it, if there is one:
    * from here on it is the operator's to write.
    */
-  takeActivation(): Node | undefined;
+  readonly takeActivation: () => Node | undefined;
   /** Places a constant. */
   constant(tensor: Tensor): string;
   shape(name: string): readonly Dim[] | undefined;

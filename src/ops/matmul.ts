@@ -5,13 +5,11 @@
  * @see https://onnx.ai/onnx/operators/onnx__Gemm.html
  */
 
-import type { Dim } from "../graph/dim.ts";
 import { int, intAttr } from "../graph/graph.ts";
-import { elementCount, int64Tensor } from "../graph/tensor.ts";
-import { broadcastShapes, dtypeOf, fail, shapeOf } from "./common.ts";
-import { sameDim } from "../graph/dim.ts";
-import type { Axes, Axis } from "./roles.ts";
-import { atom, hasHeight, isHeight, isSpatial, showAxes } from "./roles.ts";
+import { elementCount } from "../graph/tensor.ts";
+import { broadcastShapes, fail, shaped, shapeOf } from "./common.ts";
+import { type Dim, sameDim } from "../graph/dim.ts";
+import { atom, type Axes, type Axis, hasHeight, isHeight, isSpatial, showAxes } from "./roles.ts";
 import { productCost } from "./cost.ts";
 import { gemm, matMul } from "./matmul-gradient.ts";
 import type { InferContext, LiftContext, OpRule } from "./rule.ts";
@@ -24,13 +22,13 @@ const transposed = (c: { readonly node: LiftContext["node"] }, name: string): bo
 export const Gemm: OpRule = {
   infer(c) {
     const [a, b] = [shapeOf(c, 0), shapeOf(c, 1)];
-    if (!a || !b) return [{ dtype: dtypeOf(c, 0) }];
+    if (!a || !b) return shaped(c);
     const [m, k] = transposed(c, "transA") ? [a[1]!, a[0]!] : [a[0]!, a[1]!];
     const [l, n] = transposed(c, "transB") ? [b[1]!, b[0]!] : [b[0]!, b[1]!];
     if (typeof k === "number" && typeof l === "number" && k !== l) {
       fail(c, `contracts ${k} features with a weight of ${l}`);
     }
-    return [{ dtype: dtypeOf(c, 0), shape: [m, n] }];
+    return shaped(c, [m, n]);
   },
 
   lift(c) {
@@ -65,19 +63,19 @@ export const Gemm: OpRule = {
  *   acs   thirds of the outputs read (H,W), (D,W), (D,H), the mean over the axis they omit
  */
 function flattenedHead(c: LiftContext, features: Axis, output: Dim): readonly Axes[] {
+  const refuse = (why: string): never => c.refuse("E_FC_SPATIAL", why);
   const order = features.map((a) => a.role).join("");
   const at = order.indexOf("H");
   const sizes = features.map((a) => c.probe(a.size));
   const total = elementCount(sizes);
   const weight = c.input(1).known.shape?.[transposed(c, "transB") ? 1 : 0];
   if (typeof weight === "number" && weight !== total) {
-    return c.refuse(
-      "E_FC_SPATIAL",
+    return refuse(
       `takes ${weight} inputs, one per position of a flattened map, so the network works at one image size only; say which with size: [depth, height, width]`,
     );
   }
   const what = `reads a flattened ${sizes.join("×")} map; its ${total} inputs are tied to positions in the image`;
-  if (c.fc === "error") return c.refuse("E_FC_SPATIAL", `${what}; choose fc: "mean", "acs" or "cut"`);
+  if (c.fc === "error") return refuse(`${what}; choose fc: "mean", "acs" or "cut"`);
   if (c.fc === "cut") {
     c.cut(0);
     return [[]];
@@ -88,11 +86,10 @@ function flattenedHead(c: LiftContext, features: Axis, output: Dim): readonly Ax
     c.emit(c.names());
     return [out];
   }
-  const unflatten = (sizes: readonly number[]): string =>
-    c.add("Reshape", [c.name(0), c.constant(int64Tensor(sizes))]);
+  const unflatten = (sizes: readonly number[]): string => c.add("Reshape", [c.name(0), c.ints(sizes)]);
   const meanOver = (x: string, axis: number): string => {
-    const mean = c.add("ReduceMean", [x, c.constant(int64Tensor([axis]))], { keepdims: int(0) });
-    return c.add("Reshape", [mean, c.constant(int64Tensor([0, total]))]);
+    const mean = c.add("ReduceMean", [x, c.ints([axis])], { keepdims: int(0) });
+    return c.add("Reshape", [mean, c.ints([0, total])]);
   };
   const before = elementCount(sizes.slice(0, at));
   const pixel = features.every(({ role, size }) => role === "C" || c.probe(size) === 1);
@@ -104,19 +101,16 @@ function flattenedHead(c: LiftContext, features: Axis, output: Dim): readonly Ax
   const d = features[at]!.depth ?? 1;
   const [C, h, w] = sizes as [number, number, number];
   if (order !== "CHW") {
-    return c.refuse(
-      "E_FC_SPATIAL",
+    return refuse(
       `${what}, in the order ${showAxes([features])}; fc: "acs" needs C·H·W, so choose fc: "mean"`,
     );
   }
   if (!sameDim(d, h) || h !== w) {
-    return c.refuse(
-      "E_FC_SPATIAL",
+    return refuse(
       `${what}; fc: "acs" needs a cubic map, but its depth is ${d.toString()}: fix the size, or choose fc: "mean"`,
     );
   }
-  if (!transposed(c, "transB"))
-    return c.refuse("E_FC_SPATIAL", `${what}; fc: "acs" needs a weight of [outputs, inputs]`);
+  if (!transposed(c, "transB")) return refuse(`${what}; fc: "acs" needs a weight of [outputs, inputs]`);
   const rows = dealChannels(c.probe(output), 1, c.split);
   const volume = unflatten([0, C, h, h, w]);
   const parts: string[] = [];
@@ -124,12 +118,7 @@ function flattenedHead(c: LiftContext, features: Axis, output: Dim): readonly Ax
   rows.forEach((count, view) => {
     if (count === 0) return;
     const rowsOf = (i: number): string =>
-      c.add("Slice", [
-        c.name(i),
-        c.constant(int64Tensor([start])),
-        c.constant(int64Tensor([start + count])),
-        c.constant(int64Tensor([0])),
-      ]);
+      c.add("Slice", [c.name(i), c.ints([start]), c.ints([start + count]), c.ints([0])]);
     const inputs = [meanOver(volume, 2 + view), rowsOf(1), ...(c.node.inputs[2] ? [rowsOf(2)] : [])];
     parts.push(c.add("Gemm", inputs, c.node.attrs));
     start += count;
@@ -139,34 +128,26 @@ function flattenedHead(c: LiftContext, features: Axis, output: Dim): readonly Ax
 }
 
 export const MatMul: OpRule = {
-  infer: (c) => [{ dtype: dtypeOf(c, 0), shape: productShape(c, shapeOf(c, 0), shapeOf(c, 1)) }],
+  infer: (c) => shaped(c, productShape(c, shapeOf(c, 0), shapeOf(c, 1))),
 
   lift(c) {
+    const refuse = (why: string): never => c.refuse("E_MATMUL_PLANE", why);
     const [a, b] = [c.input(0), c.input(1)];
     const shape = c.outputs[0]!.shape!;
     const contracted = a.axes.at(-1) ?? [];
     const against = b.constant ? [] : (b.axes.at(-2) ?? []);
     if (a.constant && !b.constant && hasHeight(b.axes)) {
-      return c.refuse(
-        "E_MATMUL_PLANE",
-        `multiplies the image plane ${showAxes(b.axes)} by a constant from the left`,
-      );
+      return refuse(`multiplies the image plane ${showAxes(b.axes)} by a constant from the left`);
     }
     if (b.constant && isSpatial(contracted)) {
       if (a.axes.length === 2 && contracted.length > 1) return liftHeadAsGemm(c, contracted);
-      return c.refuse(
-        "E_MATMUL_PLANE",
-        `contracts ${showAxes([contracted])} with a constant, which has no values for depth`,
-      );
+      return refuse(`contracts ${showAxes([contracted])} with a constant, which has no values for depth`);
     }
     if (!b.constant && spatialKey(contracted) !== spatialKey(against)) {
-      return c.refuse("E_MATMUL_PLANE", `contracts ${showAxes([contracted])} with ${showAxes([against])}`);
+      return refuse(`contracts ${showAxes([contracted])} with ${showAxes([against])}`);
     }
     if (!rowsStandAlone(a.axes, b.constant ? [] : b.axes)) {
-      return c.refuse(
-        "E_MATMUL_PLANE",
-        `multiplies planes of the image (${showAxes(a.axes)} × ${showAxes(b.axes)})`,
-      );
+      return refuse(`multiplies planes of the image (${showAxes(a.axes)} × ${showAxes(b.axes)})`);
     }
     c.emit(c.names());
     const lead = a.axes.slice(0, -1);
@@ -203,7 +184,7 @@ export const FusedMatMul: OpRule = {
       const shape = shapeOf(c, i);
       return shape && transposed(c, attr) ? [...shape.slice(0, -2), shape.at(-1)!, shape.at(-2)!] : shape;
     };
-    return [{ dtype: dtypeOf(c, 0), shape: productShape(c, side(0, "transA"), side(1, "transB")) }];
+    return shaped(c, productShape(c, side(0, "transA"), side(1, "transB")));
   },
   lift: { refuse: "is written by gradients, which are taken of networks that are 3D already" },
   gradient: null,

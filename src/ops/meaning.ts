@@ -43,6 +43,10 @@ export interface MeaningContext {
 export const ANYTHING: Meaning = { low: -Infinity, high: Infinity, whole: false };
 
 const between = (low: number, high: number, whole = false): Meaning => ({ low, high, whole });
+const least = (all: readonly Meaning[], limit: "low" | "high"): number =>
+  Math.min(...all.map((one) => one[limit]));
+const most = (all: readonly Meaning[], limit: "low" | "high"): number =>
+  Math.max(...all.map((one) => one[limit]));
 
 /** What one node's output means. */
 export function meaningOf(c: MeaningContext): Meaning {
@@ -106,12 +110,9 @@ const END = 0.05;
 function limited(meaning: Meaning, [low, high]: readonly [number, number]): Meaning {
   if (low <= meaning.low && high >= meaning.high) return meaning;
   const { whole, labels, total } = meaning;
+  const limit = (x: number): number => Math.min(Math.max(x, low), high);
   return {
-    ...between(
-      Math.min(Math.max(meaning.low, low), high),
-      Math.min(Math.max(meaning.high, low), high),
-      whole,
-    ),
+    ...between(limit(meaning.low), limit(meaning.high), whole),
     ...(labels && low <= 0 && { labels }),
     ...(total === 1 && low <= END && high >= 1 - END && { total }),
     ...(meaning.lostIn !== undefined && { lostIn: meaning.lostIn }),
@@ -143,11 +144,8 @@ function kept(c: MeaningContext): Meaning {
   const { moves, alias, averages, trainingOnly } = traitsOf(node);
   const joined = moves === "join" ? inputs : inputs.slice(0, 1);
   const isMoved = alias !== undefined || moves !== undefined || trainingOnly || !averages || isNearest(node);
-  const meaning = between(
-    Math.min(...joined.map(({ low }) => low)),
-    Math.max(...joined.map(({ high }) => high)),
-    isMoved && joined.every(({ whole }) => whole),
-  );
+  const isWhole = isMoved && joined.every(({ whole }) => whole);
+  const meaning = between(least(joined, "low"), most(joined, "high"), isWhole);
   const padded = moves === "pad" ? paddedBy(c, meaning) : meaning;
   if (joined.every(({ labels }) => labels) && isMoved) return { ...padded, labels: true };
   if (joined.some(({ labels }) => labels)) return { ...padded, lostIn: node.op };
@@ -224,25 +222,19 @@ const DECISIONS = new Set(
 
 /** Arithmetic on limits. */
 const ARITHMETIC: Readonly<Record<string, Arithmetic>> = {
-  Add: (c) => added(c, c.inputs[0]!, c.inputs[1]!),
+  Add: (c) => added(c, ...c.inputs),
   Sub: (c) =>
     isTotal(c, c.node.inputs[1]!, "ReduceLogSumExp")
       ? { ...between(-Infinity, 0), total: "log" }
       : added(c, c.inputs[0]!, { ...negative(c.inputs[1]!), ...opposite(c.inputs[1]!) }),
-  Sum: (c) => c.inputs.reduce((a, b) => added(c, a, b)),
-  Mean: (c) =>
-    scaled(
-      c.inputs.reduce((a, b) => added(c, a, b)),
-      1 / c.inputs.length,
-    ),
-  Mul: (c) => multiplied(c),
-  Div: (c) => divided(c),
-  Max: ({ inputs }) =>
-    between(Math.max(...inputs.map(({ low }) => low)), Math.max(...inputs.map(({ high }) => high))),
-  Min: ({ inputs }) =>
-    between(Math.min(...inputs.map(({ low }) => low)), Math.min(...inputs.map(({ high }) => high))),
+  Sum: (c) => added(c, ...c.inputs),
+  Mean: (c) => scaled(added(c, ...c.inputs), 1 / c.inputs.length),
+  Mul: multiplied,
+  Div: divided,
+  Max: ({ inputs }) => between(most(inputs, "low"), most(inputs, "high")),
+  Min: ({ inputs }) => between(least(inputs, "low"), least(inputs, "high")),
   Where: ({ inputs: [, x, y] }) =>
-    between(Math.min(x!.low, y!.low), Math.max(x!.high, y!.high), x!.whole && y!.whole),
+    between(least([x!, y!], "low"), most([x!, y!], "high"), x!.whole && y!.whole),
   Neg: ({ inputs: [x] }) => negative(x!),
   Reciprocal: ({ inputs: [x] }) => inverse(x!),
   Relu: rising((x) => Math.max(x, 0)),
@@ -264,11 +256,14 @@ const ARITHMETIC: Readonly<Record<string, Arithmetic>> = {
 const opposite = ({ total }: Meaning): Partial<Meaning> =>
   typeof total === "number" ? { total: -total } : {};
 
-function added({ node }: MeaningContext, a: Meaning, b: Meaning): Meaning {
+const added = ({ node }: MeaningContext, ...terms: readonly Meaning[]): Meaning =>
+  terms.reduce((a, b) => addedTo(a, b, node.op));
+
+function addedTo(a: Meaning, b: Meaning, op: string): Meaning {
   const isZero = ({ low, high }: Meaning): boolean => low === 0 && high === 0;
   if (isZero(b)) return a;
   if (isZero(a)) return b;
-  if (a.labels || b.labels) return { ...sum(a, b), lostIn: node.op };
+  if (a.labels || b.labels) return { ...sum(a, b), lostIn: op };
   if (typeof a.total !== "number" || typeof b.total !== "number") return sum(a, b);
   return { ...sum(a, b), total: a.total + b.total };
 }

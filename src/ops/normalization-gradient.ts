@@ -31,7 +31,7 @@ interface Standardised {
 
 /** 1 / √(variance + ε). */
 const inverseDeviation = (c: Algebra, variance: string, epsilon: number): string =>
-  c.op("Reciprocal", [c.op("Sqrt", [c.add(variance, epsilon)])]);
+  c.op("Reciprocal", [c.sqrt(c.add(variance, epsilon))]);
 
 function standardise(
   c: GradientContext,
@@ -179,7 +179,7 @@ export const batchNormalization: GradientRule = (c) => {
     c.needs(0) ? c.mul(dy, c.reshape(sr, wide)) : undefined,
     c.needs(1) ? c.mul(moment(), r) : undefined,
     c.needs(2) ? sum() : undefined,
-    c.needs(3) ? c.op("Neg", [c.mul(sum(), sr)]) : undefined,
+    c.needs(3) ? c.neg(c.mul(sum(), sr)) : undefined,
     c.needs(4) ? c.mul(c.mul(moment(), c.mul(sr, c.mul(r, r))), -0.5) : undefined,
   ];
 };

@@ -6,7 +6,7 @@
  */
 
 import type { Dim } from "../graph/dim.ts";
-import { floatAttr, int, intAttr } from "../graph/graph.ts";
+import { floatAttr, int, intAttr, ints, intsAttr } from "../graph/graph.ts";
 import { int64Tensor, tensorOf } from "../graph/tensor.ts";
 import { dtypeOf, liftSame, normAxis, sameAsInput, shapeOf } from "./common.ts";
 import type { GradientRule } from "./gradient.ts";
@@ -112,9 +112,8 @@ export const LayerNormalization: OpRule = {
     const keep = { keepdims: int(1) };
     const centred = c.add("Sub", [c.name(0), c.add("ReduceMean", [c.name(0), c.constant(dims)], keep)]);
     const variance = c.add("ReduceMean", [c.add("Mul", [centred, centred]), c.constant(dims)], keep);
-    const epsilon = c.constant(
-      tensorOf(c.input(0).known.dtype ?? "float32", [], [floatAttr(c.node, "epsilon", 1e-5)]),
-    );
+    const { dtype = "float32" } = c.input(0).known;
+    const epsilon = c.constant(tensorOf(dtype, [], [floatAttr(c.node, "epsilon", 1e-5)]));
     const deviation = c.add("Sqrt", [c.add("Add", [variance, epsilon])]);
     const affine = (i: number): string => alongDepth(c, c.input(i), i, axis);
     const normal = c.add("Div", [centred, deviation]);
@@ -133,7 +132,7 @@ function alongDepth(c: LiftContext, parameter: Lifted, i: number, firstAxis: num
   const at = parameter.known.shape!.length - (c.input(0).axes.length - height);
   return at <= 0 && firstAxis >= height
     ? c.name(i)
-    : c.add("Unsqueeze", [c.name(i), c.constant(int64Tensor([Math.max(0, at)]))]);
+    : c.add("Unsqueeze", [c.name(i), c.ints([Math.max(0, at)])]);
 }
 
 /** Normalisations over one axis (LpNormalization) that leave sizes alone. */
@@ -155,13 +154,9 @@ export const MeanVarianceNormalization: OpRule = {
   infer: sameAsInput,
   lift(c) {
     const { axes } = c.input(0);
-    const attr = c.node.attrs["axes"];
-    const over = (attr?.kind === "ints" ? attr.value : [0, 2, 3]).map((axis) =>
-      normAxis(c, axis, axes.length),
-    );
-    c.emit(c.names(), {
-      attrs: { axes: { kind: "ints", value: over.flatMap((axis) => liftedAxes(axes, axis)) } },
-    });
+    const given = intsAttr(c.node, "axes") ?? [0, 2, 3];
+    const over = given.flatMap((axis) => liftedAxes(axes, normAxis(c, axis, axes.length)));
+    c.emit(c.names(), { attrs: { axes: ints(over) } });
     return [axes];
   },
   gradient: gradients.meanVarianceNormalization,

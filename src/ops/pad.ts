@@ -4,15 +4,13 @@
  * @see https://onnx.ai/onnx/operators/onnx__Pad.html
  */
 
-import type { Dim } from "../graph/dim.ts";
-import { addDims } from "../graph/dim.ts";
+import { addDims, type Dim } from "../graph/dim.ts";
 import { str, stringAttr } from "../graph/graph.ts";
 import { literalNumbers } from "../graph/nd-array.ts";
-import { dtypeOf, knownIn, listOf, normAxis, shapeOf } from "./common.ts";
+import { knownIn, listOf, normAxis, shaped, shapeOf } from "./common.ts";
 import type { GradientContext, GradientRule } from "./gradient.ts";
 import { omittedBy } from "./kinds/index.ts";
-import type { Axis } from "./roles.ts";
-import { hasHeight, isHeight, isSpatial, showAxes } from "./roles.ts";
+import { type Axis, hasHeight, isHeight, isSpatial, showAxes } from "./roles.ts";
 import type { InferContext, Known, LiftContext, OpRule } from "./rule.ts";
 import { identity, pullBack } from "./separable.ts";
 
@@ -53,11 +51,8 @@ const gradient: GradientRule = (c) => {
   const { before, after } = pads;
   const mode = stringAttr(c.node, "mode", "constant");
   if (mode === "constant") {
-    const dx = c.pad(
-      c.dy(),
-      before.map((n) => -n),
-      after.map((n) => -n),
-    );
+    const [first, last] = [before, after].map((border) => border.map((n) => -n));
+    const dx = c.pad(c.dy(), first!, last!);
     return [dx, undefined, c.needs(2) ? c.sub(c.sum(c.dy()), c.sum(dx)) : undefined];
   }
   const maps = sizes.flatMap((n, axis) => {
@@ -72,12 +67,8 @@ export const Pad: OpRule = {
   infer(c) {
     const x = shapeOf(c, 0);
     const pads = x && padsOf(c, (i) => c.inputs[i], x.length);
-    return [
-      {
-        dtype: dtypeOf(c, 0),
-        shape: x?.map((n, i) => (pads ? addDims(n, addDims(pads.before[i]!, pads.after[i]!)) : c.fresh())),
-      },
-    ];
+    const shape = x?.map((n, i) => (pads ? addDims(n, addDims(pads.before[i]!, pads.after[i]!)) : c.fresh()));
+    return shaped(c, shape);
   },
 
   lift(c) {

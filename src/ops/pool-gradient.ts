@@ -10,8 +10,7 @@
 
 import { int, intAttr, ints, intsAttr, str } from "../graph/graph.ts";
 import { elementCount } from "../graph/tensor.ts";
-import type { Taps } from "./geometry.ts";
-import { reach, tapsAttrs, tapsOf } from "./geometry.ts";
+import { reach, type Taps, tapsAttrs, tapsOf } from "./geometry.ts";
 import type { GradientContext, GradientRule } from "./gradient.ts";
 import { quotientOrZero } from "./reduce-gradient.ts";
 import { identity, pullBack } from "./separable.ts";
@@ -86,7 +85,7 @@ export const globalAveragePool: GradientRule = (c) => [c.div(c.dy(), elementCoun
 /** sign v · |v|^(p−1) */
 function normSlope(c: GradientContext, v: string): string {
   const p = intAttr(c.node, "p", 2);
-  return p === 2 ? v : c.mul(c.op("Sign", [v]), c.op("Pow", [c.op("Abs", [v]), p - 1]));
+  return p === 2 ? v : c.mul(c.op("Sign", [v]), c.pow(c.abs(v), p - 1));
 }
 
 export const lpPool: GradientRule = (c) => [

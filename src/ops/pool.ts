@@ -8,14 +8,11 @@
 
 import type { Dim } from "../graph/dim.ts";
 import { intAttr, intsAttr } from "../graph/graph.ts";
-import { int64Tensor } from "../graph/tensor.ts";
-import { dtypeOf, fail, imageAxes, resize, shapeOf, verbatim } from "./common.ts";
-import type { Taps } from "./geometry.ts";
-import { poolSize, reach, sameSizes, tapsAttrs, tapsOf } from "./geometry.ts";
+import { fail, imageAxes, planeSizes, resize, shaped, shapeOf, verbatim } from "./common.ts";
+import { centred, poolSize, sameSizes, STILL, type Taps, tapsAttrs, tapsOf } from "./geometry.ts";
 import type { GradientRule } from "./gradient.ts";
 import * as gradients from "./pool-gradient.ts";
-import type { Axes } from "./roles.ts";
-import { hasHeight, isHeight, liftedAxis, showAxes } from "./roles.ts";
+import { type Axes, hasHeight, isHeight, liftedAxis, showAxes } from "./roles.ts";
 import type { InferContext, LiftContext, OpRule } from "./rule.ts";
 
 function poolShape(c: InferContext): readonly Dim[] | undefined {
@@ -37,7 +34,7 @@ function liftPool(c: LiftContext): readonly Axes[] {
   const axes = imageAxes(c);
   if (!axes) return verbatim(c);
   const kernel = intsAttr(c.node, "kernel_shape")!;
-  const taps = tapsOf(c.node, kernel, [c.probe(axes[2]![0]!.size), c.probe(axes[3]![0]?.size ?? 1)]);
+  const taps = tapsOf(c.node, kernel, planeSizes(c, axes));
   const shape = c.outputs[0]?.shape;
   if (!taps || !shape) return c.refuse("E_SHAPE", "its output size could not be inferred");
   const [height, width] = taps as [Taps, Taps];
@@ -49,12 +46,12 @@ function liftPool(c: LiftContext): readonly Axes[] {
   if (tall && takesAll(c, width, 3, square)) return poolAll(c, axes, shape);
   // Where only the height is pooled whole, depth goes with it.
   const whole = tall ? reductionOf(c) : undefined;
-  const taps3 = [whole ? ALONE : depthTaps(c, height), height, width];
+  const taps3 = [whole ? STILL : depthTaps(c, height), height, width];
   const { auto_pad: _auto, dilations: _two, ...attrs } = c.node.attrs;
   const { dilations, ...geometry } = tapsAttrs(taps3);
   // AveragePool has known dilations only since opset 19.
   const dilated = taps3.some((t) => t.dilation > 1);
-  const x = whole ? c.add(whole, [c.name(0), c.constant(int64Tensor([2]))]) : c.name(0);
+  const x = whole ? c.add(whole, [c.name(0), c.ints([2])]) : c.name(0);
   c.emit([x], { attrs: { ...attrs, ...geometry, ...(dilated && { dilations: dilations! }) } });
   return c.outputs.map(() => resize(axes, shape));
 }
@@ -108,20 +105,17 @@ function liftFeaturePool(c: LiftContext): readonly Axes[] {
   return [out];
 }
 
-const ALONE: Taps = { kernel: 1, stride: 1, dilation: 1, before: 0, after: 0 };
-
 /** Depth follows height, or is left alone. */
 function depthTaps(c: LiftContext, height: Taps): Taps {
   const kept = height.stride === 1 ? !c.poolsDepth : c.depthFactor("pool", height.stride) === 1;
-  if (kept) return ALONE;
+  if (kept) return STILL;
   if (!c.strideOnlyPools) return height;
   // ⌊(n − 1)/s⌋ + 1 values, as a 2.5d convolution has.
-  const before = Math.floor(reach(height) / 2);
-  return { ...height, before, after: reach(height) - before };
+  return centred(height);
 }
 
 const pool = (gradient: GradientRule, averages: boolean): OpRule => ({
-  infer: (c) => [{ dtype: dtypeOf(c, 0), shape: poolShape(c) }],
+  infer: (c) => shaped(c, poolShape(c)),
   lift: liftPool,
   gradient,
   traits: { averages, window: true },
@@ -134,26 +128,21 @@ export const LpPool = pool(gradients.lpPool, false);
 export const MaxPool: OpRule = {
   infer(c) {
     const shape = poolShape(c);
-    return [
-      { dtype: dtypeOf(c, 0), shape },
-      { dtype: "int64", shape },
-    ];
+    return [...shaped(c, shape), { dtype: "int64", shape }];
   },
-  lift: (c) =>
-    c.node.outputs[1]
-      ? c.refuse(
-          "E_POOL_INDICES",
-          "its indices number the pixels of a slice; MaxUnpool has no 3D reading here",
-        )
-      : liftPool(c),
+  lift(c) {
+    if (!c.node.outputs[1]) return liftPool(c);
+    const why = "its indices number the pixels of a slice; MaxUnpool has no 3D reading here";
+    return c.refuse("E_POOL_INDICES", why);
+  },
   gradient: gradients.maxPool,
   traits: { averages: true, window: true },
 };
 
 const globalPool = (gradient: GradientRule, averages: boolean): OpRule => ({
   infer(c) {
-    const x = shapeOf(c, 0);
-    return [{ dtype: dtypeOf(c, 0), shape: x?.map((n, axis) => (axis < 2 ? n : 1)) }];
+    const shape = shapeOf(c, 0)?.map((n, axis) => (axis < 2 ? n : 1));
+    return shaped(c, shape);
   },
   lift(c) {
     const axes = imageAxes(c);

@@ -5,7 +5,7 @@
  * @see https://onnx.ai/onnx/operators/onnx__ReduceSum.html
  */
 
-import { intAttr } from "../graph/graph.ts";
+import { intAttr, type Node } from "../graph/graph.ts";
 import { elementCount } from "../graph/tensor.ts";
 import { normAxis } from "./common.ts";
 import { shareOfExtreme } from "./elementwise-gradient.ts";
@@ -23,17 +23,24 @@ const over =
   (rule: (c: GradientContext, reduction: Reduction) => string): GradientRule =>
   (c) => {
     const sizes = c.shape(c.x());
-    const axes = axesOf(c, sizes.length);
+    const axes = reducedAxes(c.node, c.x(1) ? c.numbers(c.x(1)) : [], sizes.length);
+    if (!axes) return c.refuse("the axes it reduces are computed");
     const kept = sizes.map((n, axis) => (axes.includes(axis) ? 1 : n));
     const reduction = { x: c.x(), y: c.reshape(c.y(), kept), g: c.reshape(c.dy(), kept), axes };
     return [rule(c, reduction)];
   };
 
-function axesOf(c: GradientContext, rank: number): number[] {
-  const given = c.x(1) ? c.numbers(c.x(1)) : [];
-  if (!given) return c.refuse("the axes it reduces are computed");
-  if (given.length > 0) return given.map((axis) => normAxis(c, axis, rank));
-  return intAttr(c.node, "noop_with_empty_axes", 0) === 1 ? [] : Array.from({ length: rank }, (_, i) => i);
+/** Whether a reduction without axes reduces none. */
+export const isNoop = (node: Node): boolean => intAttr(node, "noop_with_empty_axes", 0) === 1;
+
+/**
+ * The axes that a node reduces: all where none is given, unless that is said to mean none.
+ *
+ * @param given - as they are known; undefined where they are not
+ */
+export function reducedAxes(node: Node, given: readonly number[] | undefined, rank: number) {
+  if (given?.length === 0) return isNoop(node) ? [] : Array.from({ length: rank }, (_, i) => i);
+  return given?.map((axis) => normAxis({ node }, axis, rank));
 }
 
 /** Each x counts by f′. */
@@ -42,7 +49,7 @@ const weighing = (derivative: (c: GradientContext, reduction: Reduction) => Oper
 
 /** a / b, and 0 where b is 0: for norms, at 0. */
 export const quotientOrZero = (c: GradientContext, a: Operand, b: string): string =>
-  c.where(c.op("Equal", [b, 0]), 0, c.div(a, b));
+  c.where(c.equal(b, 0), 0, c.div(a, b));
 
 export const reduceSum = over((_, { g }) => g);
 export const reduceMean = over((c, { x, g, axes }) =>
@@ -50,7 +57,7 @@ export const reduceMean = over((c, { x, g, axes }) =>
 );
 /** The extreme's share of each element that attains it (PyTorch's amax). */
 export const reduceExtreme = over((c, { x, y, g, axes }) => {
-  const is = c.op("Equal", [x, y]);
+  const is = c.equal(x, y);
   return shareOfExtreme(c, is, c.sum(c.cast(is, c.dtype(x)), axes, true), g);
 });
 /** Σ|x|: sign x. */
@@ -60,6 +67,6 @@ export const reduceL2 = over((c, { x, y, g }) => c.mul(x, quotientOrZero(c, g, y
 /** Σx²: 2x. */
 export const reduceSumSquare = over((c, { x, g }) => c.mul(x, c.mul(g, 2)));
 /** ln Σx: 1 / Σx = e^−y. */
-export const reduceLogSum = weighing((c, { y }) => c.op("Exp", [c.op("Neg", [y])]));
+export const reduceLogSum = weighing((c, { y }) => c.exp(c.neg(y)));
 /** ln Σeˣ: e^(x − y). */
-export const reduceLogSumExp = weighing((c, { x, y }) => c.op("Exp", [c.sub(x, y)]));
+export const reduceLogSumExp = weighing((c, { x, y }) => c.exp(c.sub(x, y)));

@@ -6,27 +6,26 @@
  * @see https://onnx.ai/onnx/operators/onnx__ReduceMean.html
  */
 
-import type { Dim } from "../graph/dim.ts";
 import { int, intAttr } from "../graph/graph.ts";
 import type { NdArray } from "../graph/nd-array.ts";
-import { addDims, maxDims, minDims, mulDims } from "../graph/dim.ts";
-import { int64Tensor } from "../graph/tensor.ts";
-import { dtypeOf, normAxis, numbersIn, shapeOf } from "./common.ts";
+import { addDims, type Dim, maxDims, minDims, mulDims } from "../graph/dim.ts";
+import { normAxis, numbersIn, shaped, shapeOf } from "./common.ts";
 import type { GradientRule } from "./gradient.ts";
-import type { Axis } from "./roles.ts";
-import { hasRole, isHeight, isSpatial, liftedAxes, liftedAxis, showAxes } from "./roles.ts";
+import { isNoop, reducedAxes } from "./reduce-gradient.ts";
+import { type Axis, hasRole, isHeight, isSpatial, liftedAxes, liftedAxis, showAxes } from "./roles.ts";
 import type { InferContext, LiftContext, OpRule } from "./rule.ts";
 
 const keepsDims = (c: InferContext | LiftContext): boolean => intAttr(c.node, "keepdims", 1) === 1;
 
-/** Axes to reduce, ascending; every axis where none is named; undefined if they are not constant. */
-function axesIn(c: InferContext, rank: number): number[] | undefined {
-  const given = c.node.inputs[1] ? numbersIn(c, 1) : [];
-  if (!given) return undefined;
-  if (given.length > 0)
-    return [...new Set(given.map((axis) => normAxis(c, axis, rank)))].sort((a, b) => a - b);
-  return intAttr(c.node, "noop_with_empty_axes", 0) === 1 ? [] : Array.from({ length: rank }, (_, i) => i);
-}
+/** Axes to reduce; every axis where none is named; undefined if they are not constant. */
+const axesIn = (c: InferContext, rank: number): number[] | undefined =>
+  reducedAxes(c.node, c.node.inputs[1] ? numbersIn(c, 1) : [], rank);
+
+/** The sizes that are left once these axes are reduced. */
+const leftOf = (c: InferContext, sizes: readonly Dim[], axes: readonly number[]): Dim[] =>
+  keepsDims(c)
+    ? sizes.map((n, axis) => (axes.includes(axis) ? 1 : n))
+    : sizes.filter((_, axis) => !axes.includes(axis));
 
 function reduceValue(c: InferContext, join: (a: Dim, b: Dim) => Dim): readonly NdArray[] | undefined {
   const x = c.inputs[0]?.value;
@@ -43,34 +42,24 @@ export const reduce = (gradient: GradientRule | null, join?: keyof typeof JOINS)
     const x = shapeOf(c, 0);
     const axes = x && axesIn(c, x.length);
     if (!x || !axes) {
-      return [{ dtype: dtypeOf(c, 0), shape: x && keepsDims(c) ? x.map(() => c.fresh()) : undefined }];
+      return shaped(c, x && keepsDims(c) ? x.map(() => c.fresh()) : undefined);
     }
-    const shape = keepsDims(c)
-      ? x.map((n, axis) => (axes.includes(axis) ? 1 : n))
-      : x.filter((_, axis) => !axes.includes(axis));
-    return [{ dtype: dtypeOf(c, 0), shape }];
+    return shaped(c, leftOf(c, x, axes));
   },
 
   ...(join && { value: (c) => reduceValue(c, JOINS[join]) }),
 
   lift(c) {
     const { axes } = c.input(0);
-    const given = c.node.inputs[1] ? c.numbers(1) : [];
-    if (!given) return c.refuse("E_AXES", "takes its axes from a computation");
-    const noop = intAttr(c.node, "noop_with_empty_axes", 0) === 1;
-    const over =
-      given.length > 0
-        ? given.map((axis) => normAxis(c, axis, axes.length))
-        : noop
-          ? []
-          : axes.map((_, i) => i);
+    const over = reducedAxes(c.node, c.node.inputs[1] ? c.numbers(1) : [], axes.length);
+    if (!over) return c.refuse("E_AXES", "takes its axes from a computation");
     const height = over.some((axis) => hasRole(axes[axis], "H"));
     const width = over.some((axis) => hasRole(axes[axis], "W"));
     const hasWidth = axes.some((axis) => hasRole(axis, "W"));
     if (height && !width && hasWidth) c.warn("reduces height but not width; depth goes with height");
     const lifted = over.flatMap((axis) => liftedAxes(axes, axis)).sort((a, b) => a - b);
-    const inputs = lifted.length > 0 || noop ? [c.name(0), c.constant(int64Tensor(lifted))] : [c.name(0)];
-    c.emit(inputs);
+    const isListed = lifted.length > 0 || isNoop(c.node);
+    c.emit(isListed ? [c.name(0), c.ints(lifted)] : [c.name(0)]);
     if (!keepsDims(c)) return [axes.filter((_, axis) => !over.includes(axis))];
     return [axes.map((axis, i): Axis => (over.includes(i) ? shrink(axis) : axis))];
   },
@@ -87,8 +76,7 @@ export const argExtreme: OpRule = {
     const x = shapeOf(c, 0);
     if (!x) return [{ dtype: "int64" }];
     const axis = normAxis(c, intAttr(c.node, "axis", 0), x.length);
-    const shape = keepsDims(c) ? x.map((n, i): Dim => (i === axis ? 1 : n)) : x.filter((_, i) => i !== axis);
-    return [{ dtype: "int64", shape }];
+    return [{ dtype: "int64", shape: leftOf(c, x, [axis]) }];
   },
   lift(c) {
     const { axes } = c.input(0);

@@ -4,16 +4,13 @@
  */
 
 import type { Dim } from "../graph/dim.ts";
-import type { DType } from "../graph/tensor.ts";
 import { dtypeFromOnnx } from "../graph/tensor.ts";
 import { intAttr } from "../graph/graph.ts";
-import { dtypeOf, normAxis, refused, numbersIn, sameAsInput, shapeOf } from "./common.ts";
+import { dtypeOf, normAxis, numbersIn, refused, sameAsInput, shaped, shapeOf } from "./common.ts";
 import type { InferContext, Known, OpRule } from "./rule.ts";
 
-const typed =
-  (dtype?: DType) =>
-  (c: InferContext): Known[] => [{ dtype: dtype ?? dtypeOf(c, 0) }];
-const likeIndices = (c: InferContext): Known[] => [{ dtype: dtypeOf(c, 0), shape: shapeOf(c, 1) }];
+const int32 = (): Known[] => [{ dtype: "int32" }];
+const likeIndices = (c: InferContext): Known[] => shaped(c, shapeOf(c, 1));
 
 const positions = "picks or places elements by computed position in the image plane";
 const boxes =
@@ -24,8 +21,8 @@ export const GatherND = refused(positions, (c) => {
   const [x, indices] = [shapeOf(c, 0), shapeOf(c, 1)];
   const last = indices?.at(-1);
   const batch = intAttr(c.node, "batch_dims", 0);
-  if (!x || typeof last !== "number") return typed()(c);
-  return [{ dtype: dtypeOf(c, 0), shape: [...indices!.slice(0, -1), ...x.slice(batch + last)] }];
+  if (!x || typeof last !== "number") return shaped(c);
+  return shaped(c, [...indices!.slice(0, -1), ...x.slice(batch + last)]);
 });
 export const ScatterElements = refused(positions, sameAsInput);
 export const ScatterND = refused(positions, sameAsInput);
@@ -48,30 +45,25 @@ export const TopK = refused("sorts along an axis of the image", (c) => {
   const x = shapeOf(c, 0);
   const axis = x && normAxis(c, intAttr(c.node, "axis", -1), x.length);
   const shape = x?.map((n, i) => (i === axis ? (numbersIn(c, 1)?.[0] ?? c.fresh()) : n));
-  return [
-    { dtype: dtypeOf(c, 0), shape },
-    { dtype: "int64", shape },
-  ];
+  return [...shaped(c, shape), { dtype: "int64", shape }];
 });
 export const NonMaxSuppression = refused(boxes, (c) => [{ dtype: "int64", shape: [c.fresh(), 3] }]);
 export const RoiAlign = refused(boxes, (c) => {
   const [x, rois] = [shapeOf(c, 0), shapeOf(c, 1)];
-  if (!x || !rois) return typed()(c);
+  if (!x || !rois) return shaped(c);
   const size: Dim[] = [intAttr(c.node, "output_height", 1), intAttr(c.node, "output_width", 1)];
-  return [{ dtype: dtypeOf(c, 0), shape: [rois[0]!, x[1]!, ...size] }];
+  return shaped(c, [rois[0]!, x[1]!, ...size]);
 });
 export const GridSample = refused(boxes, (c) => {
   const [x, grid] = [shapeOf(c, 0), shapeOf(c, 1)];
-  if (!x || !grid) return typed()(c);
-  return [{ dtype: dtypeOf(c, 0), shape: [x[0]!, x[1]!, ...grid.slice(1, -1)] }];
+  if (!x || !grid) return shaped(c);
+  return shaped(c, [x[0]!, x[1]!, ...grid.slice(1, -1)]);
 });
 export const DeformConv = refused(
   "moves its taps by offsets in the image plane, which have no third component",
-  typed(),
+  (c) => shaped(c),
 );
-export const MaxUnpool = refused("unpools by indices into a slice", (c) => [
-  { dtype: dtypeOf(c, 0), shape: numbersIn(c, 2) },
-]);
+export const MaxUnpool = refused("unpools by indices into a slice", (c) => shaped(c, numbersIn(c, 2)));
 
 /** Loops and branches that survive folding: types of what they yield, nothing more. */
 export const If = refused("branches on data", (c) =>
@@ -82,11 +74,11 @@ export const EyeLike = refused("makes a diagonal of a plane", (c) => {
   return [{ dtype, shape: shapeOf(c, 0) }];
 });
 
-const quantised = (infer: (c: InferContext) => readonly Known[] = typed()): OpRule =>
+const quantised = (infer: (c: InferContext) => readonly Known[] = (c) => shaped(c)): OpRule =>
   refused("computes with quantised numbers; lift the floating-point network that it was made from", infer);
 
-export const ConvInteger = quantised(typed("int32"));
-export const MatMulInteger = quantised(typed("int32"));
+export const ConvInteger = quantised(int32);
+export const MatMulInteger = quantised(int32);
 export const QLinearConv = quantised();
 export const QLinearMatMul = quantised();
 export const QuantizeLinear = quantised((c) => [{ dtype: dtypeOf(c, 2) ?? "uint8", shape: shapeOf(c, 0) }]);

@@ -12,26 +12,31 @@
  * @see https://onnx.ai/onnx/operators/onnx__Reshape.html
  */
 
-import type { Dim } from "../graph/dim.ts";
-import { exactQuotient, productOfDims, sameDim } from "../graph/dim.ts";
-import type { Node } from "../graph/graph.ts";
-import { int, intAttr, ints, intsAttr } from "../graph/graph.ts";
+import { type Dim, exactQuotient, productOfDims, sameDim } from "../graph/dim.ts";
+import { int, intAttr, ints, intsAttr, type Node, nodeOf } from "../graph/graph.ts";
 import { ndArray, transposeNd } from "../graph/nd-array.ts";
-import { elementCount, int64Tensor } from "../graph/tensor.ts";
-import { dtypeOf, fail, normAxis, numbersIn, shapeOf } from "./common.ts";
-import type { GradientRule } from "./gradient.ts";
-import type { Atom, Axes, Axis } from "./roles.ts";
-import { isHeight, liftedAxes, liftedAxis, liftedShape, showAxes } from "./roles.ts";
-import type { InferContext, Known, LiftContext, OpRule } from "./rule.ts";
+import { elementCount } from "../graph/tensor.ts";
+import { fail, freshSizes, normAxis, numbersIn, shaped, shapeOf } from "./common.ts";
+import {
+  type Atom,
+  atom,
+  type Axes,
+  type Axis,
+  axisSize,
+  isHeight,
+  liftedAxes,
+  liftedAxis,
+  liftedShape,
+  showAxes,
+} from "./roles.ts";
+import type { InferContext, LiftContext, LiftRule, OpRule } from "./rule.ts";
+import type { Traits } from "./traits.ts";
 
 /** Output sizes of a Reshape: 0 copies the input's size, −1 takes what is left. */
 function reshapeSizes(c: InferContext): readonly Dim[] | undefined {
   const target = c.inputs[1]?.value;
   const x = shapeOf(c, 0);
-  if (!target) {
-    const rank = c.inputs[1]?.shape?.[0];
-    return typeof rank === "number" ? Array.from({ length: rank }, () => c.fresh()) : undefined;
-  }
+  if (!target) return freshSizes(c, 1);
   const copies = intAttr(c.node, "allowzero", 0) === 0;
   const sizes = Array.from(target.data, (size, i) => (size === 0 && copies ? (x?.[i] ?? c.fresh()) : size));
   const open = sizes.indexOf(-1);
@@ -46,33 +51,31 @@ function reshapeSizes(c: InferContext): readonly Dim[] | undefined {
   return sizes;
 }
 
-/** The same elements under the input's sizes. */
-const ungroup: GradientRule = (c) => [c.reshape(c.dy(), c.shape(c.x()))];
-
-const regroup = (c: InferContext, shape: readonly Dim[] | undefined): Known[] => [
-  { dtype: dtypeOf(c, 0), shape },
-];
-
 /** The same elements under other sizes. */
-function sameElements(c: InferContext, shape: readonly Dim[] | undefined) {
-  const x = c.inputs[0]?.value;
-  if (!x || !shape?.every((n): n is number => typeof n === "number")) return undefined;
-  return elementCount(shape) === x.data.length ? [ndArray(shape, x.data)] : undefined;
-}
-
-export const Reshape: OpRule = {
-  infer: (c) => regroup(c, reshapeSizes(c)),
-  value: (c) => sameElements(c, reshapeSizes(c)),
-  lift(c) {
-    const target = c.input(1).known.value;
-    if (!target) return c.refuse("E_RESHAPE", "takes its sizes from the data");
-    const axes = matchAxes(c, c.input(0).axes, exportedSizes(c, Array.from(target.data)));
-    c.reshape(c.name(0), axes, true);
-    return [axes];
+const regrouping = (
+  alias: Traits["alias"],
+  sizesOf: (c: InferContext) => readonly Dim[] | undefined,
+  lift: LiftRule,
+): OpRule => ({
+  infer: (c) => shaped(c, sizesOf(c)),
+  value(c) {
+    const x = c.inputs[0]?.value;
+    const shape = sizesOf(c);
+    if (!x || !shape?.every((n): n is number => typeof n === "number")) return undefined;
+    return elementCount(shape) === x.data.length ? [ndArray(shape, x.data)] : undefined;
   },
-  gradient: ungroup,
-  traits: { alias: "reshape" },
-};
+  lift,
+  gradient: (c) => [c.reshape(c.dy(), c.shape(c.x()))],
+  traits: { alias },
+});
+
+export const Reshape = regrouping("reshape", reshapeSizes, (c) => {
+  const target = c.input(1).known.value;
+  if (!target) return c.refuse("E_RESHAPE", "takes its sizes from the data");
+  const axes = matchAxes(c, c.input(0).axes, exportedSizes(c, Array.from(target.data)));
+  c.reshape(c.name(0), axes, true);
+  return [axes];
+});
 
 /** The target's sizes in the exported network, with 0 and −1 resolved. */
 function exportedSizes(c: LiftContext, target: readonly Dim[]): number[] {
@@ -84,13 +87,17 @@ function exportedSizes(c: LiftContext, target: readonly Dim[]): number[] {
   return sizes;
 }
 
+/** Features merged with features are features. */
+const merged = (axis: Axis): Axis =>
+  axis.length > 1 && axis.every((a) => a.role === "C") ? atom("C", axisSize(axis)) : axis;
+
 /** Deals the input's atoms to output axes of the given sizes. */
 function matchAxes(c: LiftContext, from: Axes, sizes: readonly number[]): Axes {
   const atoms: Atom[] = from.flat().filter((a) => a.size !== 1);
   const stuck = (): never =>
     c.refuse(
       "E_SPATIAL_SPLIT",
-      `regroups ${showAxes(from)} of ${from.map((axis) => c.probe(productOfDims(axis.map((a) => a.size)))).join("×")} into ${sizes.join("×")}, which parts or mixes spatial axes${c.baked ? "" : "; if the network takes one image size only, say which with size: [depth, height, width]"}`,
+      `regroups ${showAxes(from)} of ${from.map((axis) => c.probe(axisSize(axis))).join("×")} into ${sizes.join("×")}, which parts or mixes spatial axes${c.baked ? "" : "; if the network takes one image size only, say which with size: [depth, height, width]"}`,
     );
   const axes: Axis[] = sizes.map((size) => {
     let left = size;
@@ -115,10 +122,7 @@ function matchAxes(c: LiftContext, from: Axes, sizes: readonly number[]): Axes {
         return stuck();
       }
     }
-    // Features merged with features are features.
-    return axis.every((a) => a.role === "C") && axis.length > 1
-      ? [{ role: "C", size: productOfDims(axis.map((a) => a.size)) }]
-      : axis;
+    return merged(axis);
   });
   const rest = atoms.filter((a) => c.probe(a.size) !== 1);
   if (rest.length > 0) return stuck();
@@ -126,25 +130,16 @@ function matchAxes(c: LiftContext, from: Axes, sizes: readonly number[]): Axes {
   return axes;
 }
 
-export const Flatten: OpRule = {
-  infer: (c) => regroup(c, flattenSizes(c)),
-  value: (c) => sameElements(c, flattenSizes(c)),
-  lift(c) {
-    const { axes } = c.input(0);
-    const axis = flattenAxis(c, axes.length);
-    const merge = (part: Axes): Axis => {
-      const atoms = part.flat().filter((a) => a.size !== 1);
-      const features = atoms.every((a) => a.role === "C") && atoms.length > 1;
-      return features ? [{ role: "C", size: productOfDims(atoms.map((a) => a.size)) }] : atoms;
-    };
-    const out = [merge(axes.slice(0, axis)), merge(axes.slice(axis))];
-    const at = axis === 0 ? 0 : axis < axes.length ? liftedAxes(axes, axis)[0]! : liftedShape(axes).length;
-    c.emit([c.name(0)], { attrs: { axis: int(at) } });
-    return [out];
-  },
-  gradient: ungroup,
-  traits: { alias: "merge" },
-};
+export const Flatten = regrouping("merge", flattenSizes, (c) => {
+  const { axes } = c.input(0);
+  const axis = flattenAxis(c, axes.length);
+  const out = [axes.slice(0, axis), axes.slice(axis)].map((part) =>
+    merged(part.flat().filter((a) => a.size !== 1)),
+  );
+  const at = axis === 0 ? 0 : axis < axes.length ? liftedAxes(axes, axis)[0]! : liftedShape(axes).length;
+  c.emit([c.name(0)], { attrs: { axis: int(at) } });
+  return [out];
+});
 
 function flattenAxis(c: InferContext | LiftContext, rank: number): number {
   const axis = intAttr(c.node, "axis", 1);
@@ -170,28 +165,18 @@ function squeezeSizes(c: InferContext): Dim[] | undefined {
   return drop && x.filter((_, axis) => !drop.includes(axis));
 }
 
-export const Squeeze: OpRule = {
-  infer: (c) => regroup(c, squeezeSizes(c)),
-  value: (c) => sameElements(c, squeezeSizes(c)),
-  lift(c) {
-    const { axes } = c.input(0);
-    const given = c.node.inputs[1]
-      ? c.numbers(1)
-      : axes.flatMap((axis, i) => (axis.every((a) => a.size === 1) ? [i] : []));
-    if (!given) return c.refuse("E_AXES", "takes its axes from a computation");
-    const drop = given.map((axis) => normAxis(c, axis, axes.length));
-    for (const axis of drop) {
-      const sizes = axes[axis]!.map((a) => a.size);
-      if (isHeight(axes[axis]) && !sameDim(sizes[0]!, 1)) {
-        c.pin("it drops an axis of height, which must stay 1");
-      }
-    }
-    c.emit([c.name(0), c.constant(int64Tensor(drop.flatMap((axis) => liftedAxes(axes, axis))))]);
-    return [axes.filter((_, axis) => !drop.includes(axis))];
-  },
-  gradient: ungroup,
-  traits: { alias: "ones" },
-};
+export const Squeeze = regrouping("ones", squeezeSizes, (c) => {
+  const { axes } = c.input(0);
+  const given = c.node.inputs[1]
+    ? c.numbers(1)
+    : axes.flatMap((axis, i) => (axis.every((a) => a.size === 1) ? [i] : []));
+  if (!given) return c.refuse("E_AXES", "takes its axes from a computation");
+  const drop = given.map((axis) => normAxis(c, axis, axes.length));
+  if (drop.some((axis) => isHeight(axes[axis]) && !sameDim(axes[axis]![0]!.size, 1)))
+    c.pin("it drops an axis of height, which must stay 1");
+  c.emit([c.name(0), c.ints(drop.flatMap((axis) => liftedAxes(axes, axis)))]);
+  return [axes.filter((_, axis) => !drop.includes(axis))];
+});
 
 function unsqueezed(c: InferContext | LiftContext, given: readonly number[], rank: number): number[] {
   return given.map((axis) => normAxis(c, axis, rank + given.length)).sort((a, b) => a - b);
@@ -209,21 +194,15 @@ function unsqueezeSizes(c: InferContext): Dim[] | undefined {
   return x && given && insertOnes<Dim>(x, unsqueezed(c, given, x.length), 1);
 }
 
-export const Unsqueeze: OpRule = {
-  infer: (c) => regroup(c, unsqueezeSizes(c)),
-  value: (c) => sameElements(c, unsqueezeSizes(c)),
-  lift(c) {
-    const { axes } = c.input(0);
-    const given = c.numbers(1);
-    if (!given) return c.refuse("E_AXES", "takes its axes from a computation");
-    const at = unsqueezed(c, given, axes.length);
-    const out = insertOnes<Axis>(axes, at, []);
-    c.emit([c.name(0), c.constant(int64Tensor(at.map((axis) => liftedAxis(out, axis))))]);
-    return [out];
-  },
-  gradient: ungroup,
-  traits: { alias: "ones" },
-};
+export const Unsqueeze = regrouping("ones", unsqueezeSizes, (c) => {
+  const { axes } = c.input(0);
+  const given = c.numbers(1);
+  if (!given) return c.refuse("E_AXES", "takes its axes from a computation");
+  const at = unsqueezed(c, given, axes.length);
+  const out = insertOnes<Axis>(axes, at, []);
+  c.emit([c.name(0), c.ints(at.map((axis) => liftedAxis(out, axis)))]);
+  return [out];
+});
 
 const permutation = (c: { readonly node: Node }, rank: number): readonly number[] =>
   intsAttr(c.node, "perm") ?? Array.from({ length: rank }, (_, i) => rank - 1 - i);
@@ -234,7 +213,7 @@ export const Transpose: OpRule = {
     const perm = x && permutation(c, x.length);
     if (x && perm!.length !== x.length)
       fail(c, `permutes ${perm!.length} axes of a tensor of rank ${x.length}`);
-    return regroup(c, perm && perm.map((axis) => x[axis]!));
+    return shaped(c, perm && perm.map((axis) => x[axis]!));
   },
   value(c) {
     const x = c.inputs[0]?.value;
@@ -248,22 +227,12 @@ export const Transpose: OpRule = {
   },
   gradient(c) {
     const perm = permutation(c, c.shape(c.x()).length);
-    return [
-      c.transpose(
-        c.dy(),
-        perm.map((_, axis) => perm.indexOf(axis)),
-      ),
-    ];
+    const back = perm.map((_, axis) => perm.indexOf(axis));
+    return [c.transpose(c.dy(), back)];
   },
   traits: { moves: "permute" },
 };
 
 /** A node that turns the axes of `input` into those of `output`: axis i of it is axis `perm[i]` of the input. */
-export const transposed = (input: string, output: string, perm: readonly number[]): Node => ({
-  op: "Transpose",
-  domain: "",
-  name: output,
-  inputs: [input],
-  outputs: [output],
-  attrs: { perm: ints(perm) },
-});
+export const transposed = (input: string, output: string, perm: readonly number[]): Node =>
+  nodeOf("Transpose", [input], output, { perm: ints(perm) });

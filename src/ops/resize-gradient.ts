@@ -5,13 +5,20 @@
  * @see https://onnx.ai/onnx/operators/onnx__Resize.html
  */
 
-import type { Node } from "../graph/graph.ts";
-import { intsAttr, stringAttr } from "../graph/graph.ts";
+import { type Attrs, intsAttr, type Node, stringAttr } from "../graph/graph.ts";
 import { floatTensor } from "../graph/tensor.ts";
 import { normAxis } from "./common.ts";
 import type { Algebra, GradientRule } from "./gradient.ts";
-import type { AxisMap } from "./separable.ts";
-import { identity, pullBack } from "./separable.ts";
+import { type AxisMap, identity, pullBack } from "./separable.ts";
+
+/** Attributes of a Resize that names every axis. */
+export function withoutAxes(node: Node): Attrs {
+  const { axes: _, ...attrs } = node.attrs;
+  return attrs;
+}
+
+export const cropsRegion = (node: Node): boolean =>
+  stringAttr(node, "coordinate_transformation_mode", "half_pixel") === "tf_crop_and_resize";
 
 export const resize: GradientRule = (c) => {
   const maps = resizeMaps(c, c.node, c.shape(c.y()));
@@ -20,15 +27,13 @@ export const resize: GradientRule = (c) => {
 
 /** What a Resize does along the axes that it changes; a reason where it is not linear along each. */
 export function resizeMaps(c: Algebra, node: Node, to: readonly number[]): AxisMap[] | string {
-  const { axes: _, ...attrs } = node.attrs;
+  const attrs = withoutAxes(node);
   const x = node.inputs[0]!;
   const from = c.shape(x);
   const over = intsAttr(node, "axes")?.map((axis) => normAxis({ node }, axis, from.length));
   const scales = node.inputs[2] ? c.numbers(node.inputs[2]) : [];
   if (!scales) return "its scales are computed from the data";
-  if (stringAttr(node, "coordinate_transformation_mode", "half_pixel") === "tf_crop_and_resize") {
-    return "it crops to a region of interest (tf_crop_and_resize)";
-  }
+  if (cropsRegion(node)) return "it crops to a region of interest (tf_crop_and_resize)";
   return from.flatMap((n, axis) => {
     const scale = scales[over ? over.indexOf(axis) : axis];
     if (to[axis] === n && (scale ?? 1) === 1) return [];

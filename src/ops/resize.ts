@@ -9,16 +9,22 @@
  * @see https://onnx.ai/onnx/operators/onnx__Resize.html
  */
 
-import type { Dim } from "../graph/dim.ts";
-import { floorDim, mulDims, sameDim } from "../graph/dim.ts";
-import type { Attrs } from "../graph/graph.ts";
+import { type Dim, floorDim, mulDims, sameDim } from "../graph/dim.ts";
 import { intsAttr, stringAttr } from "../graph/graph.ts";
 import { literalNumbers } from "../graph/nd-array.ts";
 import { floatTensor } from "../graph/tensor.ts";
-import { dtypeOf, normAxis, numbersIn, shapeOf } from "./common.ts";
-import { resize as gradient } from "./resize-gradient.ts";
-import type { Axes, Axis, Role } from "./roles.ts";
-import { hasHeight, isHeight, isSpatial, liftedShape, showAxes } from "./roles.ts";
+import { normAxis, numbersIn, shaped, shapeOf } from "./common.ts";
+import { cropsRegion, resize as gradient, withoutAxes } from "./resize-gradient.ts";
+import {
+  type Axes,
+  type Axis,
+  hasHeight,
+  isHeight,
+  isSpatial,
+  liftedShape,
+  type Role,
+  showAxes,
+} from "./roles.ts";
 import type { InferContext, LiftContext, OpRule } from "./rule.ts";
 
 /** The axes that scales and sizes speak of. */
@@ -32,7 +38,7 @@ function resizeSizes(c: InferContext): readonly Dim[] | undefined {
   const axes = resizedAxes(c, x.length);
   const scales = c.node.inputs[2] ? numbersIn(c, 2) : undefined;
   const sizes = c.node.inputs[3] ? c.inputs[3]?.value : undefined;
-  const crop = stringAttr(c.node, "coordinate_transformation_mode", "") === "tf_crop_and_resize";
+  const crop = cropsRegion(c.node);
   const policy = stringAttr(c.node, "keep_aspect_ratio_policy", "stretch");
   return x.map((n, axis) => {
     const at = axes.indexOf(axis);
@@ -46,24 +52,22 @@ function resizeSizes(c: InferContext): readonly Dim[] | undefined {
 }
 
 export const Resize: OpRule = {
-  infer: (c) => [{ dtype: dtypeOf(c, 0), shape: resizeSizes(c) }],
+  infer: (c) => shaped(c, resizeSizes(c)),
   lift(c) {
+    const refuse = (why: string): never => c.refuse("E_RESIZE", why);
     const { axes } = c.input(0);
     if (!hasHeight(axes)) {
-      return c.refuse("E_RESIZE", `resizes ${showAxes(axes)}, which is no image`);
+      return refuse(`resizes ${showAxes(axes)}, which is no image`);
     }
-    if (stringAttr(c.node, "coordinate_transformation_mode", "") === "tf_crop_and_resize") {
-      return c.refuse(
-        "E_RESIZE",
-        "crops to a region of interest (tf_crop_and_resize), given for two axes only",
-      );
+    if (cropsRegion(c.node)) {
+      return refuse("crops to a region of interest (tf_crop_and_resize), given for two axes only");
     }
     if (stringAttr(c.node, "keep_aspect_ratio_policy", "stretch") !== "stretch") {
-      return c.refuse("E_RESIZE", "keeps the aspect ratio of a slice, which says nothing about depth");
+      return refuse("keeps the aspect ratio of a slice, which says nothing about depth");
     }
     const over = resizedAxes(c, axes.length);
     if (axes.some((axis, i) => axis.length > 1 && over.includes(i) && isSpatial(axis))) {
-      return c.refuse("E_RESIZE", `resizes the merged axis of ${showAxes(axes)}`);
+      return refuse(`resizes the merged axis of ${showAxes(axes)}`);
     }
     const scales = c.node.inputs[2] ? literalNumbers(c.input(2).known.value) : undefined;
     const cubic = stringAttr(c.node, "mode", "nearest") === "cubic";
@@ -75,11 +79,6 @@ export const Resize: OpRule = {
   gradient,
   // Cubic interpolation overshoots.
   traits: { resamples: true, averages: (node) => stringAttr(node, "mode", "nearest") !== "cubic" },
-};
-
-const attrsWithoutAxes = (c: LiftContext): Attrs => {
-  const { axes: _, ...attrs } = c.node.attrs;
-  return attrs;
 };
 
 function byScales(
@@ -99,7 +98,7 @@ function byScales(
     axis.length === 1 ? [{ role: axis[0]!.role, size: shape[i]! }] : axis,
   );
   if (cubic) return liftCubic(c, axes, out, factors);
-  c.emit([c.name(0), "", c.constant(floatTensor([factors.length], factors))], { attrs: attrsWithoutAxes(c) });
+  c.emit([c.name(0), "", c.constant(floatTensor([factors.length], factors))], { attrs: withoutAxes(c.node) });
   return [out];
 }
 
@@ -115,7 +114,7 @@ function bySizes(c: LiftContext, axes: Axes, over: readonly number[], cubic: boo
     return [targetAtom(c, axis, target, twin.data[at]!, role === "W" ? "W" : "H")];
   });
   if (cubic) return liftCubic(c, axes, out, undefined);
-  c.emit([c.name(0), "", "", c.shape(liftedShape(out))], { attrs: attrsWithoutAxes(c) });
+  c.emit([c.name(0), "", "", c.shape(liftedShape(out))], { attrs: withoutAxes(c.node) });
   return [out];
 }
 
@@ -156,14 +155,9 @@ function liftCubic(c: LiftContext, from: Axes, to: Axes, factors: readonly numbe
   const [N, C, D, H, W] = liftedShape(from) as [Dim, Dim, Dim, Dim, Dim];
   // Not known yet for scales: taken from the lifted factors.
   const grown = (n: Dim, i: number): Dim => floorDim(mulDims(n, factors![i]!));
-  const [, , D2, H2, W2] = (factors ? [N, C, grown(D, 2), grown(H, 3), grown(W, 4)] : liftedShape(to)) as [
-    Dim,
-    Dim,
-    Dim,
-    Dim,
-    Dim,
-  ];
-  const attrs = attrsWithoutAxes(c);
+  const target = factors ? [grown(D, 2), grown(H, 3), grown(W, 4)] : liftedShape(to).slice(2);
+  const [D2, H2, W2] = target as [Dim, Dim, Dim];
+  const attrs = withoutAxes(c.node);
   const fold = c.add("Reshape", [c.name(0), c.shape([N, mulDims(C, D), H, W])]);
   const plane = c.add("Resize", [fold, "", "", c.shape([N, mulDims(C, D), H2, W2])], attrs);
   const lines = c.add("Reshape", [plane, c.shape([N, C, D, mulDims(H2, W2)])]);

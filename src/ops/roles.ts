@@ -12,8 +12,7 @@
  *   [N][C]        →  [N][C]
  */
 
-import type { Dim } from "../graph/dim.ts";
-import { mulDims, productOfDims } from "../graph/dim.ts";
+import { type Dim, mulDims, productOfDims } from "../graph/dim.ts";
 
 /** `C` is any feature-like extent; batch, height and width are the image's. */
 export type Role = "N" | "C" | "H" | "W";
@@ -60,6 +59,10 @@ const depthOf = (a: Atom): Dim => a.depth ?? 1;
 /** Axis of the lifted tensor that holds the 2D axis (for height: height itself; depth is one before it). */
 export const liftedAxis = (axes: Axes, axis: number): number =>
   axis + axes.slice(0, axis + 1).filter(isHeight).length;
+
+/** Axes of the lifted tensor that are depth. */
+export const depthAxes = (axes: Axes): number[] =>
+  axes.flatMap((axis, i) => (isHeight(axis) ? [liftedAxis(axes, i) - 1] : []));
 
 /** Axes of the lifted tensor that a 2D axis becomes: depth and height, or the one axis. */
 export function liftedAxes(axes: Axes, axis: number): number[] {

@@ -77,7 +77,9 @@ export interface LiftContext {
   /** Adds a helper whose output replaces output 0 of the node. */
   finish(op: string, inputs: readonly string[], attrs?: Attrs): void;
   /** Places a constant. */
-  constant(tensor: Tensor, hint?: string): string;
+  constant(tensor: Tensor): string;
+  /** Places a 1-D int64 constant: axes, sizes, pads. */
+  ints(values: readonly number[]): string;
   /**
    * A parameter that exists only in 3D (soft logits, kernels of the kind's own), of the type of input 1, the 2D kernel.
    *

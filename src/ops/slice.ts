@@ -4,14 +4,12 @@
  * @see https://onnx.ai/onnx/operators/onnx__Slice.html
  */
 
-import type { Dim } from "../graph/dim.ts";
-import { addDims, ceilDivDims, minDims, subDims } from "../graph/dim.ts";
+import { addDims, ceilDivDims, type Dim, minDims, subDims } from "../graph/dim.ts";
 import { literalNumbers, sliceNd } from "../graph/nd-array.ts";
-import { dtypeOf, knownIn, listOf, normAxis, numbersIn, shapeOf } from "./common.ts";
+import { knownIn, listOf, normAxis, numbersIn, shaped, shapeOf } from "./common.ts";
 import type { Algebra, GradientContext, GradientRule } from "./gradient.ts";
 import { omittedBy } from "./kinds/index.ts";
-import type { Axis } from "./roles.ts";
-import { isHeight, isSpatial, liftedAxis, showAxes } from "./roles.ts";
+import { type Axis, isHeight, isSpatial, liftedAxis, showAxes } from "./roles.ts";
 import type { InferContext, Known, LiftContext, OpRule } from "./rule.ts";
 
 interface Cut {
@@ -97,18 +95,14 @@ function spaced(c: Algebra, g: string, axis: number, step: number): string {
   const sizes = c.shape(g);
   const apart = sizes.toSpliced(axis + 1, 0, 1);
   const zeros = apart.map((_, i) => (i === axis + 1 ? step - 1 : 0));
-  const padded = c.pad(
-    c.reshape(g, apart),
-    apart.map(() => 0),
-    zeros,
-  );
-  return c.reshape(padded, sizes.with(axis, sizes[axis]! * step));
+  const none = apart.map(() => 0);
+  return c.reshape(c.pad(c.reshape(g, apart), none, zeros), sizes.with(axis, sizes[axis]! * step));
 }
 
 export const Slice: OpRule = {
   infer(c) {
     const x = shapeOf(c, 0);
-    if (!x) return [{ dtype: dtypeOf(c, 0) }];
+    if (!x) return shaped(c);
     const cuts = cutsOf(c, (i) => c.inputs[i], x.length);
     const known = numbersIn(c, 3)?.map((axis) => normAxis(c, axis, x.length));
     const shape = x.map((n, axis) => {
@@ -116,7 +110,7 @@ export const Slice: OpRule = {
       const cut = cuts.find((candidate) => candidate.axis === axis);
       return cut ? cutRange(n, cut).size : n;
     });
-    return [{ dtype: dtypeOf(c, 0), shape }];
+    return shaped(c, shape);
   },
 
   value(c) {

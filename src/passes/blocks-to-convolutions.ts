@@ -7,8 +7,7 @@
  */
 
 import { indexOf } from "../graph/graph-index.ts";
-import type { Graph, Node } from "../graph/graph.ts";
-import { intsAttr } from "../graph/graph.ts";
+import { type Graph, intsAttr, type Node } from "../graph/graph.ts";
 import { tensorOf } from "../graph/tensor.ts";
 import { type Block, blockOf, convolutionOf, oneHot } from "../ops/blocks.ts";
 import { traitsOf } from "../ops/index.ts";

@@ -10,11 +10,11 @@
  */
 
 import { indexOf } from "../graph/graph-index.ts";
-import type { Graph, Node } from "../graph/graph.ts";
-import { intsAttr, stringAttr } from "../graph/graph.ts";
+import { type Graph, intsAttr, type Node } from "../graph/graph.ts";
 import { numbersOf } from "../graph/tensor.ts";
 import { groupsOf } from "../ops/geometry.ts";
 import { traitsOf } from "../ops/index.ts";
+import { cropsRegion } from "../ops/resize-gradient.ts";
 
 export function convolveBeforeResize(graph: Graph): Graph {
   const index = indexOf(graph);
@@ -52,6 +52,5 @@ function enlarges(graph: Graph, node: Node): boolean {
   const scales = traitsOf(node).resamples ? graph.initializers.get(node.inputs[2] ?? "") : undefined;
   if (!scales || intsAttr(node, "axes")) return false;
   const [batch, channels, ...spatial] = numbersOf(scales);
-  const inside = stringAttr(node, "coordinate_transformation_mode", "half_pixel") !== "tf_crop_and_resize";
-  return batch === 1 && channels === 1 && inside && spatial.every((scale) => scale >= 1);
+  return batch === 1 && channels === 1 && !cropsRegion(node) && spatial.every((scale) => scale >= 1);
 }

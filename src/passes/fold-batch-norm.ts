@@ -15,10 +15,8 @@
  */
 
 import { indexOf } from "../graph/graph-index.ts";
-import type { Graph, Node } from "../graph/graph.ts";
-import { floatAttr, intAttr } from "../graph/graph.ts";
-import type { Tensor } from "../graph/tensor.ts";
-import { elementCount, numbersOf, tensorOf } from "../graph/tensor.ts";
+import { floatAttr, type Graph, intAttr, type Node } from "../graph/graph.ts";
+import { elementCount, numbersOf, type Tensor, tensorOf } from "../graph/tensor.ts";
 import { groupsOf } from "../ops/geometry.ts";
 import { traitsOf } from "../ops/index.ts";
 import { dropUnused } from "./tidy.ts";

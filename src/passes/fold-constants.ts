@@ -10,11 +10,9 @@
  * Operators without a value rule are left alone.
  */
 
-import type { Graph, Node } from "../graph/graph.ts";
-import { opsetOf } from "../graph/graph.ts";
+import { type Graph, type Node, opsetOf } from "../graph/graph.ts";
 import { literalNumbers } from "../graph/nd-array.ts";
-import type { Tensor } from "../graph/tensor.ts";
-import { elementCount, tensorOf } from "../graph/tensor.ts";
+import { elementCount, type Tensor, tensorOf } from "../graph/tensor.ts";
 import { ruleFor, traitsOf } from "../ops/index.ts";
 import { inferTypes } from "../ops/infer.ts";
 import type { Known } from "../ops/rule.ts";
@@ -44,7 +42,7 @@ export function foldConstants(graph: Graph, folds: (node: Node) => boolean = () 
     node.outputs.forEach((name, i) => {
       if (!name || inputs.has(name)) return;
       initializers.set(name, folded[i]!);
-      if (!types.has(name) || branch) types.set(name, knownOf(folded[i]!));
+      if (!types.has(name)) types.set(name, knownOf(folded[i]!));
     });
   };
   graph.nodes.forEach(visit);
@@ -59,8 +57,7 @@ function foldNode(
 ): Tensor[] | undefined {
   const constant = constantOf(node);
   if (constant) return [constant];
-  const known = node.outputs.map((name) => (name === "" ? undefined : types.get(name)));
-  const literal = known.map((k) => (k?.dtype ? literalTensor(k) : undefined));
+  const literal = node.outputs.map((name) => literalTensor(types.get(name) ?? {}));
   if (node.outputs.every((name, i) => name === "" || literal[i])) return literal.map((t) => t ?? EMPTY);
 
   const operands = node.inputs.map((name) => (name === "" ? undefined : initializers.get(name)));
@@ -88,8 +85,7 @@ const EMPTY = tensorOf("float32", [0], []);
 
 function literalTensor(known: Known): Tensor | undefined {
   const numbers = literalNumbers(known.value);
-  if (!numbers || !known.dtype || numbers.some((n) => typeof n !== "number")) return undefined;
-  return tensorOf(known.dtype, known.value!.dims, numbers);
+  return numbers && known.dtype && tensorOf(known.dtype, known.value!.dims, numbers);
 }
 
 function chosenBranch(node: Node, types: ReadonlyMap<string, Known>): Graph | undefined {

@@ -7,8 +7,7 @@
  */
 
 import type { Graph, Node } from "../graph/graph.ts";
-import type { Tensor } from "../graph/tensor.ts";
-import { byteLength, numbersOf } from "../graph/tensor.ts";
+import { byteLength, numbersOf, type Tensor } from "../graph/tensor.ts";
 import { traitsOf } from "../ops/index.ts";
 import { inferTypes } from "../ops/infer.ts";
 import { dropUnused } from "./tidy.ts";

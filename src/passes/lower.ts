@@ -5,12 +5,13 @@
  * nodes over constants, which runtimes compute once, when they load the model.
  */
 
-import type { Graph, Node } from "../graph/graph.ts";
+import { type Graph, type Node, nodeOf } from "../graph/graph.ts";
 import { type GraphIndex, indexOf } from "../graph/graph-index.ts";
-import { GraphBuilder } from "../ops/builder.ts";
+import type { GraphBuilder } from "../ops/builder.ts";
 import { ruleFor } from "../ops/index.ts";
 import { LIFTED_DOMAIN } from "../ops/lifted.ts";
 import type { LowerContext } from "../ops/lowering.ts";
+import { rewrite } from "./rewrite.ts";
 
 /** How one lifted operator was written down, so that reading the file can undo it. */
 export interface LoweredNode {
@@ -33,25 +34,22 @@ const NONE: Fused = new Set();
 /** @param fuses - activations that move beside the convolutions whose result they alone read */
 export function lower(graph: Graph, fuses: Fused = NONE): Lowered {
   const index = indexOf(graph);
-  const builder = GraphBuilder.over(graph);
-  const lowered: LoweredNode[] = [];
+  const nodes: LoweredNode[] = [];
   const taken = new Set<Node>();
-  for (const node of graph.nodes) {
-    if (taken.has(node)) continue;
+  const lowered = rewrite(graph, ({ builder }, node) => {
+    if (taken.has(node)) return true;
     const rule = ruleFor(node)?.lower;
-    if (!rule) {
-      builder.push(node);
-      continue;
-    }
+    if (!rule) return false;
     const first = builder.nodes.length;
     const next = fusedReader(index, node, fuses, (name) => graph.initializers.has(name));
     const was = [node];
     rule(contextOf(builder, node, next, was));
     for (const other of was) taken.add(other);
-    lowered.push({ was, became: builder.nodes.slice(first).map(({ outputs }) => outputs[0]!) });
-  }
+    nodes.push({ was, became: builder.nodes.slice(first).map(({ outputs }) => outputs[0]!) });
+    return true;
+  });
   const opsets = new Map([...graph.opsets].filter(([domain]) => domain !== LIFTED_DOMAIN));
-  return { graph: builder.build(graph, graph.outputs, opsets), nodes: lowered };
+  return { graph: { ...lowered, opsets }, nodes };
 }
 
 /**
@@ -75,10 +73,9 @@ export function fusedReader(
 function contextOf(builder: GraphBuilder, node: Node, next: Node | undefined, was: Node[]): LowerContext {
   return {
     node,
-    add: (op, inputs, attrs = {}) => builder.add(op, inputs, attrs, `${node.outputs[0]!}/${op}`)[0]!,
+    add: (op, inputs, attrs) => builder.add(op, inputs, attrs, `${node.outputs[0]!}/${op}`),
     finish(op, inputs, attrs = {}) {
-      const [output] = was.at(-1)!.outputs;
-      builder.push({ op, domain: "", name: node.name, inputs, outputs: [output!], attrs });
+      builder.push({ ...nodeOf(op, inputs, was.at(-1)!.outputs[0]!, attrs), name: node.name });
     },
     takeActivation() {
       if (next) was.push(next);
@@ -95,15 +92,13 @@ export function raise(graph: Graph, lowered: readonly LoweredNode[]): Graph {
   const position = new Map(graph.nodes.map((node, i) => [node.outputs[0]!, i]));
   const replaced = new Set<number>();
   const inserted = new Map<number, readonly Node[]>();
-  let any = false;
   for (const { was, became } of lowered) {
     const at = became.map((name) => position.get(name));
     if (!at.every((i) => i !== undefined)) continue;
     at.forEach((i) => replaced.add(i));
     inserted.set(Math.max(...at), was);
-    any = true;
   }
-  if (!any) return graph;
+  if (inserted.size === 0) return graph;
   const nodes = graph.nodes.flatMap((node, i) => [
     ...(replaced.has(i) ? [] : [node]),
     ...(inserted.get(i) ?? []),

@@ -9,31 +9,27 @@
  *   sagittal  K×K×1   [D, H·W]   columns W apart
  */
 
-import type { Graph, Node } from "../graph/graph.ts";
-import { int } from "../graph/graph.ts";
+import { type Attrs, type Graph, int, type Node, nodeOf } from "../graph/graph.ts";
 import { indexOf } from "../graph/graph-index.ts";
 import { int64Tensor } from "../graph/tensor.ts";
-import { GraphBuilder } from "../ops/builder.ts";
+import type { GraphBuilder } from "../ops/builder.ts";
 import { convSize, groupsOf, type Taps, tapsAttrs, tapsOf } from "../ops/geometry.ts";
 import { type Fused, fusedReader } from "./lower.ts";
+import { rewrite } from "./rewrite.ts";
 
 /** @param fuses - activations that stay beside their convolution, where the runtime fuses them */
 export function mergeAxes(graph: Graph, fuses: Fused): Graph {
   const index = indexOf(graph);
-  const builder = GraphBuilder.over(graph);
   const absorbed = new Set<Node>();
-  for (const node of graph.nodes) {
-    if (absorbed.has(node)) continue;
+  return rewrite(graph, ({ builder }, node) => {
+    if (absorbed.has(node)) return true;
     const merged = mergedForm(builder, node);
-    if (!merged) {
-      builder.push(node);
-      continue;
-    }
+    if (!merged) return false;
     const activation = fusedReader(index, node, fuses, (name) => builder.types.has(name));
     if (activation) absorbed.add(activation);
     write(builder, node, activation, merged);
-  }
-  return builder.build(graph, graph.outputs);
+    return true;
+  });
 }
 
 /** A convolution over two of the three axes, one of them merged with the third. */
@@ -78,21 +74,15 @@ function write(
   { taps, sizes, out }: Merged,
 ): void {
   const last = activation ?? node;
-  const add = ({ op, attrs }: Pick<Node, "op" | "attrs">, inputs: readonly string[]): string =>
-    builder.add(op, inputs, attrs, `${last.outputs[0]!}/${op}`)[0]!;
+  const output = last.outputs[0]!;
+  const add = (op: string, inputs: readonly string[], attrs?: Attrs): string =>
+    builder.add(op, inputs, attrs, `${output}/${op}`);
   const shape = (dims: readonly number[]): string => builder.constant(int64Tensor(dims));
-  const reshape = { op: "Reshape", attrs: {} };
   const [x, w, ...bias] = node.inputs as [string, string, ...string[]];
   const [outputs, inputs] = builder.known(w).shape as [number, number];
-  const kernel = add(reshape, [w, shape([outputs, inputs, ...taps.map((t) => t.kernel)])]);
+  const kernel = add("Reshape", [w, shape([outputs, inputs, ...taps.map((t) => t.kernel)])]);
   const attrs = { ...tapsAttrs(taps), group: int(groupsOf(node)) };
-  let y = add({ op: "Conv", attrs }, [add(reshape, [x, shape([0, 0, ...sizes])]), kernel, ...bias]);
-  if (activation) y = add(activation, [y, ...activation.inputs.slice(1)]);
-  builder.push({
-    ...reshape,
-    domain: "",
-    name: last.name,
-    inputs: [y, shape([0, 0, ...out])],
-    outputs: last.outputs,
-  });
+  let y = add("Conv", [add("Reshape", [x, shape([0, 0, ...sizes])]), kernel, ...bias], attrs);
+  if (activation) y = add(activation.op, [y, ...activation.inputs.slice(1)], activation.attrs);
+  builder.push({ ...nodeOf("Reshape", [y, shape([0, 0, ...out])], output), name: last.name });
 }

@@ -9,8 +9,7 @@
  * operators themselves.
  */
 
-import type { Graph } from "../graph/graph.ts";
-import { intAttr } from "../graph/graph.ts";
+import { type Graph, intAttr } from "../graph/graph.ts";
 import { traitsOf } from "../ops/index.ts";
 import { rewrite } from "./rewrite.ts";
 

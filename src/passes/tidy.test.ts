@@ -5,7 +5,7 @@ import { graphOf, node, value } from "../../test/helpers/graphs.ts";
 import type { Graph, Node } from "../graph/graph.ts";
 import { floatTensor } from "../graph/tensor.ts";
 import { readsOf } from "../graph/graph-index.ts";
-import { dropIdentities, dropUnused, readersOf, renameReads } from "./tidy.ts";
+import { dropIdentities, dropUnused, renameReads } from "./tidy.ts";
 
 const tensor = floatTensor([1], [1]);
 const branch = (nodes: Node[], outputs: string[], initializers = {}): { kind: "graph"; value: Graph } => ({
@@ -109,17 +109,4 @@ test("renameReads leaves absent inputs absent", () => {
     "",
     "new max",
   ]);
-});
-
-test("readersOf counts every read, outputs and captures too", () => {
-  const inner = branch([node("Add", ["a", "a"], ["z"])], ["z"]);
-  const nodes = [
-    node("Relu", ["x"], ["a"]),
-    node("Add", ["a", "a"], ["y"]),
-    node("If", ["c"], ["q"], { then_branch: inner, else_branch: inner }),
-  ];
-  const readers = readersOf(
-    graphOf(nodes, { outputs: [value("y"), value("a")], initializers: { c: tensor } }),
-  );
-  expect(Object.fromEntries(readers)).toEqual({ x: 1, a: 7, c: 1, y: 1 });
 });

@@ -10,22 +10,14 @@
 
 import type { Attr, Graph, Node } from "../graph/graph.ts";
 import { traitsOf } from "../ops/index.ts";
-import { readsOf } from "../graph/graph-index.ts";
+import { sourcesOf } from "../graph/graph-index.ts";
 
 export function dropUnused(graph: Graph): Graph {
-  const needed = new Set(graph.outputs.map(({ name }) => name));
-  const kept: Node[] = [];
-  for (const node of graph.nodes.toReversed()) {
-    if (!node.outputs.some((name) => needed.has(name))) continue;
-    kept.push(node);
-    for (const name of readsOf(node)) needed.add(name);
-  }
-  return {
-    ...graph,
-    nodes: kept.reverse(),
-    initializers: new Map([...graph.initializers].filter(([name]) => needed.has(name))),
-    valueInfos: new Map([...graph.valueInfos].filter(([name]) => needed.has(name))),
-  };
+  const outputs = graph.outputs.map(({ name }) => name);
+  const { nodes, names } = sourcesOf(graph, outputs);
+  const needed = <T>(values: ReadonlyMap<string, T>): Map<string, T> =>
+    new Map([...values].filter(([name]) => names.has(name)));
+  return { ...graph, nodes, initializers: needed(graph.initializers), valueInfos: needed(graph.valueInfos) };
 }
 
 export function dropIdentities(graph: Graph): Graph {
@@ -55,27 +47,10 @@ export function renameReads(node: Node, rename: (name: string) => string): Node 
       if (attr.kind !== "graph") return [key, attr];
       const own = new Set(attr.value.nodes.flatMap((inner) => inner.outputs));
       const outer = (name: string): string => (own.has(name) ? name : rename(name));
-      return [
-        key,
-        {
-          kind: "graph",
-          value: {
-            ...attr.value,
-            nodes: attr.value.nodes.map((inner) => renameReads(inner, outer)),
-            outputs: attr.value.outputs.map((info) => ({ ...info, name: outer(info.name) })),
-          },
-        },
-      ];
+      const nodes = attr.value.nodes.map((inner) => renameReads(inner, outer));
+      const outputs = attr.value.outputs.map((info) => ({ ...info, name: outer(info.name) }));
+      return [key, { kind: "graph", value: { ...attr.value, nodes, outputs } }];
     }),
   );
   return { ...node, inputs, attrs };
-}
-
-/** How many readers each value has; graph outputs count as one. */
-export function readersOf(graph: Graph): Map<string, number> {
-  const readers = new Map<string, number>();
-  const count = (name: string): void => void readers.set(name, (readers.get(name) ?? 0) + 1);
-  for (const node of graph.nodes) for (const name of readsOf(node)) count(name);
-  for (const { name } of graph.outputs) count(name);
-  return readers;
 }

@@ -16,8 +16,7 @@
  */
 
 import { AcsconvError } from "../base/errors.ts";
-import type { Graph } from "../graph/graph.ts";
-import { floatAttr, nodeLabel } from "../graph/graph.ts";
+import { floatAttr, type Graph, nodeLabel } from "../graph/graph.ts";
 import { floatTensor } from "../graph/tensor.ts";
 import { Expressions } from "../ops/expressions.ts";
 import { LIFTED_DOMAIN, MICROSOFT_DOMAIN } from "../ops/lifted.ts";

@@ -2,10 +2,9 @@
  * @file A lifted convolution on its way to plain ONNX, as every kind reads it, and the nodes that they write.
  */
 
-import type { Attrs, Node } from "../../graph/graph.ts";
-import { int, intsAttr } from "../../graph/graph.ts";
+import { int, intsAttr, type Node } from "../../graph/graph.ts";
 import { int64Tensor, tensorOf } from "../../graph/tensor.ts";
-import { groupsOf, type Taps, tapsAttrs, tapsOf } from "../geometry.ts";
+import { groupsOf, type Taps, tapsAttrs, tapsOf, withoutCrops } from "../geometry.ts";
 import type { LowerContext } from "../lowering.ts";
 
 const MAX = 2 ** 63;
@@ -30,11 +29,14 @@ export class LiftedConvolution {
   readonly groups: number;
   /** Of the K³ kernel that gives the operator its size, over [D, H, W]. */
   readonly taps: readonly Taps[];
+  readonly add: LowerContext["add"];
+  readonly finish: LowerContext["finish"];
+  readonly takeActivation: LowerContext["takeActivation"];
   readonly #c: LowerContext;
 
   constructor(c: LowerContext, isTransposed: boolean) {
     this.#c = c;
-    this.node = c.node;
+    ({ node: this.node, add: this.add, finish: this.finish, takeActivation: this.takeActivation } = c);
     const [x, w, bias = ""] = c.node.inputs as [string, string, string?];
     [this.x, this.w, this.bias] = [x, w, bias];
     const [first, second, ...kernel] = this.sizes(w) as [number, number, ...number[]];
@@ -43,18 +45,6 @@ export class LiftedConvolution {
     this.inputs = isTransposed ? first : second * this.groups;
     this.outputs = isTransposed ? second * this.groups : first;
     this.taps = tapsOf(c.node, intsAttr(c.node, "kernel_shape")!, [])!;
-  }
-
-  add(op: string, inputs: readonly string[], attrs: Attrs = {}): string {
-    return this.#c.add(op, inputs, attrs);
-  }
-
-  finish(op: string, inputs: readonly string[], attrs: Attrs = {}): void {
-    this.#c.finish(op, inputs, attrs);
-  }
-
-  takeActivation(): Node | undefined {
-    return this.#c.takeActivation();
   }
 
   ints(values: readonly number[]): string {
@@ -107,17 +97,13 @@ export class LiftedConvolution {
   /** Crops [D, H, W] where padding is negative; the padding that is left. */
   crop(x: string, taps: readonly Taps[]): { x: string; taps: Taps[] } {
     const cut = taps.flatMap((t, i) => (t.before < 0 || t.after < 0 ? [i] : []));
-    const left = taps.map((t) => ({ ...t, before: Math.max(0, t.before), after: Math.max(0, t.after) }));
+    const left = withoutCrops(taps);
     if (cut.length === 0) return { x, taps: left };
     // A crop of more than one voxel may take more than there is: what is padded on the other side comes first.
     const far = left.map((_, i) => taps[i]!.before < -1 || taps[i]!.after < -1);
-    const borders = [
-      ...left.map((t, i) => (far[i] ? t.before : 0)),
-      ...left.map((t, i) => (far[i] ? t.after : 0)),
-    ];
-    const wide = borders.some((n) => n > 0)
-      ? this.add("Pad", [x, this.ints([0, 0, ...borders.slice(0, 3), 0, 0, ...borders.slice(3)])])
-      : x;
+    const borders = (end: "before" | "after"): number[] => left.map((t, i) => (far[i] ? t[end] : 0));
+    const pads = [0, 0, ...borders("before"), 0, 0, ...borders("after")];
+    const wide = pads.some((n) => n > 0) ? this.add("Pad", [x, this.ints(pads)]) : x;
     const cropped = this.add("Slice", [
       wide,
       this.ints(cut.map((i) => Math.max(0, -taps[i]!.before))),

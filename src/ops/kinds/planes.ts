@@ -12,8 +12,7 @@
  * padding is a crop before the convolution; where neither is needed, none is made.
  */
 
-import type { Node } from "../../graph/graph.ts";
-import { int, intsAttr, stringAttr } from "../../graph/graph.ts";
+import { int, intsAttr, type Node, stringAttr } from "../../graph/graph.ts";
 import { reach, type Taps, tapsAttrs } from "../geometry.ts";
 import type { View } from "../rule.ts";
 import { omittedAxis, planeAxes, VIEWS } from "../views.ts";

@@ -30,8 +30,8 @@
  */
 
 import { float, int } from "../../graph/graph.ts";
-import { elementCount, int64Tensor } from "../../graph/tensor.ts";
-import { groupsOf, reach, type Taps, tapsAttrs } from "../geometry.ts";
+import { elementCount } from "../../graph/tensor.ts";
+import { groupsOf, sameSize, STILL, type Taps, tapsAttrs } from "../geometry.ts";
 import type { LiftContext } from "../rule.ts";
 import { dealChannels, VIEWS } from "../views.ts";
 import { REPEATED } from "./i3d.ts";
@@ -41,8 +41,6 @@ import type { FreshKernel } from "./kind.ts";
 const SLOPE = Math.fround(0.005);
 /** Channels between plane and line, of a stream. */
 const MOST = 512;
-/** An axis that a convolution leaves alone. */
-const STILL: Taps = { kernel: 1, stride: 1, dilation: 1, before: 0, after: 0 };
 
 export const psc: FreshKernel = {
   describes: {
@@ -122,23 +120,17 @@ function streamOf(
   const group = { group: int(groups) };
   let y = x;
   for (let j = 0; j < separability; j++) {
-    const plane = taps.map((t) => (j === 0 ? t : sameSize(t))).with(i, STILL);
+    const plane = taps.map((t) => (j === 0 ? t : sameSize({ ...t, stride: 1 }))).with(i, STILL);
     const dims = [middle, j === 0 ? inputs : middle / groups, ...plane.map((t) => t.kernel)];
-    const kernel = drawn(c, `${under(1, "weight")}.plane${j}.weight`, dims, fanIn(dims));
+    const kernel = drawn(c, `${under(1, "weight")}.plane${j}.weight`, dims);
     y = c.add("Conv", [y, kernel], { ...tapsAttrs(plane), ...group });
     y = c.add("LeakyRelu", [y], { alpha: float(SLOPE) });
   }
   const line = VIEWS.map(() => STILL).with(i, longer(taps[i]!, separability - 1));
   const dims = [width, middle / groups, ...line.map((t) => t.kernel)];
-  const kernel = drawn(c, `${under(1, "weight")}.line.weight`, dims, fanIn(dims));
-  const bias = c.node.inputs[2] ? [drawn(c, `${under(2, "bias")}.line.bias`, [width], fanIn(dims))] : [];
+  const kernel = drawn(c, `${under(1, "weight")}.line.weight`, dims);
+  const bias = c.node.inputs[2] ? [drawn(c, `${under(2, "bias")}.line.bias`, [width], dims)] : [];
   return { inputs: [y, kernel, ...bias], attrs: { ...tapsAttrs(line), ...group } };
-}
-
-/** The same kernel, moved so that it changes no size. */
-function sameSize(t: Taps): Taps {
-  const before = t.dilation * Math.floor(t.kernel / 2);
-  return { ...t, stride: 1, before, after: reach(t) - before };
 }
 
 /** `by` more taps at each end, and as much more padding. */
@@ -148,13 +140,12 @@ function longer(t: Taps, by: number): Taps {
   return { ...t, kernel: t.kernel + 2 * by, before: t.before + more, after: t.after + more };
 }
 
-const fanIn = (dims: readonly number[]): number => elementCount(dims.slice(1));
-
-function drawn(c: LiftContext, name: string, dims: readonly number[], sums: number): string {
-  const bound = Math.sqrt(1 / sums);
+/** @param kernel - sizes of the kernel whose fan-in bounds the numbers */
+function drawn(c: LiftContext, name: string, dims: readonly number[], kernel = dims): string {
+  const bound = Math.sqrt(1 / elementCount(kernel.slice(1)));
   return c.parameter(name, dims, (random) => bound * (2 * random - 1));
 }
 
 /** Some of the input's channels. */
 const channels = (c: LiftContext, from: number, to: number): string =>
-  c.add("Slice", [c.name(0), ...[from, to, 1].map((n) => c.constant(int64Tensor([n])))]);
+  c.add("Slice", [c.name(0), ...[from, to, 1].map((n) => c.ints([n]))]);

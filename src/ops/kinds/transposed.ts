@@ -9,8 +9,7 @@
  * its border values first.
  */
 
-import type { Attrs } from "../../graph/graph.ts";
-import { int, ints, intsAttr, str } from "../../graph/graph.ts";
+import { type Attrs, int, ints, intsAttr, str } from "../../graph/graph.ts";
 import { reach, type Taps, tapsAttrs } from "../geometry.ts";
 import { omittedAxis, planeAxes, VIEWS } from "../views.ts";
 import { type LiftedConvolution, present } from "./convolution.ts";
