@@ -3,27 +3,27 @@
 import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Command } from "commander";
-import { type Named, flagged, nameOf, namedList } from "../base/fields.ts";
-import { readCase } from "../data/cases.ts";
-import { type DataFolder, cropToRegion, openFolder } from "../data/index.ts";
+import { type Named, flagged, namedList } from "../base/fields.ts";
+import { readCases } from "../data/cases.ts";
+import { type DataFolder, openFolder } from "../data/index.ts";
 import { checkWritable } from "../base/files.ts";
 import { load } from "../index.ts";
 import { METRIC_NAMES } from "../metrics/registry.ts";
-import type { CaseResult, CasesOptions, LabelledCase, Metrics } from "../model/evaluate.ts";
+import type { CaseResult, CasesOptions, Metrics } from "../model/evaluate.ts";
 import type { Preparation } from "../model/prepare.ts";
 import { MACHINE, NETWORK, PREPARATION, WINDOWS, asTrained } from "../model/settings.ts";
 import { formatTable } from "../report/text-table.ts";
 import type { SessionOptions } from "../run/session.ts";
-import { type RegionConfig, regionOf } from "../train/runs/config.ts";
+import { type RegionConfig, partOf } from "../train/runs/config.ts";
 import { CONFIG_FIELDS } from "../train/runs/config-fields.ts";
-import type { Vec3, Volume } from "../volume/index.ts";
+import type { Vec3 } from "../volume/index.ts";
 import { warn } from "./errors.ts";
 import { type GlobalOptions, addFlags, valuesOfFlags } from "./flags.ts";
 import { formatValue, metricTables } from "./metric-tables.ts";
 import { startProgress } from "./progress.ts";
 import { readConfig } from "../train/runs/config-file.ts";
 import { writeText } from "../train/runs/folder.ts";
-import { createMetrics } from "../train/choices.ts";
+import { createMetrics, needsScores } from "../train/choices.ts";
 import { checkClasses } from "../train/runs/trained-network.ts";
 
 interface EvaluateFlags extends GlobalOptions, Readonly<Record<string, unknown>> {
@@ -94,14 +94,15 @@ async function evaluate(flags: EvaluateFlags): Promise<void> {
   const progress = startProgress("evaluating", "cases", flags.quiet ?? false);
   let done = 0;
   const { metrics, cases } = await model
-    .evaluate(read(folder), {
+    .evaluate(readCases(folder.cases, folder), {
       ...beside,
       ...valuesOfFlags<Pick<CasesOptions, keyof typeof SETTINGS>>(SETTINGS, flags),
       session: valuesOfFlags<Pick<SessionOptions, keyof typeof MACHINE>>(MACHINE, flags),
       labels: folder.classes.names,
+      channels: folder.channels,
       metrics: () => createMetrics(wanted, folder),
-      needsScores: wanted.some((metric) => nameOf(metric) === "rocAuc"),
-      ...(region && { part: (volume: Volume) => cropToRegion(volume, regionOf(region)) }),
+      needsScores: needsScores(wanted),
+      ...(region && { part: partOf(region) }),
       onWarning: warn,
       onNote: note,
       onCase: () => progress.update(++done, folder.cases.length),
@@ -112,10 +113,6 @@ async function evaluate(flags: EvaluateFlags): Promise<void> {
     await writeText(flags.out, `${JSON.stringify(json, undefined, 2)}\n`);
   }
   if (!flags.quiet) process.stdout.write(`${tables(folder, metrics, cases)}\n`);
-}
-
-async function* read(folder: DataFolder): AsyncGenerator<LabelledCase> {
-  for (const files of folder.cases) yield { name: files.name, ...(await readCase(files, folder)) };
 }
 
 /** How a network without a task was trained, if it lies in the folder of a run. */

@@ -14,6 +14,7 @@ import { resampleLike } from "../volume/resample.ts";
 import { type Grid, type Volume, emptyLike, withData } from "../volume/volume.ts";
 import type { CaseFiles, DataFolder } from "./folders.ts";
 import { type ClassMap, classesOf } from "./labels.ts";
+import type { LabelledCase } from "../model/evaluate.ts";
 import { type Region, cropToRegion } from "./region.ts";
 
 /** A scan and its classes, on one grid, as they were read. */
@@ -92,6 +93,14 @@ export async function checkGrids(cases: readonly CaseFiles[]): Promise<void> {
       if (grid) checkGrid(name, [`the image "${images[0]}"`, first], [what, grid]);
     }
   }
+}
+
+/** Cases as {@link readCase} reads them, one after the other. */
+export async function* readCases(
+  cases: readonly CaseFiles[],
+  description: Description,
+): AsyncGenerator<LabelledCase> {
+  for (const files of cases) yield { name: files.name, ...(await readCase(files, description)) };
 }
 
 /** Cases by their number, loaded when they are first asked for. */

@@ -84,7 +84,7 @@ test("one class for a whole volume", async () => {
       name: "nodule",
       classes: Uint8Array.of(2),
       truth: Uint8Array.of(1),
-      scores: { classes: 3, data: Float32Array.of(-1, 0, 1) },
+      scores: { classes: 3, data: Float32Array.of(-1, 0, 1), kind: "logits" },
     },
   ]);
 });

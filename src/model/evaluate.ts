@@ -178,6 +178,8 @@ export interface LabelledCase {
 export interface CasesOptions extends Omit<PredictOptions, "output"> {
   /** Names of the classes in the labels, in order; matched by name with those of the model's task. */
   readonly labels: readonly string[];
+  /** Names of the images' channels, where known; they have to be those of the model's task. */
+  readonly channels?: readonly string[] | undefined;
   /** Metrics that nothing was added to; called once for all cases together, and once for each. */
   readonly metrics: () => readonly Metric[];
   /** Whether metrics rank by scores, which then are probabilities. */
@@ -213,7 +215,10 @@ export async function evaluateCases(
   let settled: Settled | undefined;
   for await (const { name, image, label } of cases) {
     const network = networkOf(session, image.channels, options.layout);
-    settled ??= settle(session, network, { ...options, output: "labels" });
+    if (!settled) {
+      settled = settle(session, network, { ...options, output: "labels" });
+      requireChannels(factsOf(session)?.task?.channels, options);
+    }
     const scores = comparable(settled.scores, network.reading?.classes ?? 1);
     const order = classOrder(settled, options.labels);
     const found = await predictSettled(session, network, image, {
@@ -235,6 +240,21 @@ export async function evaluateCases(
     onCase?.(result);
   }
   return { metrics: valuesOf(all), cases: results };
+}
+
+/** What the network saw in each of its channels has to be what it sees now. */
+function requireChannels(
+  trained: readonly string[] | undefined,
+  { channels, onWarning }: CasesOptions,
+): void {
+  if (!trained || !channels || trained.length !== channels.length) return;
+  const plain = (names: readonly string[]): string[] => names.map((name) => name.trim().toLowerCase());
+  const [ours, theirs] = [plain(trained), plain(channels)];
+  if (ours.join() === theirs.join()) return;
+  const both = `The network was trained on the channels ${trained.join(", ")}, and the data set has ${channels.join(", ")}`;
+  if (ours.toSorted().join() === theirs.toSorted().join())
+    throw inputError(`${both}: put the images in the network's order, in the files and in dataset.json.`);
+  onWarning?.(`${both}: make sure that they are the same in the same order.`);
 }
 
 /** The classes of voxels as the data set numbers them, and their probabilities where there are some. */

@@ -216,21 +216,21 @@ function verdict(meaning: Meaning, classes: number | undefined): Verdict {
   const unknown = (why: string): Verdict => ({ scores: undefined, sure: false, why });
   const isSingle = classes === 1;
   if (lostIn !== undefined) return unknown(`goes through ${lostIn} on its way from an activation`);
-  if (labels) return sure("labels", "are positions of the largest score");
+  if (labels) return sure("labels", "holds positions of the largest score");
   if (total !== undefined && isSingle) return unknown("is a softmax over a single class, which is always 1");
-  if (total === "log") return sure("logits", "are logarithms of probabilities");
+  if (total === "log") return sure("logits", "holds logarithms of probabilities");
   if (low >= 0 && high <= 1 && low < high) {
     if (total !== undefined) {
       return Math.abs(total - 1) < 1e-3
-        ? sure("probabilities", "add up to 1 over the classes")
+        ? sure("probabilities", "adds up to 1 over the classes")
         : unknown(`adds up to ${total} over the classes`);
     }
     if (isSingle) return whole ? sure("labels", "is 0 or 1") : sure("probabilities", "lies between 0 and 1");
-    return sure("regions", "lie between 0 and 1, each by itself");
+    return sure("regions", "lies between 0 and 1, each class by itself");
   }
   const limits = `lies between ${low} and ${high}`;
   if (whole || (low >= 0 && (isSingle || high < Infinity)) || (high <= 0 && isSingle)) return unknown(limits);
   return low === -Infinity && high === Infinity
-    ? sure("logits", "come out of no activation")
+    ? sure("logits", "comes out of no activation")
     : { scores: "logits", sure: false, why: limits };
 }

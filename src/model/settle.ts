@@ -5,6 +5,7 @@
 
 import { inputError } from "../base/errors.ts";
 import type { Activation, Scores } from "../run/sinks.ts";
+import type { Session } from "../run/session.ts";
 import type { Blending } from "../run/window-axis.ts";
 import type { Vec3 } from "../volume/vec3.ts";
 import { factsOf, INTEGER, type Layout, type Network } from "./network.ts";
@@ -70,8 +71,17 @@ export interface Settled {
   readonly values: ((scores: number) => readonly number[]) | undefined;
 }
 
-export function settle(session: object, network: Network, options: PredictOptions): Settled {
+export function settle(
+  session: Pick<Session, "outputs">,
+  network: Network,
+  options: PredictOptions,
+): Settled {
   const { output = "labels" } = options;
+  const others = session.outputs.filter(({ name }) => name !== network.output);
+  if (others.length > 0)
+    options.onNote?.(
+      `of the network's outputs "${network.output}" is used, and ${others.map(({ name }) => `"${name}"`).join(", ")} not`,
+    );
   const task = factsOf(session)?.task ?? {};
   const { normalize = INTEGER.test(network.dtype) && !options.window ? "none" : undefined, ...rest } =
     preparationOf(task, options);

@@ -11,7 +11,7 @@ import { binaryCrossEntropy, crossEntropy, dice, diceCrossEntropy, focal } from 
 import { IGNORED, type LabelTable } from "../data/labels.ts";
 import type { Metric } from "../metrics/metric.ts";
 import { createMetric } from "../metrics/registry.ts";
-import { type Choice, type Fields, type Named, choice, choose } from "../base/fields.ts";
+import { type Choice, type Fields, type Named, choice, choose, nameOf } from "../base/fields.ts";
 import { anyNumber, fraction, listOf, notNegative, part, positive, trueOrFalse } from "../base/fields.ts";
 import type { Schedule } from "./schedules.ts";
 
@@ -130,3 +130,7 @@ export const createMetrics = (
       ...options,
     });
   });
+
+/** Whether one of these metrics ranks by scores. */
+export const needsScores = (metrics: readonly Named[]): boolean =>
+  metrics.some((metric) => nameOf(metric) === "rocAuc");

@@ -85,7 +85,12 @@ function withHead(original: Graph, classes: number, seed: number): Graph {
       initializers.set(name, drawn(weight!, axis, classes, seedFor(seed, name)));
       for (const slot of slots) if (slot.role === "bias") clear(current, slot);
       const nodes = graph.nodes.map((other) => renamed.get(other) ?? other);
-      return retyped({ ...graph, nodes, initializers });
+      const replaced = retyped({ ...graph, nodes, initializers });
+      const sizes = replaced.outputs[0]!.shape;
+      if (!sizes || sizes.includes(classes)) return replaced;
+      throw trainError(
+        `Cannot give the network ${classes} classes: what follows its last layer makes [${sizes.join(", ")}] of them; name that layer's output, "${current.outputs[0]!}", as the output.`,
+      );
     }
     const addend = slots.find(({ role }) => role === "addend");
     if (!addend && !leavesClasses(current)) break;

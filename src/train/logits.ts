@@ -41,7 +41,7 @@ export function lossInput(g: Algebra, network: Graph, plain: Graph, loss: Loss):
     );
   if (scores === "regions" && loss.name !== "binaryCrossEntropy")
     throw trainError(
-      `Cannot train the network with the loss "${loss.name}", which is of classes of which each voxel has one: its scores ${reading.why}; end it in a softmax or before its sigmoid, or train it with binaryCrossEntropy.`,
+      `Cannot train the network with the loss "${loss.name}", which is of classes of which each voxel has one: its output ${reading.why}; end it in a softmax or before its sigmoid, or train it with binaryCrossEntropy.`,
     );
   const behind = behindActivation(g, plain, name);
   if (behind !== undefined) return first(behind);

@@ -1,12 +1,25 @@
 /** @file The options of a trainer: how they look, what is wrong with some, and which a checkpoint has to agree with. */
 
 import type { Dataset } from "../model/dataset.ts";
+import type { CasesOptions, LabelledCase } from "../model/evaluate.ts";
 import { inputError } from "../base/errors.ts";
 import type { Metric } from "../metrics/metric.ts";
 import type { SessionOptions } from "../run/session.ts";
 import type { Settings } from "./checkpoint.ts";
 import type { Schedule } from "./schedules.ts";
 import type { StepOptions } from "./step.ts";
+
+/**
+ * What is evaluated by which metrics, which start empty each time: after every epoch, or every `every` epochs and after
+ * the last one. Examples are prepared already; cases are scans as they were read, which the network sees as `predict`
+ * shows them to it, and which are compared on their own grids.
+ */
+export type Validation = { readonly every?: number | undefined } & (
+  | { readonly data: Dataset; metrics(): readonly Metric[] }
+  | (Pick<CasesOptions, "labels" | "metrics" | "needsScores" | "part" | "channels"> & {
+      cases(): AsyncIterable<LabelledCase>;
+    })
+);
 
 /** How to train: the step, and all around it. */
 export interface TrainerOptions extends StepOptions {
@@ -18,12 +31,7 @@ export interface TrainerOptions extends StepOptions {
   readonly epochs: number;
   /** All that is random follows from it: 0 unless given. */
   readonly seed?: number | undefined;
-  /**
-   * What is evaluated by which metrics, which start empty each time: after every epoch, or every `every` epochs and
-   * after the last one.
-   */
-  readonly validation?:
-    { readonly data: Dataset; metrics(): readonly Metric[]; readonly every?: number | undefined } | undefined;
+  readonly validation?: Validation | undefined;
   /** The value by which the best epoch is chosen: the first metric unless given, or without any `loss`. */
   readonly monitor?: string | undefined;
   /** Ends training after so many epochs in a row that are not better. */

@@ -28,10 +28,18 @@ import {
 import { type Metrics, evaluate, requireComparable } from "../model/evaluate.ts";
 import type { Best, TrainEvent } from "./events.ts";
 import { withinMemory } from "../compile/recompute.ts";
+import type { Size3 } from "../run/tensor.ts";
 import { learningRateFactor } from "./schedules.ts";
 import { TrainingSession } from "./session.ts";
 import { type TrainingStep, trainingStep } from "./step.ts";
-import { type TrainerOptions, checkOptions, monitorOf, perUpdate, settingsOf } from "./trainer-options.ts";
+import {
+  type TrainerOptions,
+  checkOptions,
+  monitorOf,
+  perUpdate,
+  settingsOf,
+  type Validation,
+} from "./trainer-options.ts";
 
 /** How to watch a run, and how to end it. */
 export interface FitOptions {
@@ -208,7 +216,7 @@ export class Trainer {
     const isEvaluated = validation && (number % (validation.every ?? 1) === 0 || number === epochs);
     let metrics: Metrics = {};
     try {
-      if (isEvaluated) metrics = await this.evaluate(validation.data, validation.metrics(), { signal });
+      if (isEvaluated) metrics = await this.#validate(validation, signal);
     } catch (error) {
       if (signal?.aborted) return false;
       throw error;
@@ -225,6 +233,23 @@ export class Trainer {
     this.#emit({ type: "epoch", ...position, loss, metrics, best: isBest, seconds });
     await this.#save(position, isBest ? ["best", "last"] : ["last"]);
     return true;
+  }
+
+  async #validate(
+    { every: _, ...validation }: Validation,
+    signal: AbortSignal | undefined,
+  ): Promise<Metrics> {
+    if ("data" in validation) return this.evaluate(validation.data, validation.metrics(), { signal });
+    const { cases, ...options } = validation;
+    const { size, session = {} } = this.#options;
+    const patch = { patch: size as unknown as Size3 };
+    const results = await this.model().evaluate(cases(), {
+      ...patch,
+      ...options,
+      session,
+      ...(signal && { signal }),
+    });
+    return results.metrics;
   }
 
   /**

@@ -1,9 +1,10 @@
 /** @file Which cases a run is trained on, and which are set aside. */
 
 import { inputError } from "../../base/errors.ts";
-import { CaseStore, checkGrids } from "../../data/cases.ts";
+import { CaseStore, checkGrids, readCases } from "../../data/cases.ts";
 import { type CaseFiles, type DataFolder, openFolder } from "../../data/folders.ts";
 import { splitCases } from "../../data/split.ts";
+import type { LabelledCase } from "../../model/evaluate.ts";
 import type { Volume } from "../../volume/volume.ts";
 import { type RegionConfig, regionOf } from "./config.ts";
 import type { RunConfig } from "./config-fields.ts";
@@ -12,6 +13,8 @@ import type { RunConfig } from "./config-fields.ts";
 export interface CaseSet {
   readonly files: readonly CaseFiles[];
   readonly store: CaseStore;
+  /** As they were read, one after the other. */
+  readonly read: () => AsyncIterable<LabelledCase>;
 }
 
 /** The cases of a run; without any set aside, no validation. */
@@ -38,6 +41,7 @@ export async function caseSets(
   const setOf = (files: readonly CaseFiles[], part: RegionConfig | undefined, from = folder): CaseSet => ({
     files,
     store: new CaseStore(files, from, { ...options, region: part && regionOf(part) }),
+    read: () => readCases(files, from),
   });
   const isShare = typeof validation === "number" && validation > 0;
   const parts = isShare ? splitCases(folder.cases, validation, seed) : undefined;

@@ -5,10 +5,11 @@
  */
 
 import type { Named } from "../../base/fields.ts";
-import { HALVES, type Region } from "../../data/region.ts";
+import { cropToRegion, HALVES, type Region } from "../../data/region.ts";
 import type { Preparation } from "../../model/prepare.ts";
 import type { LiftKind } from "../../ops/kinds/index.ts";
 import type { Device } from "../../compile/targets/index.ts";
+import type { Volume } from "../../volume/volume.ts";
 import type { Size3 } from "../../run/tensor.ts";
 
 /** Parameters by name, and what holds for them only. */
@@ -93,3 +94,9 @@ export const defineConfig = (config: TrainConfig): TrainConfig => config;
 /** The region that a configuration names. */
 export const regionOf = (region: RegionConfig): Region =>
   typeof region === "string" ? HALVES[region] : region;
+
+/** The part of a volume that a region is. */
+export const partOf =
+  (region: RegionConfig) =>
+  <V extends Volume>(volume: V): V =>
+    cropToRegion(volume, regionOf(region));

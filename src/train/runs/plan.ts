@@ -8,7 +8,7 @@ import { builtin } from "../../base/files.ts";
 import { checkFields } from "../../base/fields.ts";
 import { type DataFolder, openFolder } from "../../data/folders.ts";
 import { IGNORED } from "../../data/labels.ts";
-import { patches, wholeScans } from "../../data/patches.ts";
+import { patches } from "../../data/patches.ts";
 import { inTurn, mapDataset } from "../../data/transform.ts";
 import type { Metric } from "../../metrics/metric.ts";
 import { normalizationOf } from "../../model/prepare.ts";
@@ -21,12 +21,13 @@ import {
   createMetrics,
   createOptimiser,
   createSchedule,
+  needsScores,
 } from "../choices.ts";
 import { estimateMemory } from "../../compile/memory.ts";
 import { Trainer } from "../trainer.ts";
 import { type TrainerOptions, monitorOf } from "../trainer-options.ts";
 import { type CaseSets, caseSets } from "./case-sets.ts";
-import type { TrainConfig } from "./config.ts";
+import { type TrainConfig, partOf } from "./config.ts";
 import { CONFIG_FIELDS, type RunConfig, completeConfig, memoryBytes, withPaths } from "./config-fields.ts";
 import { configOfRun, runFolder } from "./folder.ts";
 import { checkMemory } from "./memory-check.ts";
@@ -125,7 +126,14 @@ export async function makePlan(
     groups: [...freeze.map((match) => ({ match, frozen: true })), ...config.groups],
     memory: config.memory === undefined ? undefined : memoryBytes(config.memory),
     session: { device, threads },
-    validation: validation && { data: wholeScans(validation.store), metrics },
+    validation: validation && {
+      cases: validation.read,
+      labels: data.classes.names,
+      channels: data.channels,
+      metrics,
+      needsScores: needsScores(config.metrics),
+      ...(config.validationRegion && { part: partOf(config.validationRegion) }),
+    },
     checkpoint: checkpoints === undefined ? undefined : { folder: checkpoints, everySteps: saveEvery },
   };
   const trainer = trainerOf(model, options);

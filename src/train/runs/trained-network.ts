@@ -59,7 +59,7 @@ export function checkClasses(model: Model, { classes: { names } }: Pick<DataFold
   // One score tells two classes apart.
   if (typeof scores !== "number" || scores === names.length || (scores === 1 && names.length === 2)) return;
   throw inputError(
-    `The network tells ${scores} classes apart and the data set has ${names.length} (${names.join(", ")}): ` +
+    `The network ${scores === 1 ? "gives one score for each voxel" : `tells ${scores} classes apart`} and the data set has ${names.length} (${names.join(", ")}): ` +
       `train with --classes ${names.length}, which gives the network a new last layer.`,
   );
 }
