@@ -225,7 +225,7 @@ describe("a training step reads the same logits behind", () => {
   });
 
   test.each([
-    ["argmax", /its output "y" are positions of the largest score/],
+    ["argmax", /its output "y" holds positions of the largest score/],
     ["uint8_in", /Cannot train a network of uint8 images/],
   ])("%s is refused", async (name, message) => {
     const { graph } = await network(`2d/${name}`);

@@ -232,3 +232,59 @@ describe("by-hand and roundabout endings", () => {
     expect(readScores(lift(flat).graph).scores).toBe(scores);
   });
 });
+
+describe("what no layer and no activation makes of probabilities is not guessed", () => {
+  const sigmoid = node("Sigmoid", ["z"], ["p"]);
+  const softmax = node("Softmax", ["z"], ["p"], { axis: int(1) });
+  const constants = new Map([
+    ["scale", floatTensor([], [1 / 128])],
+    ["weights", floatTensor([1, 3, 1, 1], [0, 1, 2])],
+    ["mask", floatTensor([1, 1, 1, 1], [0.5])],
+    ["mean", floatTensor([1, 1, 3, 3], new Float32Array(9).fill(1 / 9))],
+    ["learned", floatTensor([1, 1, 3, 3], [1, -2, 1, 0, 3, 0, -1, 2, 1])],
+    ["axis", int64Tensor([1])],
+    ["k", int64Tensor([1])],
+  ]);
+  const filter = { pads: ints([1, 1, 1, 1]) };
+  test.each<[string, Nodes, number, string | undefined]>([
+    [
+      "quantised there and back",
+      [
+        sigmoid,
+        node("QuantizeLinear", ["p", "scale"], ["q"]),
+        node("DequantizeLinear", ["q", "scale"], ["y"]),
+      ],
+      1,
+      undefined,
+    ],
+    ["its norm", [sigmoid, node("ReduceL2", ["p", "axis"], ["y"])], 1, undefined],
+    ["a mean filter", [sigmoid, node("Conv", ["p", "mean"], ["y"], filter)], 1, undefined],
+    ["a learned filter", [sigmoid, node("Conv", ["p", "learned"], ["y"], filter)], 1, "logits"],
+    [
+      "a weighted sum",
+      [softmax, node("Mul", ["p", "weights"], ["s"]), node("ReduceSum", ["s", "axis"], ["y"])],
+      3,
+      undefined,
+    ],
+    ["its square root", [softmax, node("Sqrt", ["p"], ["y"])], 3, undefined],
+    [
+      "times the image",
+      [softmax, node("Sigmoid", ["z"], ["m"]), node("Mul", ["p", "m"], ["y"])],
+      3,
+      undefined,
+    ],
+    ["indices of TopK", [node("TopK", ["z", "k"], ["v", "y"], { axis: int(1) })], 3, undefined],
+    [
+      "two of two, joined again",
+      [
+        softmax,
+        node("Split", ["p"], ["a", "b"], { axis: int(1) }),
+        node("Concat", ["a", "b"], ["y"], { axis: int(1) }),
+      ],
+      2,
+      undefined,
+    ],
+  ])("%s", (_, nodes, channels, scores) => {
+    expect(readScores(ending(nodes, channels, constants).graph).scores).toBe(scores);
+  });
+});

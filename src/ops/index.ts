@@ -139,7 +139,7 @@ export const onnxOps = {
   Tan: unary(elementwise.tan, Math.tan),
   Asin: unary(elementwise.asin, Math.asin),
   Acos: unary(elementwise.acos, Math.acos),
-  Atan: unary(elementwise.atan, Math.atan),
+  Atan: bounded([-Math.PI / 2, Math.PI / 2], unary(elementwise.atan, Math.atan)),
   Sinh: unary(elementwise.sinh, Math.sinh),
   Cosh: unary(elementwise.cosh, Math.cosh),
   Asinh: unary(elementwise.asinh, Math.asinh),

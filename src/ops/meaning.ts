@@ -91,8 +91,12 @@ function distributed({ node, inputs, classes }: MeaningContext, meaning: Meaning
  */
 function lose(c: MeaningContext): Meaning {
   const isTelling = c.inputs.some(
-    ({ low, high, labels, total }) =>
-      labels === true || total !== undefined || (low >= 0 && high <= 1 && low < high),
+    ({ low, high, labels, total, lostIn }, i) =>
+      !c.isConstant(c.node.inputs[i]!) &&
+      (lostIn !== undefined ||
+        labels === true ||
+        total !== undefined ||
+        (low >= 0 && high <= 1 && low < high)),
   );
   return isTelling && !isLearned(c) ? { ...ANYTHING, lostIn: c.node.op } : ANYTHING;
 }
