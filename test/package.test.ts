@@ -118,7 +118,7 @@ globalThis.entries = [${ENTRIES.map((_, i) => `entry${i}`).join()}];`,
       target: "esnext",
       chunkSizeWarningLimit: 1000,
       // How long plugins take says how busy the machine is.
-      rolldownOptions: { input: join(folder, "page.mjs"), checks: { pluginTimings: false } },
+      rolldownOptions: { input: join(folder, "page.mjs"), checks: { bundlerTimings: false } },
     },
   });
   expect(complaints).toEqual([]);

@@ -8,6 +8,7 @@ import { floatTensor } from "../graph/tensor.ts";
 import type { Metric, Prediction } from "../metrics/metric.ts";
 import { lift, Model } from "./model.ts";
 import { evaluate } from "./evaluate.ts";
+import { plainGrid, withData } from "../volume/volume.ts";
 
 /** Logits (x, 0, −x) of every pixel: class 0 where x is above zero, 2 below. */
 function network(nodes: Parameters<typeof graphOf>[0] = []): Model {
@@ -100,4 +101,38 @@ test("targets that are no classes are refused, and a signal ends it", async () =
   await expect(
     evaluate(lift(network()), dataset([4, 4, 8]), [], { size: [4, 4, 8], signal }),
   ).rejects.toThrow("enough");
+});
+
+test("channels in another order than the network's are refused, and of other names told", async () => {
+  const sizes = [symbol("D"), symbol("H"), symbol("W")];
+  const graph = graphOf([node("Conv", ["x", "w"], ["y"])], {
+    inputs: [{ name: "x", dtype: "float32", shape: [1, 2, ...sizes] }],
+    outputs: [{ name: "y", dtype: "float32", shape: [1, 2, ...sizes] }],
+    initializers: { w: floatTensor([2, 2, 1, 1, 1], [1, 0, 0, 1]) },
+  });
+  const model = new Model(graph).withTask({ channels: ["T1", "FLAIR"] });
+  const grid = plainGrid([2, 2, 2]);
+  const image = withData(
+    grid,
+    Float32Array.from({ length: 16 }, (_, i) => i),
+    2,
+  );
+  const label = { ...withData(grid, new Uint8Array(8)), data: new Uint8Array(8) };
+  const told: string[] = [];
+  const evaluated = (channels: readonly string[]): Promise<unknown> =>
+    model.evaluate([{ name: "a", image, label }], {
+      labels: ["rest", "thing"],
+      metrics: () => [],
+      channels,
+      onWarning: (sentence) => told.push(sentence),
+    });
+  await evaluated(["t1", "FLAIR"]);
+  expect(told).toEqual([]);
+  await expect(evaluated(["FLAIR", "T1"])).rejects.toThrow(
+    /channels T1, FLAIR, and the data set has FLAIR, T1: put/,
+  );
+  await evaluated(["CT", "PET"]);
+  expect(told).toEqual([
+    "The network was trained on the channels T1, FLAIR, and the data set has CT, PET: make sure that they are the same in the same order.",
+  ]);
 });

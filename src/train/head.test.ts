@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { graphOf, node, value } from "../../test/helpers/graphs.ts";
 import { network } from "../../test/helpers/networks.ts";
 import { ints, str } from "../graph/graph.ts";
-import { floatTensor, numbersOf } from "../graph/tensor.ts";
+import { floatTensor, int64Tensor, numbersOf } from "../graph/tensor.ts";
 import { lift, Model, unlift } from "../model/model.ts";
 import { initialise } from "../models/initialise.ts";
 import { replaceHead } from "./head.ts";
@@ -152,4 +152,15 @@ test("an output that no layer makes is refused by name", () => {
     'Cannot give the network 3 classes: its output "y" comes from Relu "y", not from a Conv, ConvTranspose, Gemm or MatMul with weights of its own; name the layer\'s output as the output.',
   );
   expect(() => replaceHead(new Model(graph), 0)).toThrow("classes must be a positive whole number, got 0.");
+});
+
+test("what follows the last layer and leaves out classes is told", () => {
+  const graph = graphOf([node("Conv", ["x", "w"], ["z"]), node("Slice", ["z", "one", "two", "one"], ["y"])], {
+    inputs: [value("x", [1, 1, 4, 4])],
+    outputs: [value("y", [1, 1, 4, 4])],
+    initializers: { w: floatTensor([2, 1, 1, 1], [1, 2]), one: int64Tensor([1]), two: int64Tensor([2]) },
+  });
+  expect(() => replaceHead(new Model(graph), 3)).toThrow(
+    /^Cannot give the network 3 classes: what follows its last layer makes \[1, 1, 4, 4\] of them; name that layer's output, "z"/,
+  );
 });

@@ -235,21 +235,16 @@ export class Trainer {
     return true;
   }
 
-  async #validate(
-    { every: _, ...validation }: Validation,
-    signal: AbortSignal | undefined,
-  ): Promise<Metrics> {
+  async #validate(validation: Validation, signal: AbortSignal | undefined): Promise<Metrics> {
     if ("data" in validation) return this.evaluate(validation.data, validation.metrics(), { signal });
-    const { cases, ...options } = validation;
     const { size, session = {} } = this.#options;
-    const patch = { patch: size as unknown as Size3 };
-    const results = await this.model().evaluate(cases(), {
-      ...patch,
-      ...options,
+    const { metrics } = await this.model().evaluate(validation.cases(), {
+      ...validation,
+      patch: size as unknown as Size3,
       session,
       ...(signal && { signal }),
     });
-    return results.metrics;
+    return metrics;
   }
 
   /**

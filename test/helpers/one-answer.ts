@@ -13,7 +13,7 @@ import { symbol } from "../../src/graph/dim.ts";
 import { float, type Graph, int, ints } from "../../src/graph/graph.ts";
 import { floatTensor } from "../../src/graph/tensor.ts";
 import { lift, load, Model, predictVolume, unlift, type LiftKind } from "../../src/index.ts";
-import { dice } from "../../src/metrics/index.ts";
+import { dice, rocAuc } from "../../src/metrics/index.ts";
 import { evaluate as evaluateExamples, type LabelledCase } from "../../src/model/evaluate.ts";
 import { readLog, train } from "../../src/train/index.ts";
 import { readVolume, withData, writeVolume } from "../../src/volume/index.ts";
@@ -135,7 +135,8 @@ export async function expectOneAnswer(kind: LiftKind, ending: Ending): Promise<v
   const data = await openFolder(folder);
   const cases: LabelledCase[] = [];
   for (const files of data.cases) cases.push({ name: files.name, ...(await readCase(files, data)) });
-  const metrics = () => [dice({ classes: data.classes.names })];
+  const of = { classes: data.classes.names };
+  const metrics = () => [dice(of), rocAuc(of)];
   const patch = SHAPE;
 
   /** Prediction, evaluation and validation of one file. */
@@ -158,36 +159,36 @@ export async function expectOneAnswer(kind: LiftKind, ending: Ending): Promise<v
     expect((await predictVolume(session, scan, { patch })).data).toEqual(predicted.data);
     await session.dispose();
 
-    const out = ["--metrics", "dice", "--out", at("evaluated.json"), "--patch", patch.join()];
+    const out = ["--metrics", "dice,rocAuc", "--out", at("evaluated.json"), "--patch", patch.join()];
     await run("evaluate", "--model", at(name), "--data", folder, ...out);
     const evaluated = json("evaluated.json").metrics;
-    expect((await model.evaluate(cases, { patch, labels: data.classes.names, metrics })).metrics).toEqual(
-      evaluated,
-    );
-    const store = new CaseStore(data.cases, data, { channels: 1, normalize: "zscore" });
-    expect(await evaluateExamples(model, wholeScans(store), metrics(), { size: patch })).toEqual(evaluated);
+    const options = { patch, labels: data.classes.names, metrics, needsScores: true };
+    expect((await model.evaluate(cases, options)).metrics).toEqual(evaluated);
     return evaluated;
   };
   const classes = data.classes.names.map((_, k) => k);
-  await agreed("3d.onnx", lifted, classes);
+  const evaluated = await agreed("3d.onnx", lifted, classes);
+  // Examples that are prepared already.
+  const store = new CaseStore(data.cases, data, { channels: 1, normalize: "zscore" });
+  const validated = await evaluateExamples(lifted, wholeScans(store), [dice(of)], { size: patch });
+  expect(evaluated).toMatchObject(validated);
 
-  // A step of training; the best epoch is the only one.
+  // A step of training at another spacing; the best epoch is the only one.
   // A loss of classes compares scores with each other.
   const loss = ENDINGS[ending].scores === 1 ? "binaryCrossEntropy" : "diceCrossEntropy";
-  const config = { data: folder, validation: folder, size: patch, epochs: 1, patchesPerCase: 1, loss };
-  const flags = [
-    "--data",
-    folder,
-    "--validation",
-    folder,
-    "--size",
-    patch.join(),
-    "--epochs",
-    "1",
-    "--patches",
-    "1",
-  ];
-  await run("train", "--model", at("3d.onnx"), ...flags, "--loss", loss, "-o", at("run"));
+  const config = {
+    data: folder,
+    validation: folder,
+    size: patch,
+    epochs: 1,
+    patchesPerCase: 1,
+    loss,
+    spacing: [1.5, 1, 1],
+    metrics: ["dice", "rocAuc"],
+  } as const;
+  const flags = `--data ${folder} --validation ${folder} --size ${patch.join()} --epochs 1 --patches 1 --spacing 1.5,1,1`;
+  const more = ["--loss", loss, "--metrics", "dice,rocAuc", "-o", at("run")];
+  await run("train", "--model", at("3d.onnx"), ...flags.split(" "), ...more);
   const { best } = await train({ ...config, model: at("3d.onnx") }, { folder: at("library") });
   for (const file of ["last.safetensors", "model.onnx"])
     expect(Buffer.compare(readFileSync(at(`run/${file}`)), readFileSync(at(`library/${file}`)))).toBe(0);
