@@ -8,7 +8,15 @@ export default defineConfig({
   resolve: { tsconfigPaths: true },
   ssr: { resolve: { conditions: ["acsconv-source", ...defaultServerConditions] } },
   test: {
-    include: ["src/**/*.slow.test.ts", "experiments/**/*.slow.test.ts", "test/**/*.slow.test.ts"],
+    include: [
+      "src/**/*.slow.test.ts",
+      "experiments/**/*.slow.test.ts",
+      "test/**/*.slow.test.ts",
+      // Fast ones that go through more when they have time.
+      "src/model/model.test.ts",
+      "test/{consistency,fixtures-models,roads,training}.test.ts",
+    ],
+    env: { THOROUGH: "1" },
     setupFiles: ["test/setup.ts"],
     testTimeout: 600_000,
     hookTimeout: 600_000,

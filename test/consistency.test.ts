@@ -1,5 +1,5 @@
 /**
- * @file The laws of lifting for networks of every sort of layer (for all of the tiny networks in the slow tests), and
+ * @file The laws of lifting for networks of every sort of layer, and
  * the exceptions to them, which only borders make.
  */
 
@@ -11,9 +11,9 @@ import { lift, Model } from "../src/index.ts";
 import { relativeDeviation } from "./helpers/compare.ts";
 import { CLOSE, consistencyOf, imageFor, oneView, run, runSaved } from "./helpers/consistency.ts";
 import { graphOf, node } from "./helpers/graphs.ts";
-import { FEW_NETWORKS, network, random, repeated, slices, transposed } from "./helpers/networks.ts";
+import { TESTED_NETWORKS, network, random, repeated, slices, transposed } from "./helpers/networks.ts";
 
-consistencyOf(FEW_NETWORKS);
+consistencyOf(TESTED_NETWORKS);
 
 /** One operator after a 3×3 convolution, [1, 2, 8, 8] → [1, 4, …]. */
 function after(

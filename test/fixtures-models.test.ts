@@ -1,15 +1,14 @@
 /** @file The tiny networks, lifted, against outputs computed independently with PyTorch. */
 
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { lift, load, type LiftKind, type RunTensor } from "../src/index.ts";
 import { numbersOf } from "../src/graph/tensor.ts";
 import { readNpz } from "../src/formats/npz.ts";
+import { TESTED_NETWORKS } from "./helpers/networks.ts";
 
 const folder = new URL("./fixtures/models/", import.meta.url);
-const names = readdirSync(folder)
-  .filter((name) => name.endsWith(".onnx") && name !== "unet_train.onnx")
-  .map((name) => name.replace(".onnx", ""));
+const names = TESTED_NETWORKS.filter((name) => name !== "unet_train");
 
 /** Largest deviation, relative to the largest value. */
 function deviation(actual: RunTensor, expected: ArrayLike<number>): number {

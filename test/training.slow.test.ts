@@ -1,13 +1,10 @@
-/**
- * @file Training against PyTorch's (a trajectory of 20 steps), and every tiny
- * network under every kind of lifting: ten steps of falling loss.
- */
+/** @file Training against PyTorch's: a trajectory of 20 steps. */
 
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import type { Graph } from "../src/graph/graph.ts";
 import { elementCount, floatTensor, type Numbers, numbersOf, type Tensor } from "../src/graph/tensor.ts";
-import { lift, LIFT_KINDS, load, type Model } from "../src/index.ts";
+import { lift, load, type Model } from "../src/index.ts";
 import { encodeBytes } from "../src/onnx/encode.ts";
 import { createSession } from "../src/run/session.ts";
 import type { RunTensor } from "../src/run/tensor.ts";
@@ -18,8 +15,7 @@ import { type TrainingStep, trainingStep } from "../src/train/step.ts";
 import { LEARNING_RATE } from "../src/train/update.ts";
 import { readNpz } from "../src/formats/npz.ts";
 import { feedOf, relativeDeviation } from "./helpers/compare.ts";
-import { expectFallingLoss } from "./helpers/falling-loss.ts";
-import { NETWORKS, normal } from "./helpers/networks.ts";
+import { normal } from "./helpers/networks.ts";
 
 const file = (name: string): Uint8Array => readFileSync(new URL(`fixtures/${name}`, import.meta.url));
 
@@ -141,13 +137,3 @@ function finalDeviation(state: ReadonlyMap<string, Tensor>, arrays: ReadonlyMap<
     }),
   );
 }
-
-/** Dynamic exports lift to the same graphs. */
-const DISTINCT = NETWORKS.filter((name) => !name.endsWith("_dynamic"));
-
-test.each(DISTINCT.flatMap((name) => LIFT_KINDS.map((kind) => [name, kind] as const)))(
-  "%s, %s: ten steps of falling loss",
-  async (name, kind) => {
-    await expectFallingLoss(name, kind);
-  },
-);

@@ -42,7 +42,7 @@ const MEASURED = {
   region: flagged(
     CONFIG_FIELDS.region,
     "--region <part>",
-    "count only a half of every scan, or six parts; the network sees all of it, unlike in validation",
+    "count only a half of every scan, or six parts; the network sees all of it",
   ),
 } as const;
 const GROUPS = {

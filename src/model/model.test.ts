@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { relativeDeviation } from "../../test/helpers/compare.ts";
 import { evaluate, type Floats } from "../../test/helpers/graphs.ts";
-import { network, random } from "../../test/helpers/networks.ts";
+import { network, random, THOROUGH } from "../../test/helpers/networks.ts";
 import type { RunTensor } from "../run/tensor.ts";
 import { LIFT_KINDS, type LiftOptions } from "../lift/options.ts";
 import { lift, load, Model, unlift } from "./model.ts";
@@ -24,7 +24,7 @@ const outputOf = (model: Model, y: Record<string, Floats>): Floats => y[model.ou
 const elsewhere = async (model: Model, x: Floats): Promise<Floats> =>
   outputOf(model, await evaluate(model.toBytes(), { [model.inputs[0]!.name]: x }));
 
-const NAMES = ["resnext", "densenet", "unet_train", "convnext", "deeplab_dynamic"];
+const NAMES = ["unet_train", ...(THOROUGH ? ["resnext", "densenet", "convnext", "deeplab_dynamic"] : [])];
 const volumeFor = (model: Model): Floats => random([1, model.inputs[0]!.shape![1] as number, 36, 32, 40]);
 
 describe.each(NAMES)("%s", (name) => {

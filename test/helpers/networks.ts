@@ -17,8 +17,13 @@ export const NETWORKS = readdirSync(folder).flatMap((file) =>
   file.endsWith(".onnx") ? [file.replace(".onnx", "")] : [],
 );
 
-/** Some of them, which have every sort of layer and export: for tests that are run all the time. */
-export const FEW_NETWORKS = ["squeeze_excite_grouped", "unet_interpolate", "unet_interpolate_dynamic"];
+/** Whether tests that can be as long as one likes go through all that there is, as the slow tests do. */
+export const THOROUGH = process.env["THOROUGH"] === "1";
+
+/** Those that are tested: without {@link THOROUGH} some, which have every sort of layer and export. */
+export const TESTED_NETWORKS = THOROUGH
+  ? NETWORKS
+  : ["squeeze_excite_grouped", "unet_interpolate", "unet_interpolate_dynamic"];
 
 /** A tiny network with weights drawn anew; exports of one network get the same ones. */
 export async function network(name: string): Promise<Model> {
