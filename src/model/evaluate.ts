@@ -150,11 +150,10 @@ const MOST_SCORES = 2 ** 27;
 function toScored(shape: Size3, given: Scores): PlaneSink<Scored> {
   const kept = toProbabilities(shape, "probabilities");
   let labels: ReturnType<typeof toLabels> | undefined;
-  let [scores, isKept] = [given, false];
+  let isKept = false;
   return {
     plane(z, found, classes) {
       const kind = comparable(given, classes);
-      scores = kind;
       labels ??= toLabels(shape, kind);
       labels.plane(z, found, classes);
       isKept = kind !== "labels" && classes * shape[0] * shape[1] * shape[2] <= MOST_SCORES;
@@ -162,7 +161,7 @@ function toScored(shape: Size3, given: Scores): PlaneSink<Scored> {
     },
     result: () => ({
       classes: labels!.result() as Uint8Array,
-      ...(isKept && { scores: { ...kept.result(), kind: scores === "logits" ? "logits" : "probabilities" } }),
+      ...(isKept && { scores: { ...kept.result(), kind: given === "logits" ? "logits" : "probabilities" } }),
     }),
   };
 }
