@@ -383,6 +383,7 @@ const SURFACE: Readonly<Record<string, { values: string[]; types: string[] }>> =
       "plainGrid",
       "pointOf",
       "rasAffine",
+      "readChannels",
       "readNpy",
       "readNpz",
       "readVolume",

@@ -85,7 +85,7 @@ describe("readCase", () => {
     [
       "another spacing",
       { "x.nii": placed(image), "label.nii": label },
-      /has spacing \[3, 1, 2\], but its label .* has spacing \[1, 1, 1\]/,
+      /has spacing \[3, 1, 2\] and origin \[4, -5, 60\], but its label .* has spacing \[1, 1, 1\] and origin \[0, 0, 0\]: both must/,
     ],
     [
       "another origin",
@@ -103,7 +103,7 @@ describe("readCase", () => {
     [
       "a channel of another shape",
       { "x.nii": image, "y.nii": volumeOf([6, 8, 9], () => 0), "label.nii": label },
-      /the image ".*x\.nii" has \[6, 8, 10\] voxels, but ".*y\.nii" has \[6, 8, 9\] voxels/,
+      /^".*x\.nii" has \[6, 8, 10\] voxels, but ".*y\.nii" has \[6, 8, 9\] voxels/,
     ],
     [
       "a label of two numbers per voxel",
