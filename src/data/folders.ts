@@ -163,11 +163,12 @@ async function nnunetCases(root: string, description: Description, ending: strin
     );
     const own = there.filter((name) => name.endsWith(end));
     const other = there.find(canReadVolume);
-    if (own.length === 0 && other !== undefined)
+    if (own.length === 0 && other !== undefined) {
+      const remedy = endingOf(other) === ending ? "" : `, or write "${endingOf(other)}" as "file_ending"`;
       throw formatError(
-        `"${file}" says that files end in "${ending}", so those of "${folder}" should end in "${end}", and one is "${other}": ` +
-          `rename them, or write "${endingOf(other)}" as "file_ending".`,
+        `"${file}" says that files end in "${ending}", so those of "${folder}" should end in "${end}", and one is "${other}": rename them${remedy}.`,
       );
+    }
     for (const name of own) names.add(name.slice(0, -end.length));
   }
   return [...names].map((stem) => ({
