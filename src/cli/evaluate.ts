@@ -74,7 +74,7 @@ export function addEvaluate(program: Command): void {
       "Predict every labelled scan of a folder, in overlapping windows, and compare with the labels on the scan's own grid.",
     )
     .requiredOption("--model <file.onnx>", "a 3D network with a score per voxel")
-    .requiredOption("--data <folder>", "labelled scans: Medical Segmentation Decathlon or nnU-Net v2")
+    .requiredOption("--data <folder>", "labelled scans: Medical Segmentation Decathlon or nnU-Net")
     .option("--out <file.json>", "also write the values as JSON, case by case");
   addFlags(command, GROUPS);
   command.addHelpText("after", EXAMPLES).action(async (_: unknown, self: Command) => {

@@ -1,6 +1,7 @@
 /** @file Which files `predict` takes as which scans, and how it names what it writes. */
 
 import { readdirSync, symlinkSync } from "node:fs";
+import { copyFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { acsconv } from "../../test/helpers/command-line.ts";
@@ -110,7 +111,7 @@ describe("files of one channel each", () => {
     ]);
     expect(warnings).toEqual([
       expect.stringMatching(
-        /^The network takes one channel, so ".*a_0000\.nii", ".*a_0001\.nii" and the like are/,
+        /^The network is for images of one channel, so ".*a_0000\.nii", ".*a_0001\.nii" and the like are/,
       ),
     ]);
     expect((await plan(root, ["s/a_0001.nii"], 1)).jobs).toEqual([["s/a_0001.nii", "out/a_0001.nii.gz"]]);
@@ -248,6 +249,21 @@ test("T11: predict gives one result per case, from both files, and the library t
   for (const one of [first!, second!])
     expect((await predictVolume(session, one, { patch: [32, 32, 32] })).data).not.toEqual(data);
   await session.dispose();
+
+  // A network that was trained on both is not given one of them twice, which another one is.
+  const one = ["-o", join(out, "one.nii.gz"), "--no-preview", "--patch", "32"];
+  await copyFile(files[0]!, join(out, "scan.nii.gz"));
+  const twice = await acsconv("predict", join(out, "net.onnx"), join(out, "scan.nii.gz"), ...one);
+  expect(twice).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching("one channel feeds all 2 of the network"),
+  });
+  await lifted.withTask({ channels: ["T1", "FLAIR"] }).save(join(out, "trained.onnx"));
+  const refused = await acsconv("predict", join(out, "trained.onnx"), join(out, "scan.nii.gz"), ...one);
+  expect(refused).toMatchObject({
+    code: 2,
+    stderr: "acsconv: The network takes 2 channels (T1, FLAIR), but the volume has 1.\n",
+  });
 
   const evaluated = await acsconv(
     "evaluate",

@@ -2,6 +2,7 @@
 
 import { inputError } from "../base/errors.ts";
 import { builtin } from "../base/files.ts";
+import { canReadVolume } from "../volume/read.ts";
 import { type ChannelName, channelName, parseChannelName, withoutEnding } from "./file-names.ts";
 
 /** The files of a scan: one with all channels, or one for each. */
@@ -27,7 +28,8 @@ export async function scanCases(
 ): Promise<readonly ScanFiles[]> {
   const groups = new Map<string, Channel[]>();
   for (const path of paths) {
-    const parsed = parseChannelName(path);
+    // Folders of DICOM slices may have any name.
+    const parsed = canReadVolume(path) ? parseChannelName(path) : undefined;
     const key = parsed ? JSON.stringify([parsed.stem, parsed.ending]) : path;
     const channel = parsed ?? { stem: path, channel: 0, ending: "" };
     groups.set(key, [...(groups.get(key) ?? []), { ...channel, path }]);
@@ -43,7 +45,7 @@ export async function scanCases(
       cases.push(...group.map(ownScan));
       if (!isTold && group.length > 1)
         onWarning(
-          `The network takes one channel, so "${first.path}", "${group[1]!.path}" and the like are taken as scans of their own.`,
+          `The network is for images of one channel, so "${first.path}", "${group[1]!.path}" and the like are taken as scans of their own.`,
         );
       isTold ||= group.length > 1;
     } else cases.push(await caseOf(group, channels));
