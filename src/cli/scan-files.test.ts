@@ -212,10 +212,15 @@ describe("names of results", () => {
       /^--name names the files in a folder, and ".*x\.nii" is a file: leave one of them out\.$/,
     );
     symlinkSync(join(root, "s"), join(root, "link"));
-    for (const folder of ["s", "link"])
-      await expect(plan(root, ["s"], 1, { target: join(root, folder) })).rejects.toThrow(
+    for (const folder of ["s", "link"]) {
+      const among = { target: join(root, folder) };
+      await expect(plan(root, ["s"], 1, among)).rejects.toThrow(
+        /" holds scans, and results there would have the names of scans: choose another folder, or names such as --name "\{case\}_\{output\}\.nii\.gz"\.$/,
+      );
+      await expect(plan(root, ["s"], 1, { ...among, pattern: "{case}.nii.gz" })).rejects.toThrow(
         /a\.nii\.gz" is one of the scans, and would be replaced: choose another folder, or names such as --name "\{case\}_\{output\}\.nii\.gz"\.$/,
       );
+    }
     const { jobs } = await plan(root, ["s"], 1, {
       target: join(root, "s"),
       pattern: "{case}_{output}.nii.gz",
@@ -265,15 +270,13 @@ test("T11: predict gives one result per case, from both files, and the library t
     stderr: "acsconv: The network takes 2 channels (T1, FLAIR), but the volume has 1.\n",
   });
 
-  const evaluated = await acsconv(
-    "evaluate",
-    "--model",
-    join(out, "net.onnx"),
-    "--data",
-    set,
-    "--patch",
-    "32",
-  );
+  const evaluate = (data: string) =>
+    acsconv("evaluate", "--model", join(out, "net.onnx"), "--data", data, "--patch", "32");
+  const evaluated = await evaluate(set);
   expect(evaluated.code, evaluated.stderr).toBe(0);
   expect(evaluated.stdout).toMatch(/^c00 +0\.\d+[^]*^c02 +0\.\d+/m);
+  expect(evaluated.stderr).not.toContain("feeds all");
+  expect((await evaluate(fieldSet("T04_bom"))).stderr).toMatch(
+    /^the images' one channel feeds all 2 of the network$/m,
+  );
 });

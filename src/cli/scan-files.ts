@@ -61,9 +61,22 @@ export async function planScans(paths: readonly string[], plan: ScanPlan): Promi
     ...scan,
     output: isFolder ? join(target, nameOfResult(pattern, scan.name, what)) : target,
   }));
+  if (isFolder && pattern === PATTERNS["labels"] && plan.pattern === undefined)
+    await checkNotAmong(files, target);
   await checkOutputs(jobs, isFolder);
   return jobs;
 }
+
+/** Under the names of scans, results beside them would be taken for such the next time. */
+async function checkNotAmong(files: readonly string[], folder: string): Promise<void> {
+  const folders = await Promise.all(files.filter(canReadVolume).map((file) => realOf(dirname(file))));
+  if (folders.includes(await realOf(folder)))
+    throw inputError(
+      `"${folder}" holds scans, and results there would have the names of scans: choose another folder, or names such as --name "${USUAL_PATTERN}".`,
+    );
+}
+
+const realOf = (path: string): Promise<string> => realpath(path).catch(() => resolve(path));
 
 /** `{case}_{output}.nii.gz` → `liver_1_labels.nii.gz` */
 const nameOfResult = (pattern: string, name: string, what: string): string =>
@@ -85,15 +98,14 @@ function checkPattern(pattern: string, file: string | undefined): void {
 
 /** No result may take the place of a scan, of another result, or of a data set's own files. */
 async function checkOutputs(jobs: readonly ScanJob[], isFolder: boolean): Promise<void> {
-  const real = (path: string): Promise<string> => realpath(path).catch(() => resolve(path));
-  const inputs = new Set(await Promise.all(jobs.flatMap(({ files }) => files.map(real))));
+  const inputs = new Set(await Promise.all(jobs.flatMap(({ files }) => files.map(realOf))));
   const other = isFolder ? `another folder, or names such as --name "${USUAL_PATTERN}"` : "another output";
   const outputs = new Map<string, string>();
   for (const { files, output } of jobs) {
     const before = outputs.get(output);
     if (before !== undefined)
       throw inputError(`"${before}" and "${files[0]}" would both be written to "${output}": run them apart.`);
-    if (inputs.has(await real(output)))
+    if (inputs.has(await realOf(output)))
       throw inputError(`"${output}" is one of the scans, and would be replaced: choose ${other}.`);
     if (await belongsToDataSet(output))
       throw inputError(`"${output}" belongs to a data set, and would be replaced: choose ${other}.`);

@@ -35,21 +35,24 @@ export async function scanCases(
     groups.set(key, [...(groups.get(key) ?? []), { ...channel, path }]);
   }
   const cases: ScanFiles[] = [];
-  let isTold = false;
+  let numbered: readonly Channel[] | undefined;
   for (const group of groups.values()) {
     group.sort((a, b) => a.channel - b.channel);
     const [first, last] = [group[0]!, group.at(-1)!];
-    const isScan = first.stem === first.path || (first.channel > 0 && !(await exists(fileOf(first, 0))));
-    if (isScan) cases.push(...group.map(ownScan));
-    else if (channels === 1 && last.channel > 0) {
+    const areScans =
+      first.stem === first.path ||
+      (channels === 1 && last.channel > 0) ||
+      (first.channel > 0 && !(await exists(fileOf(first, 0))));
+    if (areScans) {
       cases.push(...group.map(ownScan));
-      if (!isTold && group.length > 1)
-        onWarning(
-          `The network is for images of one channel, so "${first.path}", "${group[1]!.path}" and the like are taken as scans of their own.`,
-        );
-      isTold ||= group.length > 1;
+      // Numbers from 0 on look like channels.
+      if (first.channel === 0 && last.channel > 0) numbered ??= group;
     } else cases.push(await caseOf(group, channels));
   }
+  if (numbered)
+    onWarning(
+      `The network is for images of one channel, so "${numbered[0]!.path}", "${numbered[1]!.path}" and the like are taken as scans of their own.`,
+    );
   return cases;
 }
 

@@ -47,9 +47,9 @@ function differingNumbers(a: Grid, b: Grid): readonly [string, string] {
       return (norm(subtract(b.direction[i]!, axis)) * end) / Math.min(...a.spacing);
     }),
   };
-  const keys = (["spacing", "origin", "direction"] as const).filter(
-    (key) => Math.max(...moves[key]) > TELLING,
-  );
+  const all = ["spacing", "origin", "direction"] as const;
+  const telling = all.filter((key) => Math.max(...moves[key]) > TELLING);
+  const keys = telling.length > 0 ? telling : all;
   const both = keys.map((key) => inDigitsThatDiffer(a[key].flat(), b[key].flat()));
   const text = (which: 0 | 1): string => keys.map((key, k) => `${key} [${both[k]![which]}]`).join(" and ");
   return [text(0), text(1)];
