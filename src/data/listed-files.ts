@@ -12,7 +12,8 @@ const LEAST_PARTS = 2;
 /** The files that a description in the folder `root` lists. */
 export class ListedFiles {
   readonly #root: string;
-  readonly #names = new Map<string, Promise<readonly string[]>>();
+  /** By folder and small letters, the names there. */
+  readonly #names = new Map<string, Promise<ReadonlyMap<string, readonly string[]>>>();
 
   constructor(root: string) {
     this.#root = root;
@@ -50,24 +51,29 @@ export class ListedFiles {
     if (inside === "" || inside.startsWith("..") || paths.isAbsolute(inside)) return undefined;
     let folder = this.#root;
     for (const part of inside.split(paths.sep)) {
-      const names = await this.#namesIn(folder);
-      const same = names.filter((name) => name.toLowerCase() === part.toLowerCase());
-      const name = names.includes(part) ? part : same.length === 1 ? same[0] : undefined;
+      const same = (await this.#namesIn(folder)).get(part.toLowerCase()) ?? [];
+      const name = same.includes(part) ? part : same.length === 1 ? same[0] : undefined;
       if (name === undefined) return undefined;
       folder = paths.join(folder, name);
     }
     return folder;
   }
 
-  #namesIn(folder: string): Promise<readonly string[]> {
-    const known = this.#names.get(folder);
-    if (known) return known;
-    const names = builtin("node:fs/promises")
-      .readdir(folder)
-      .catch(() => []);
-    this.#names.set(folder, names);
-    return names;
+  #namesIn(folder: string): Promise<ReadonlyMap<string, readonly string[]>> {
+    const known = this.#names.get(folder) ?? namesOf(folder);
+    this.#names.set(folder, known);
+    return known;
   }
+}
+
+async function namesOf(folder: string): Promise<ReadonlyMap<string, readonly string[]>> {
+  const { readdir } = builtin("node:fs/promises");
+  const names = new Map<string, string[]>();
+  for (const name of await readdir(folder).catch(() => [])) {
+    const small = name.toLowerCase();
+    names.set(small, [...(names.get(small) ?? []), name]);
+  }
+  return names;
 }
 
 /** A path as it is written and, where that differs, with slashes for backslashes; the likelier one first. */
