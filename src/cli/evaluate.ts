@@ -83,7 +83,7 @@ export function addEvaluate(program: Command): void {
 
 async function evaluate(flags: EvaluateFlags): Promise<void> {
   if (flags.out !== undefined) await checkWritable(flags.out);
-  const model = await load(flags.model);
+  const model = await load(flags.model, { onWarning: warn });
   const folder = await openFolder(flags.data);
   checkClasses(model, folder);
   const note = (line: string): void => {

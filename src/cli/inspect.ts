@@ -10,6 +10,7 @@ import { type NetworkSummary, summarise } from "../report/summary.ts";
 import { opsetOf } from "../graph/graph.ts";
 import { formatTable } from "../report/text-table.ts";
 import { parseSizes } from "./arguments.ts";
+import { warn } from "./errors.ts";
 import type { GlobalOptions } from "./flags.ts";
 
 interface InspectFlags extends GlobalOptions {
@@ -42,7 +43,7 @@ export function addInspect(program: Command): void {
 }
 
 async function run(path: string, flags: InspectFlags): Promise<void> {
-  const model = await load(path);
+  const model = await load(path, { onWarning: warn });
   const size = flags.size ?? usualSize(model);
   const graph = simplify(model.graph);
   const summary = summarise(graph, sizesFor(graph, size));

@@ -95,7 +95,10 @@ async function run(path: string, flags: LiftFlags): Promise<void> {
     ...(depthStride !== undefined && { stride: depthStride }),
     ...(depthPool !== undefined && { pool: depthPool }),
   };
-  const model = lift(await load(path), { ...options, ...(Object.keys(depth).length > 0 && { depth }) });
+  const model = lift(await load(path, { onWarning: warn }), {
+    ...options,
+    ...(Object.keys(depth).length > 0 && { depth }),
+  });
   await model.save(out);
   for (const warning of model.report!.warnings) warn(warning);
   if (report !== undefined) {

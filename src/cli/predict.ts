@@ -104,7 +104,7 @@ async function predict(modelPath: string, scans: readonly string[], flags: Predi
     await checkApart([modelPath, ...jobs.flatMap(({ input, output }) => [input, output]), flags.preview]);
     await checkWritable(flags.preview);
   }
-  const model = await load(modelPath);
+  const model = await load(modelPath, { onWarning: warn });
   const settings = valuesOfFlags<Settings>(SETTINGS, flags);
   const machine = valuesOfFlags<Pick<SessionOptions, keyof typeof MACHINE>>(MACHINE, flags);
   const session = await model.session({ ...machine, size: settings.patch ?? model.task?.patch });

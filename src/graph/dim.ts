@@ -43,7 +43,8 @@ export class SymbolicDim {
   }
 }
 
-const dimKey = (dim: Dim): string => (typeof dim === "number" ? String(dim) : dim.key);
+/** Equal sizes have equal keys. */
+export const dimKey = (dim: Dim): string => (typeof dim === "number" ? String(dim) : dim.key);
 function atomKey(atom: Atom): string {
   if (atom.kind === "symbol") return atom.name;
   const [a, b] = atom.args.map(dimKey);
