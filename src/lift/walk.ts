@@ -27,6 +27,7 @@ import {
 } from "../ops/roles.ts";
 import type { Known, Lifted } from "../ops/rule.ts";
 import { knownOf } from "../ops/constant-ops.ts";
+import { withNode } from "../ops/well-formed.ts";
 import { contextOf, type Surroundings, type Visit } from "./context.ts";
 import type { Decisions } from "./decisions.ts";
 import { DepthPolicy, type Step } from "./depth.ts";
@@ -127,7 +128,9 @@ export class Walk {
     const { lift } = rule;
     const image = inputs.some((input) => input && hasHeight(input.axes));
     if (typeof lift !== "function" && image) context.refuse("E_OPERATOR", lift.refuse);
-    const axes = typeof lift === "function" ? lift(context) : verbatim(context);
+    const axes = withNode(node, known, () =>
+      typeof lift === "function" ? lift(context) : verbatim(context),
+    );
     node.outputs.forEach((name, i) => {
       if (name) this.#record(name, visit, i, axes[i] ?? axes[0]!);
     });

@@ -56,7 +56,9 @@ const regrouping = (
   alias: Traits["alias"],
   sizesOf: (c: InferContext) => readonly Dim[] | undefined,
   lift: LiftRule,
+  required = 1,
 ): OpRule => ({
+  required,
   infer: (c) => shaped(c, sizesOf(c)),
   value(c) {
     const x = c.inputs[0]?.value;
@@ -69,13 +71,14 @@ const regrouping = (
   traits: { alias },
 });
 
-export const Reshape = regrouping("reshape", reshapeSizes, (c) => {
+const liftReshape: LiftRule = (c) => {
   const target = c.input(1).known.value;
   if (!target) return c.refuse("E_RESHAPE", "takes its sizes from the data");
   const axes = matchAxes(c, c.input(0).axes, exportedSizes(c, Array.from(target.data)));
   c.reshape(c.name(0), axes, true);
   return [axes];
-});
+};
+export const Reshape = regrouping("reshape", reshapeSizes, liftReshape, 2);
 
 /** The target's sizes in the exported network, with 0 and −1 resolved. */
 function exportedSizes(c: LiftContext, target: readonly Dim[]): number[] {
@@ -194,7 +197,7 @@ function unsqueezeSizes(c: InferContext): Dim[] | undefined {
   return x && given && insertOnes<Dim>(x, unsqueezed(c, given, x.length), 1);
 }
 
-export const Unsqueeze = regrouping("ones", unsqueezeSizes, (c) => {
+const liftUnsqueeze: LiftRule = (c) => {
   const { axes } = c.input(0);
   const given = c.numbers(1);
   if (!given) return c.refuse("E_AXES", "takes its axes from a computation");
@@ -202,7 +205,8 @@ export const Unsqueeze = regrouping("ones", unsqueezeSizes, (c) => {
   const out = insertOnes<Axis>(axes, at, []);
   c.emit([c.name(0), c.ints(at.map((axis) => liftedAxis(out, axis)))]);
   return [out];
-});
+};
+export const Unsqueeze = regrouping("ones", unsqueezeSizes, liftUnsqueeze, 2);
 
 const permutation = (c: { readonly node: Node }, rank: number): readonly number[] =>
   intsAttr(c.node, "perm") ?? Array.from({ length: rank }, (_, i) => rank - 1 - i);
