@@ -17,6 +17,8 @@ import { type GlobalOptions, addFlags, valuesOfFlags } from "./flags.ts";
 import { previewPng } from "./preview.ts";
 import { formatDuration, startProgress } from "./progress.ts";
 import { type ScanJob, planScans } from "./scan-files.ts";
+import { print, printNote } from "./print.ts";
+import { printable } from "../base/printable.ts";
 
 interface PredictFlags extends GlobalOptions, Readonly<Record<string, unknown>> {
   readonly out: string;
@@ -116,7 +118,7 @@ async function predict(modelPath: string, scans: readonly string[], flags: Predi
       } catch (error) {
         // One bad scan does not cost the others their results.
         if (jobs.length === 1 || !(error instanceof AcsconvError)) throw error;
-        process.stderr.write(`acsconv: ${job.input}: ${error.message}\n`);
+        printNote(`acsconv: ${printable(job.input)}: ${error.message}`);
         failed++;
       }
     }
@@ -134,7 +136,7 @@ async function predictOne(
   settings: Settings,
 ): Promise<void> {
   const say = (line: string): void => {
-    if (!flags.quiet) process.stdout.write(`${line}\n`);
+    if (!flags.quiet) print(line);
   };
   const scan = await readVolume(job.input, {
     onWarning: warn,
