@@ -312,7 +312,7 @@ function sizesOf(
   const sizes = new Map<string, number>();
   for (const { name, shape } of inputs) {
     shape?.forEach((dim, axis) => {
-      const size = feeds[name]?.dims[axis];
+      const size = Object.hasOwn(feeds, name) ? feeds[name]?.dims[axis] : undefined;
       if (typeof dim !== "number" && ["D", "H", "W"].includes(dim.key) && size !== undefined)
         sizes.set(dim.key, size);
     });

@@ -10,8 +10,9 @@
  * @see https://onnx.ai/onnx/operators/onnx__DepthToSpace.html
  */
 
+import { graphError } from "../base/errors.ts";
 import { type Dim, floorDivDims, mulDims } from "../graph/dim.ts";
-import { intAttr, ints, type Node, stringAttr } from "../graph/graph.ts";
+import { intAttr, ints, type Node, nodeLabel, stringAttr } from "../graph/graph.ts";
 import { floatTensor, type Tensor } from "../graph/tensor.ts";
 import { depthToSpace, spaceToDepth } from "./blocks-gradient.ts";
 import { dtypeOf, fail, refused, shapeOf } from "./common.ts";
@@ -31,7 +32,10 @@ export const DepthToSpace = refused(
     const x = shapeOf(c, 0);
     const b = sideOf(c, x);
     if (x && typeof x[1] === "number" && x[1] % (b * b) !== 0)
-      fail(c, `${x[1]} features cannot be dealt out to blocks of ${b} × ${b} pixels`);
+      throw graphError(
+        `${nodeLabel(c.node)}: ${x[1]} features cannot be dealt out to blocks of ${b} × ${b} pixels; blocksize must be at most ${Math.floor(Math.sqrt(x[1]))}, with a square that divides them.`,
+        { code: "E_LIMIT" },
+      );
     const shape = x && [x[0]!, floorDivDims(x[1]!, b * b), mulDims(x[2]!, b), mulDims(x[3]!, b)];
     return [{ dtype: dtypeOf(c, 0), shape }];
   },

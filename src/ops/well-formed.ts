@@ -38,7 +38,8 @@ export function requireInputs(node: Node, { required = 1 }: OpRule): void {
   for (let i = 0; i < count; i++) {
     if (node.inputs[i]) continue;
     throw graphError(
-      `${nodeLabel(node)} lacks its input ${i}, which ${node.op} cannot do without; export the network again.`,
+      `E_INPUT: ${nodeLabel(node)} lacks its input ${i}, which ${node.op} cannot do without; export the network again.`,
+      { code: "E_INPUT" },
     );
   }
 }
