@@ -184,8 +184,9 @@ export class Walk {
     const shape = this.#writer.builder.known(name).shape;
     const rank = liftedShape(axes).length;
     if (shape && shape.length !== rank) {
-      throw new Error(
-        `${nodeLabel(visit.node)}: roles ${showAxes(axes)} make rank ${rank}, but the lifted node has shape [${shape.join(", ")}]`,
+      throw liftError(
+        `E_ROLE_MIX: ${nodeLabel(visit.node)} reads tensors whose axes do not stand for the same: they make ${showAxes(axes)}, of which 3D has ${rank} axes, and [${shape.join(", ")}] comes out; cut the graph before it with \`outputs\`.`,
+        { code: "E_ROLE_MIX" },
       );
     }
     const withDepth = axes.map((axis, k): Axis => {

@@ -208,15 +208,19 @@ const liftUnsqueeze: LiftRule = (c) => {
 };
 export const Unsqueeze = regrouping("ones", unsqueezeSizes, liftUnsqueeze, 2);
 
-const permutation = (c: { readonly node: Node }, rank: number): readonly number[] =>
-  intsAttr(c.node, "perm") ?? Array.from({ length: rank }, (_, i) => rank - 1 - i);
+/** The axes in their new order; reversed where the node does not say. */
+function permutation(c: { readonly node: Node }, rank: number): readonly number[] {
+  const perm = intsAttr(c.node, "perm") ?? Array.from({ length: rank }, (_, i) => rank - 1 - i);
+  if (perm.length !== rank) fail(c, `permutes ${perm.length} axes of a tensor of rank ${rank}`);
+  if (perm.some((_, axis) => !perm.includes(axis)))
+    fail(c, `perm [${perm.join(", ")}] is no order of ${rank} axes`);
+  return perm;
+}
 
 export const Transpose: OpRule = {
   infer(c) {
     const x = shapeOf(c, 0);
     const perm = x && permutation(c, x.length);
-    if (x && perm!.length !== x.length)
-      fail(c, `permutes ${perm!.length} axes of a tensor of rank ${x.length}`);
     return shaped(c, perm && perm.map((axis) => x[axis]!));
   },
   value(c) {

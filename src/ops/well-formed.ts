@@ -4,7 +4,7 @@
  */
 
 import { graphError } from "../base/errors.ts";
-import { SIZE_LIMIT, SizeLimitError } from "../graph/dim.ts";
+import { type Dim, SIZE_LIMIT, SizeLimitError } from "../graph/dim.ts";
 import { type Node, nodeLabel } from "../graph/graph.ts";
 import { byteLength } from "../graph/tensor.ts";
 import type { Known, OpRule } from "./rule.ts";
@@ -23,8 +23,10 @@ export function withNode<T>(node: Node, inputs: readonly (Known | undefined)[], 
         `${nodeLabel(node)} computes a size of more than ${SIZE_LIMIT} letters from the input's sizes; no network needs that: export it at a fixed size, or check the file.`,
         { code: "E_LIMIT", cause: error },
       );
-    // Everything else that is not meant for the user: undefined where ONNX promises a value, a length that no list has.
-    if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
+    // Everything else that is not meant for the user: undefined where ONNX promises a value, a length that no list has,
+    // something that we took for granted.
+    const { constructor } = error as Error;
+    if (constructor !== TypeError && constructor !== RangeError && constructor !== Error) throw error;
     throw graphError(
       `${nodeLabel(node)} is not as ONNX defines ${node.op}: ${readsOf(node, inputs)} do not fit it; check the file, as with onnx.checker.`,
       { cause: error },
@@ -47,9 +49,12 @@ export function requireInputs(node: Node, { required = 1 }: OpRule): void {
 /** @throws {@link AcsconvError} ("graph") if an output has a size that is no whole number, or larger than any tensor's */
 export function requireSizes(node: Node, outputs: readonly Known[]): void {
   for (const { shape } of outputs) {
-    if (shape?.every((n) => typeof n !== "number" || Number.isSafeInteger(n)) ?? true) continue;
+    if (shape === undefined) continue;
+    const sizes: readonly (Dim | undefined)[] = Array.from(shape);
+    if (sizes.includes(undefined)) throw new TypeError("a size that no input gives");
+    if (shape.every((n) => typeof n !== "number" || Number.isSafeInteger(n))) continue;
     throw graphError(
-      `${nodeLabel(node)} makes a tensor of sizes [${shape!.join(", ")}]; they must be whole numbers below 2^53: check its attributes.`,
+      `${nodeLabel(node)} makes a tensor of sizes [${shape.join(", ")}]; they must be whole numbers below 2^53: check its attributes.`,
       { code: "E_LIMIT" },
     );
   }

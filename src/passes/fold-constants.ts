@@ -17,7 +17,7 @@ import { ruleFor, traitsOf } from "../ops/index.ts";
 import { inferTypes } from "../ops/infer.ts";
 import type { Known } from "../ops/rule.ts";
 import { constantOf, identityNode, knownOf, VALUE_LIMIT } from "../ops/constant-ops.ts";
-import { requireConstants } from "../ops/well-formed.ts";
+import { requireConstants, withNode } from "../ops/well-formed.ts";
 import { renameReads } from "./tidy.ts";
 
 /** Folding more elements than this would cost more than it saves (32 million: a 128 MB weight). */
@@ -66,6 +66,7 @@ export function foldConstants(graph: Graph, folds: (node: Node) => boolean = () 
     node.outputs.forEach((name, i) => {
       if (!name || inputs.has(name)) return;
       initializers.set(name, folded[i]!);
+      constants.add(name);
       if (!types.has(name)) types.set(name, knownOf(folded[i]!));
     });
   };
@@ -105,8 +106,11 @@ function foldNode(
     fresh: () => Number.NaN,
     subgraph: () => [],
   };
-  const outputs = rule.infer(context);
-  const values = rule.value(context);
+  const { value } = rule;
+  const { outputs, values } = withNode(node, context.inputs, () => {
+    const inferred = rule.infer(context);
+    return { outputs: inferred, values: elementsOf(inferred) > FOLD_LIMIT ? undefined : value(context) };
+  });
   if (!values || !node.outputs.every((_, i) => values[i] && outputs[i]?.dtype)) return undefined;
   const tensors = node.outputs.map((_, i) => literalTensor({ ...outputs[i]!, value: values[i]! }));
   return tensors.every((tensor) => tensor !== undefined) ? tensors : undefined;
