@@ -80,7 +80,17 @@ describe("names that a terminal would obey", () => {
 
   test("they are escaped in errors", async () => {
     const model = await load(fileOf("op_esc"));
-    expect(() => lift(model)).toThrow(/^[^\n\u001B]*\\u001b\[31m[^\n\u001B]*$/);
+    const message = ((): string => {
+      try {
+        lift(model);
+        return "";
+      } catch (error) {
+        return (error as Error).message;
+      }
+    })();
+    expect(message).toContain("\\u001b[31m");
+    expect(message).not.toMatch(OBEYED);
+    expect(message).not.toContain("\n");
   });
 
   test("also in a file's own name", async () => {
@@ -212,7 +222,7 @@ describe("a lifted file whose graph and metadata do not agree", () => {
     ["another kind in the options", metadata((s) => (s["options"] = { kind: "2.5d" }))],
     ["another 2D network", metadata((s) => (s["source"] = "AAAA"))],
   ] as const)("%s: another network, so the graph counts", async (_, change) => {
-    const bytes = await edited(change as (graph: Graph) => Graph)().catch((error: unknown) => error);
+    const bytes = await edited(change)().catch((error: unknown) => error);
     expect(bytes).toBeInstanceOf(Uint8Array);
     const { model, warnings } = await loaded(bytes as Uint8Array);
     expect(warnings).toHaveLength(1);

@@ -106,10 +106,12 @@ function foldNode(
     fresh: () => Number.NaN,
     subgraph: () => [],
   };
-  const { value } = rule;
   const { outputs, values } = withNode(node, context.inputs, () => {
     const inferred = rule.infer(context);
-    return { outputs: inferred, values: elementsOf(inferred) > FOLD_LIMIT ? undefined : value(context) };
+    return {
+      outputs: inferred,
+      values: elementsOf(inferred) > FOLD_LIMIT ? undefined : rule.value?.(context),
+    };
   });
   if (!values || !node.outputs.every((_, i) => values[i] && outputs[i]?.dtype)) return undefined;
   const tensors = node.outputs.map((_, i) => literalTensor({ ...outputs[i]!, value: values[i]! }));
