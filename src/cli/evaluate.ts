@@ -94,7 +94,7 @@ async function evaluate(flags: EvaluateFlags): Promise<void> {
   const progress = startProgress("evaluating", "cases", flags.quiet ?? false);
   let done = 0;
   const { metrics, cases } = await model
-    .evaluate(readCases(folder.cases, folder), {
+    .evaluate(readCases(folder.cases, folder, warn), {
       ...beside,
       ...valuesOfFlags<Pick<CasesOptions, keyof typeof SETTINGS>>(SETTINGS, flags),
       session: valuesOfFlags<Pick<SessionOptions, keyof typeof MACHINE>>(MACHINE, flags),

@@ -16,7 +16,8 @@ import { warn } from "./errors.ts";
 import { type GlobalOptions, addFlags, valuesOfFlags } from "./flags.ts";
 import { previewPng } from "./preview.ts";
 import { formatDuration, startProgress } from "./progress.ts";
-import { type ScanJob, planScans } from "./scan-files.ts";
+import { type ScanJob, isDicomResult, planScans } from "./scan-files.ts";
+import { checkSegmentable, segmentationWriter } from "./dicom-result.ts";
 
 interface PredictFlags extends GlobalOptions, Readonly<Record<string, unknown>> {
   readonly out: string;
@@ -61,13 +62,17 @@ Examples:
   A CT: soft-tissue window, resampled to 1.5 mm for the network, windows of 96³ voxels:
   $ acsconv predict liver.acs.onnx ct/ -o liver.nii.gz --window -160,240 --spacing 1.5 --patch 96
 
+  A CT's DICOM folder, and its segmentation as DICOM (SEG), as archives and viewers take it:
+  $ acsconv predict liver.acs.onnx ct/ -o liver.dcm
+
   All scans of a folder, probabilities instead of labels:
   $ acsconv predict unet.acs.onnx scans/ -o results/ --output probabilities
 
   A backbone that was trained on ImageNet: its feature maps, axial slices first:
   $ acsconv predict resnet18.acs.onnx t1.nii.gz -o maps.npz --output features --normalize imagenet --orient LPS
 
-Scans: .nii .nii.gz .nrrd .nhdr .mha .mhd .npy .npz, DICOM folders. Results: .nii .nii.gz .nrrd .npz .npy.
+Scans: .nii .nii.gz .nrrd .nhdr .mha .mhd .npy .npz, DICOM folders. Results: .nii .nii.gz .nrrd .npz .npy,
+and .dcm: a DICOM segmentation (SEG) of a DICOM series.
 A 2D network has to be lifted first: see "acsconv help lift".`;
 
 export function addPredict(program: Command): void {
@@ -98,6 +103,7 @@ export function addPredict(program: Command): void {
 
 async function predict(modelPath: string, scans: readonly string[], flags: PredictFlags): Promise<void> {
   const jobs = await planScans(scans, flags.out, flags.output);
+  if (jobs.some(({ output }) => isDicomResult(output))) checkSegmentable(flags.output, flags.out);
   if (typeof flags.preview === "string") {
     if (jobs.length > 1)
       throw inputError("--preview names one picture, but there are several scans: leave it out.");
@@ -112,7 +118,7 @@ async function predict(modelPath: string, scans: readonly string[], flags: Predi
   try {
     for (const job of jobs) {
       try {
-        await predictOne(model, session, job, flags, settings);
+        await predictOne(model, modelPath, session, job, flags, settings);
       } catch (error) {
         // One bad scan does not cost the others their results.
         if (jobs.length === 1 || !(error instanceof AcsconvError)) throw error;
@@ -128,6 +134,7 @@ async function predict(modelPath: string, scans: readonly string[], flags: Predi
 
 async function predictOne(
   model: Model,
+  modelPath: string,
   session: Session,
   job: ScanJob,
   flags: PredictFlags,
@@ -136,13 +143,14 @@ async function predictOne(
   const say = (line: string): void => {
     if (!flags.quiet) process.stdout.write(`${line}\n`);
   };
-  const scan = await readVolume(job.input, {
-    onWarning: warn,
-    series: flags.series === undefined ? undefined : seriesOf(flags.series),
-  });
+  const series = flags.series === undefined ? undefined : seriesOf(flags.series);
+  const scan = await readVolume(job.input, { onWarning: warn, series });
   say(
     `${job.input}: [${scan.shape.join(", ")}] voxels of ${scan.spacing.map((mm) => +mm.toFixed(3)).join(" × ")} mm`,
   );
+  const writeDicom = isDicomResult(job.output)
+    ? await segmentationWriter(scan, job.output, { source: job.input, series, onWarning: warn })
+    : undefined;
 
   const progress = startProgress("  predicting", "windows", flags.quiet ?? false);
   const start = performance.now();
@@ -155,7 +163,8 @@ async function predictOne(
   }).finally(() => progress.stop());
   const seconds = (performance.now() - start) / 1000;
 
-  await writeVolume(result, job.output);
+  if (writeDicom) await writeDicom(result, modelPath, model.task?.classes);
+  else await writeVolume(result, job.output);
   say(`  wrote ${job.output} in ${formatDuration(seconds)}`);
   if (flags.output === "labels") say(indent(labelTable(result, model.task?.classes)));
   if (flags.preview !== false) {

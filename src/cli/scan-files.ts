@@ -12,6 +12,11 @@ export interface ScanJob {
   readonly output: string;
 }
 
+/** Whether a result goes into a DICOM segmentation (SEG). */
+export const isDicomResult = (path: string): boolean => /\.dcm$/i.test(path);
+
+const canWriteResult = (path: string): boolean => canWriteVolume(path) || isDicomResult(path);
+
 /** The scans that the arguments name: files, folders of volumes (all of those in them), DICOM folders. */
 async function listScans(paths: readonly string[]): Promise<readonly string[]> {
   const scans: string[] = [];
@@ -41,12 +46,12 @@ export async function planScans(
   const existing = await stat(target).catch(() => undefined);
   const isFolder = scans.length > 1 || existing?.isDirectory() || /[/\\]$/.test(target);
   if (isFolder) {
-    if (canWriteVolume(target) && !existing?.isDirectory())
+    if (canWriteResult(target) && !existing?.isDirectory())
       throw inputError(`There are ${scans.length} scans: name a folder for them, not the file "${target}".`);
     await makeFolder(target);
-  } else if (!canWriteVolume(target))
+  } else if (!canWriteResult(target))
     throw inputError(
-      `Cannot write a volume to "${target}": its name should end in .nii.gz, .nii, .nrrd, .npz or .npy.`,
+      `Cannot write a volume to "${target}": its name should end in .nii.gz, .nii, .nrrd, .npz or .npy, or in .dcm for a DICOM segmentation.`,
     );
   const jobs = scans.map((input) => ({
     input,

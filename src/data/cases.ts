@@ -16,6 +16,7 @@ import type { CaseFiles, DataFolder } from "./folders.ts";
 import { type ClassMap, classesOf } from "./labels.ts";
 import type { LabelledCase } from "../model/evaluate.ts";
 import { type Region, cropToRegion } from "./region.ts";
+import { readLabel } from "./segmentation-labels.ts";
 
 /** A scan and its classes, on one grid, as they were read. */
 export interface LabelledScan {
@@ -70,7 +71,7 @@ export async function readCase(
     throw formatError(
       `Case "${name}": dataset.json names ${channels.length} channels (${channels.join(", ")}), but the image has ${image.channels}.`,
     );
-  const label = await readVolume(labelPath, { onWarning });
+  const label = await readLabel(labelPath, first, classes, onWarning);
   checkGrid(name, [`the image "${images[0]}"`, first], [`its label "${labelPath}"`, label]);
   if (label.channels !== 1)
     throw formatError(
@@ -99,8 +100,12 @@ export async function checkGrids(cases: readonly CaseFiles[]): Promise<void> {
 export async function* readCases(
   cases: readonly CaseFiles[],
   description: Description,
+  onWarning?: (sentence: string) => void,
 ): AsyncGenerator<LabelledCase> {
-  for (const files of cases) yield { name: files.name, ...(await readCase(files, description)) };
+  for (const files of cases) {
+    const warn = onWarning && ((sentence: string) => onWarning(`Case "${files.name}": ${sentence}`));
+    yield { name: files.name, ...(await readCase(files, description, warn)) };
+  }
 }
 
 /** Cases by their number, loaded when they are first asked for. */

@@ -10,7 +10,9 @@
  */
 
 import { formatError, ioError } from "../base/errors.ts";
+import { openSource } from "../base/byte-source.ts";
 import { builtin, ioErrors } from "../base/files.ts";
+import { isDicom } from "../volume/dicom/parse.ts";
 import { canReadVolume } from "../volume/read.ts";
 import { type Description, type Pair, parseDescription } from "./dataset-json.ts";
 import type { LabelTable } from "./labels.ts";
@@ -93,9 +95,9 @@ export const withoutEnding = (path: string): string => path.replace(/(\.nii)?\.[
 /** Cases by their labels and by their first channel, so that a case that lacks either is found and reported. */
 async function nnunetCases(root: string, description: Description, ending: string): Promise<CaseFiles[]> {
   const paths = builtin("node:path");
-  if (!canReadVolume(`x${ending}`))
+  if (!canReadVolume(`x${ending}`) && ending !== ".dcm")
     throw formatError(
-      `The data set's files end in "${ending}", which is no format that we read: expected .nii.gz, .nii, .nrrd, .mha or .npy.`,
+      `The data set's files end in "${ending}", which is no format that we read: expected .nii.gz, .nii, .nrrd, .mha, .npy or DICOM.`,
     );
   const channels = description.channels;
   if (!channels)
@@ -133,9 +135,9 @@ async function checkFiles(cases: readonly CaseFiles[], path: string): Promise<vo
       const found = await stat(file).catch(() => undefined);
       if (!found) missing.push(`"${file}" of case "${name}"`);
       // A folder may hold DICOM slices.
-      else if (!found.isDirectory() && !canReadVolume(file))
+      else if (!found.isDirectory() && !canReadVolume(file) && !(await isDicom(await openSource(file))))
         throw formatError(
-          `Case "${name}": "${file}" is no volume that we read: expected .nii.gz, .nii, .nrrd, .mha or .npy.`,
+          `Case "${name}": "${file}" is no volume that we read: expected .nii.gz, .nii, .nrrd, .mha, .npy or DICOM.`,
         );
     }
   }

@@ -37,11 +37,18 @@ export async function caseSets(
   onWarning: (sentence: string) => void,
 ): Promise<CaseSets> {
   const { spacing, orientation, window, normalize, region, validation, validationRegion, seed } = config;
-  const options = { channels, onWarning, spacing, orientation, window, normalize };
+  // Cases are read again in every epoch, and each is told of once.
+  const told = new Set<string>();
+  const warn = (sentence: string): void => {
+    if (told.has(sentence)) return;
+    told.add(sentence);
+    onWarning(sentence);
+  };
+  const options = { channels, onWarning: warn, spacing, orientation, window, normalize };
   const setOf = (files: readonly CaseFiles[], part: RegionConfig | undefined, from = folder): CaseSet => ({
     files,
     store: new CaseStore(files, from, { ...options, region: part && regionOf(part) }),
-    read: () => readCases(files, from),
+    read: () => readCases(files, from, warn),
   });
   const isShare = typeof validation === "number" && validation > 0;
   const parts = isShare ? splitCases(folder.cases, validation, seed) : undefined;

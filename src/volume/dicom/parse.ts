@@ -65,6 +65,10 @@ export async function parseHeader(source: ByteSource): Promise<ParsedHeader | un
     : undefined;
 }
 
+/** Whether a file looks like DICOM, by how it begins. */
+export const isDicom = async (source: ByteSource): Promise<boolean> =>
+  startOf(await source.head(PROLOGUE + 8)) !== undefined;
+
 /** dicom-parser throws strings as well. */
 const reasonOf = (cause: unknown): string =>
   typeof cause === "string" && cause.includes(":") ? ` (${cause.slice(cause.indexOf(":") + 1).trim()})` : "";
