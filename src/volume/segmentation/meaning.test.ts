@@ -59,9 +59,9 @@ test("decimals fit into 16 characters, with the digits that do", () => {
     "0.7000000000001",
     "7.00052431752234",
   ]);
-  for (const value of [-1 / 3, 1.23456789e-9 / 3, -1e300 / 3, 123456789.123456789, 0]) {
+  for (const value of [-1 / 3, 1.23456789e-9 / 3, -1e300 / 3, 1e6 / 7, 0]) {
     expect(decimal(value).length).toBeLessThanOrEqual(16);
-    expect(Number(decimal(value))).toBeAllClose(value, { rtol: 1e-8, atol: 0 });
+    expect([Number(decimal(value))]).toBeAllClose([value], { rtol: 1e-8, atol: 0 });
   }
 });
 

@@ -21,11 +21,11 @@ const labelsOn = (grid: Grid, value = (i: number): number => (i * 7) % 4): Volum
 };
 const labels = labelsOn(oblique);
 
-const join_ = (parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> =>
+const concatenated = (parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> =>
   Uint8Array.from(parts.flatMap((part) => [...part]));
 const save = async (volume: Volume, options: SegmentationOptions): Promise<string> => {
   const path = join(temporaryFolder(), "seg.dcm");
-  writeFileSync(path, join_(await encodeSegmentation(volume, options)));
+  writeFileSync(path, concatenated(await encodeSegmentation(volume, options)));
   return path;
 };
 const parsed = (path: string): DataSet => dicomParser.parseDicom(readFileSync(path));
@@ -204,7 +204,7 @@ describe("refused", () => {
     saveSeries(folder, scan);
     return folder;
   };
-  const rejects = async (volume: Volume, options: SegmentationOptions, says: RegExp): Promise<void> => {
+  const expectRefused = async (volume: Volume, options: SegmentationOptions, says: RegExp): Promise<void> => {
     await expect(encodeSegmentation(volume, options)).rejects.toMatchObject({
       kind: "input",
       message: expect.stringMatching(says) as string,
@@ -213,32 +213,32 @@ describe("refused", () => {
 
   test("labels elsewhere than the images, telling where both are", async () => {
     const moved = { ...labels, origin: [-12.5, 33.25, 8.5] as const };
-    await rejects(
+    await expectRefused(
       moved,
       { source: source() },
       /No image of DICOM series "thin" .* from \[-12\.5, 33\.25, 8\.5\] mm .* from \[-12\.5, 33\.25, 8\] mm/,
     );
     const finer = labelsOn({ ...oblique, spacing: [1.25, 1.25, 0.75], shape: [5, 4, 5] });
-    await rejects(
+    await expectRefused(
       finer,
       { source: source() },
       /Slice 2 of the volume's 5 is no image of DICOM series "thin"/,
     );
     const smaller = labelsOn({ ...oblique, shape: [3, 4, 4] });
-    await rejects(smaller, { source: source() }, /No image/);
+    await expectRefused(smaller, { source: source() }, /No image/);
   });
 
   test("a source that is no DICOM, labels without a segment, and two segments of one label", async () => {
     const nifti = join(temporaryFolder(), "scan.nii.gz");
     writeFileSync(nifti, "");
-    await rejects(labels, { source: nifti }, /refers to the DICOM images .*scan\.nii\.gz" is none/);
-    await rejects(
+    await expectRefused(labels, { source: nifti }, /refers to the DICOM images .*scan\.nii\.gz" is none/);
+    await expectRefused(
       labels,
       { source: source(), segments: [{ value: 1, name: "a" }] },
       /the label [23] in \d+ voxels, but the segments are 1 /,
     );
     const twice = [1, 2, 3, 3].map((value) => ({ value, name: "a" }));
-    await rejects(labels, { source: source(), segments: twice }, /Two segments have the label 3/);
+    await expectRefused(labels, { source: source(), segments: twice }, /Two segments have the label 3/);
   });
 });
 
@@ -329,15 +329,15 @@ describe("others' segmentations", () => {
   });
 
   test("damaged, compressed or of unknown kind", async () => {
-    const says = async (path: string, message: RegExp): Promise<void> => {
+    const expectDamaged = async (path: string, message: RegExp): Promise<void> => {
       await expect(readSegmentation(path, grid)).rejects.toMatchObject({
         kind: "format",
         message: expect.stringMatching(message) as string,
       });
     };
-    await says(eightBit({}, [1, 2, 3]), /truncated|claims/);
-    await says(eightBit({ SegmentationType: "SURFACE" }, Array(8).fill(0)), /type SURFACE with 8 bits/);
-    await says(
+    await expectDamaged(eightBit({}, [1, 2, 3]), /truncated|claims/);
+    await expectDamaged(eightBit({ SegmentationType: "SURFACE" }, Array(8).fill(0)), /type SURFACE with 8 bits/);
+    await expectDamaged(
       eightBit({ SOPClassUID: "1.2.840.10008.5.1.4.1.1.2" }, Array(8).fill(0)),
       /no DICOM segmentation/,
     );
@@ -350,8 +350,8 @@ describe("others' segmentations", () => {
       /compressed segmentation .*1\.2\.5\): decompress it first/,
     );
     const unplaced = eightBit({ SharedFunctionalGroupsSequence: [{}] }, Array(8).fill(0));
-    await says(unplaced, /does not say where its frame 1 lies/);
+    await expectDamaged(unplaced, /does not say where its frame 1 lies/);
     const unnamed = eightBit({ PerFrameFunctionalGroupsSequence: [{}, {}] }, Array(8).fill(0));
-    await says(unnamed, /names no segment for frame 1/);
+    await expectDamaged(unnamed, /names no segment for frame 1/);
   });
 });
