@@ -15,9 +15,6 @@ import {
 } from "./plane.ts";
 import type { SourceImage, SourceSeries } from "./source.ts";
 
-/** An image's pixels lie this close to a volume's voxels, in voxels along each axis: further off it is another place. */
-const TOLERANCE = 0.1;
-
 const REMEDY = "a segmentation is of the series that its volume was read from, on the same grid";
 
 /** A volume's voxels as the images that it was read from have them. */
@@ -37,14 +34,14 @@ export interface Matched {
  * @throws {@link AcsconvError} `input` if a slice of the volume is no image of the series
  */
 export function matchImages(grid: Grid, { images, name }: SourceSeries): Matched {
+  // All of a slice, not a part of it.
   const fits = (plane: Plane, placing: Placing): boolean => {
     const last = lastVoxel(placing, plane);
-    const isWhole = placing.steps.every((step) => {
+    return placing.steps.every((step) => {
       const along = step.findIndex((x) => x !== 0) as 0 | 1 | 2;
       const ends = [placing.first[along], last[along]];
       return Math.min(...ends) === 0 && Math.max(...ends) === grid.shape[along] - 1;
     });
-    return isWhole && placing.off.within < TOLERANCE && placing.off.across < TOLERANCE;
   };
   const placed = images.flatMap((image) => {
     const placing = placePlane(grid, image);

@@ -24,14 +24,19 @@ export interface Placing {
   readonly steps: readonly [rows: Vec3, columns: Vec3];
   /** The grid's axis that no step follows. */
   readonly axis: 0 | 1 | 2;
-  /** How far the corners lie from the voxels' centres: voxels, at most. */
-  readonly off: { readonly within: number; readonly across: number };
+  /** How far the corners lie from the voxels' centres, in voxels along an axis: the most. */
+  readonly off: number;
 }
 
 /** Steps that differ from a voxel's by more than this follow no axis of the grid, or are of another length. */
 const SAME_STEP = 0.02;
+/**
+ * Pixels this close to voxels, in voxels along each axis, are those voxels. Scanners' positions are not even: of a real
+ * series the images may lie some hundredths off the grid that it is read on.
+ */
+const SAME_PLACE = 0.1;
 
-/** Where a plane's pixels are in a grid; undefined if its axes or spacing are others. */
+/** Where a plane's pixels are in a grid; undefined if they are no voxels of it. */
 export function placePlane(grid: Grid, plane: Plane): Placing | undefined {
   const axes = dual(stepsOf(grid));
   const { orientation, spacing, rows, columns, position } = plane;
@@ -50,7 +55,7 @@ export function placePlane(grid: Grid, plane: Plane): Placing | undefined {
   const [axis] = free as [0 | 1 | 2];
   const start = indexOf(grid, position);
   const first = map3(start, Math.round);
-  const off = { within: 0, across: 0 };
+  let off = 0;
   for (const [i, j] of [
     [0, 0],
     [rows - 1, 0],
@@ -60,12 +65,9 @@ export function placePlane(grid: Grid, plane: Plane): Placing | undefined {
     const at = (from: Vec3, [down, right]: readonly [Vec3, Vec3]): Vec3 =>
       add(from, add(scale(down, i), scale(right, j)));
     const [is, voxel] = [at(start, exact), at(first, steps)];
-    is.forEach((x, k) => {
-      const key = k === axis ? "across" : "within";
-      off[key] = Math.max(off[key], Math.abs(x - voxel[k]!));
-    });
+    is.forEach((x, k) => (off = Math.max(off, Math.abs(x - voxel[k]!))));
   }
-  return { first, steps, axis, off };
+  return off < SAME_PLACE ? { first, steps, axis, off } : undefined;
 }
 
 /** The voxel in the opposite corner: of the last row and column. */

@@ -35,8 +35,8 @@ import {
 /** Segmentations whose pixels are labels (2024). */
 const LABELMAP_CLASS = "1.2.840.10008.5.1.4.1.1.66.7";
 
-/** Frames lie this close to the image's voxels, in voxels; across its slices a little more, because images of uneven gaps are read as even. */
-const TOLERANCE = { within: 0.01, across: 0.1 };
+/** Frames that lie further from the image's voxels than this, in voxels, are worth a word. */
+const WORTH_A_WORD = 0.01;
 
 /** A structure in a segmentation. */
 export interface ReadSegment {
@@ -91,7 +91,7 @@ export async function readSegmentation(
   file.frames.forEach((_, frame) => {
     const plane = planeOf(file, frame);
     const placing = placed(plane, grid, frame, source.name);
-    apart = Math.max(apart, placing.off.across);
+    apart = Math.max(apart, placing.off);
     const [down, right] = [dot(strides, placing.steps[0]), dot(strides, placing.steps[1])];
     const first = dot(strides, placing.first);
     for (let i = 0; i < file.rows; i++)
@@ -105,9 +105,9 @@ export async function readSegmentation(
         data[at] = number;
       }
   });
-  if (apart > TOLERANCE.within)
+  if (apart > WORTH_A_WORD)
     onWarning(
-      `"${source.name}" has frames that lie up to ${apart.toFixed(3)} of the image's slice spacing from its slices: they are taken for those.`,
+      `"${source.name}" has frames that lie up to ${apart.toFixed(3)} of a voxel off the image's grid: they are taken for its slices.`,
     );
   return { ...withData(grid, data), segments };
 }
@@ -207,14 +207,7 @@ function planeOf({ frames, rows, columns, source }: DicomFile, index: number): P
 function placed(plane: Plane, grid: Grid, frame: number, name: string): Placing {
   const placing = placePlane(grid, plane);
   const isInside = (voxel: Vec3): boolean => voxel.every((x, axis) => x >= 0 && x < grid.shape[axis]!);
-  if (
-    placing &&
-    placing.off.within <= TOLERANCE.within &&
-    placing.off.across <= TOLERANCE.across &&
-    isInside(placing.first) &&
-    isInside(lastVoxel(placing, plane))
-  )
-    return placing;
+  if (placing && isInside(placing.first) && isInside(lastVoxel(placing, plane))) return placing;
   throw formatError(
     `"${name}" does not lie on its image's grid: its frame ${frame + 1} has ${describePlane(plane)}, but the image has ${describeGrid(grid)}.`,
   );

@@ -298,6 +298,11 @@ describe("others' segmentations", () => {
     ]);
     // Rows 4 to 7 and 8 to 11, columns 2 to 5.
     expect([data[256 + 4 * 16 + 2], data[256 + 8 * 16 + 5], data[256 + 8 * 16 + 6]]).toEqual([1, 2, 0]);
+    const told: string[] = [];
+    const near = { ...place, origin: [-20, -30.02, 5] as const };
+    const nearby = await readSegmentation(D14, near, { onWarning: (sentence) => told.push(sentence) });
+    expect(nearby.data).toEqual(data);
+    expect(told).toEqual([expect.stringMatching(/up to 0\.025 of a voxel off the image's grid/)]);
     await expect(readSegmentation(D14, { ...place, shape: [8, 16, 12] })).rejects.toThrow(
       /does not lie on its image's grid: its frame 1 has 16 × 16 pixels of 0\.8 × 0\.7 mm .* \[8, 16, 12\] voxels/,
     );
@@ -336,7 +341,10 @@ describe("others' segmentations", () => {
       });
     };
     await expectDamaged(eightBit({}, [1, 2, 3]), /truncated|claims/);
-    await expectDamaged(eightBit({ SegmentationType: "SURFACE" }, Array(8).fill(0)), /type SURFACE with 8 bits/);
+    await expectDamaged(
+      eightBit({ SegmentationType: "SURFACE" }, Array(8).fill(0)),
+      /type SURFACE with 8 bits/,
+    );
     await expectDamaged(
       eightBit({ SOPClassUID: "1.2.840.10008.5.1.4.1.1.2" }, Array(8).fill(0)),
       /no DICOM segmentation/,
