@@ -203,7 +203,7 @@ describe("a segmentation as a label file", () => {
     const told: string[] = [];
     const { label } = await readCase(opened.cases[0]!, opened, (sentence) => told.push(sentence));
     const sums = Array.from({ length: 8 }, (_, d) => new Set(label.data.subarray(d * 256, (d + 1) * 256)));
-    expect(sums.map((set) => [...set].sort())).toEqual([
+    expect(sums.map((set) => [...set].sort((a, b) => a - b))).toEqual([
       [0, 1],
       [0, 1, 2],
       [0, 1, 2],

@@ -58,7 +58,7 @@ function errorsOf(command: string, ...args: readonly string[]): readonly string[
   return `${stdout}\n${stderr}`.split("\n").filter((line) => /error/i.test(line));
 }
 
-async function check(
+async function expectAgreement(
   labels: Volume,
   masks: readonly Uint8Array[],
   options: SegmentationOptions & { readonly source: string },
@@ -113,20 +113,20 @@ for file in glob.glob(r"${source}/*"):
       volume,
       Uint8Array.from(volume.data, (x, i) => (x > 500 ? 1 : x > 300 && i % 3 > 0 ? 2 : 0)),
     );
-    await check(found, masksOf(found, [1, 2]), { source });
+    await expectAgreement(found, masksOf(found, [1, 2]), { source });
   });
 
   test("on a series with a patient's name beyond ASCII, gaps between labels, and a segment without voxels", async () => {
     const source = temporaryFolder();
     saveSeries(source, scan);
-    const said = await check(labels, masksOf(labels, [1, 4, 7]), { source, segments, algorithm: "net.onnx" });
+    const said = await expectAgreement(labels, masksOf(labels, [1, 4, 7]), { source, segments, algorithm: "net.onnx" });
     expect(said).toEqual(["liver", "kidney_left", "nowhere", "Müller^Jörg"]);
   });
 
   test("on an image of several frames", async () => {
     const source = temporaryFolder();
     saveEnhanced(source, scan);
-    await check(labels, masksOf(labels, [1, 4, 7]), { source, segments });
+    await expectAgreement(labels, masksOf(labels, [1, 4, 7]), { source, segments });
   });
 
   test("on masks that overlap", async () => {
@@ -134,14 +134,14 @@ for file in glob.glob(r"${source}/*"):
     saveSeries(source, scan);
     const one = Uint8Array.from(labels.data, (label) => (label > 0 ? 1 : 0));
     const two = Uint8Array.from(labels.data, (label) => (label === 4 ? 1 : 0));
-    await check(withData(oblique, Uint8Array.from([...one, ...two]), 2), [one, two], { source });
+    await expectAgreement(withData(oblique, Uint8Array.from([...one, ...two]), 2), [one, two], { source });
   });
 
   test("that nothing was found", async () => {
     const source = temporaryFolder();
     saveSeries(source, scan);
     const nothing = withData(oblique, new Uint8Array(labels.data.length));
-    await check(nothing, masksOf(nothing, [1, 4, 7]), { source, segments });
+    await expectAgreement(nothing, masksOf(nothing, [1, 4, 7]), { source, segments });
   });
 });
 
