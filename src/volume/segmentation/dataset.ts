@@ -10,7 +10,6 @@ import { norm, cross, dot } from "../vec3.ts";
 import { stepsOf } from "../geometry.ts";
 import type { Grid } from "../volume.ts";
 import { type Code, meaningOfName } from "./codes.ts";
-import { dicomLab } from "./colour.ts";
 import { type Elements, dateOf, decimal, newUid, textOf, timeOf } from "./elements.ts";
 import type { Frame } from "./frames.ts";
 import type { Matched } from "./match.ts";
@@ -25,9 +24,14 @@ export interface Segment {
   readonly colour?: readonly [number, number, number];
 }
 
+/** A segment, its colour as DICOM writes it. */
+export interface ColouredSegment extends Segment {
+  readonly lab?: readonly [number, number, number] | undefined;
+}
+
 /** What a segmentation says of itself. */
 export interface Description {
-  readonly segments: readonly Segment[];
+  readonly segments: readonly ColouredSegment[];
   /** Whether a voxel may be in several. */
   readonly overlap: boolean;
   /** What made it, such as the name of a network's file. */
@@ -145,7 +149,7 @@ const TAG = {
   PlanePositionSequence: 0x00209113,
 } as const;
 
-function segmentItem({ name, colour }: Segment, number: number, algorithm: string): Elements {
+function segmentItem({ name, lab }: ColouredSegment, number: number, algorithm: string): Elements {
   const { category, type, modifier } = meaningOfName(name);
   return {
     SegmentNumber: number,
@@ -159,7 +163,7 @@ function segmentItem({ name, colour }: Segment, number: number, algorithm: strin
         ...(modifier && { SegmentedPropertyTypeModifierCodeSequence: [codeItem(modifier)] }),
       },
     ],
-    ...(colour && { RecommendedDisplayCIELabValue: dicomLab(colour) }),
+    ...(lab && { RecommendedDisplayCIELabValue: lab }),
   };
 }
 

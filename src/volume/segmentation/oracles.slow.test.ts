@@ -119,7 +119,11 @@ for file in glob.glob(r"${source}/*"):
   test("on a series with a patient's name beyond ASCII, gaps between labels, and a segment without voxels", async () => {
     const source = temporaryFolder();
     saveSeries(source, scan);
-    const said = await expectAgreement(labels, masksOf(labels, [1, 4, 7]), { source, segments, algorithm: "net.onnx" });
+    const said = await expectAgreement(labels, masksOf(labels, [1, 4, 7]), {
+      source,
+      segments,
+      algorithm: "net.onnx",
+    });
     expect(said).toEqual(["liver", "kidney_left", "nowhere", "Müller^Jörg"]);
   });
 
