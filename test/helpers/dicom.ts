@@ -2,15 +2,16 @@
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import dcmjs from "dcmjs";
 import { pointOf } from "../../src/volume/geometry.ts";
+import { loadDcmjs } from "../../src/volume/segmentation/dcmjs.ts";
 import type { Grid, Volume } from "../../src/volume/volume.ts";
+
+const { DicomDict, DicomMetaDictionary } = await loadDcmjs();
 
 const CLASSES = { ct: "1.2.840.10008.5.1.4.1.1.2", enhanced: "1.2.840.10008.5.1.4.1.1.2.1" } as const;
 
 /** The bytes of a file of these elements. */
 export function dicomFile(elements: { readonly [name: string]: unknown }): Uint8Array<ArrayBuffer> {
-  const { DicomDict, DicomMetaDictionary } = dcmjs.data;
   const file = new DicomDict(
     DicomMetaDictionary.denaturalizeDataset({
       MediaStorageSOPClassUID: elements["SOPClassUID"],

@@ -4,6 +4,7 @@
  */
 
 import { SEGMENTATION_CLASS } from "./dataset.ts";
+import { loadDcmjs } from "./dcmjs.ts";
 import type { Elements } from "./elements.ts";
 
 const EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1";
@@ -15,8 +16,7 @@ export async function encodeDicom(
   dataset: Elements,
   bits: Uint8Array<ArrayBuffer>,
 ): Promise<Uint8Array<ArrayBuffer>[]> {
-  const { default: dcmjs } = await import("dcmjs");
-  const { DicomDict, DicomMetaDictionary } = dcmjs.data;
+  const { DicomDict, DicomMetaDictionary } = await loadDcmjs();
   const file = new DicomDict(
     DicomMetaDictionary.denaturalizeDataset({
       FileMetaInformationVersion: Uint8Array.of(0, 1).buffer,
