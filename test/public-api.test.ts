@@ -385,6 +385,7 @@ const SURFACE: Readonly<Record<string, { values: string[]; types: string[] }>> =
       "plainGrid",
       "pointOf",
       "rasAffine",
+      "readChannels",
       "readNpy",
       "readNpz",
       "readSegmentation",
