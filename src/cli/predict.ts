@@ -6,6 +6,7 @@ import { AcsconvError, inputError } from "../base/errors.ts";
 import { checkApart, checkWritable, writeFiles } from "../base/files.ts";
 import { count, flagged, oneOf } from "../base/fields.ts";
 import { withoutEnding } from "../data/file-names.ts";
+import { Warnings } from "../data/warnings.ts";
 import { type Model, load } from "../index.ts";
 import { type PredictOptions, type PredictionKind, predictVolume } from "../model/index.ts";
 import { inputChannels } from "../model/scores.ts";
@@ -159,13 +160,15 @@ async function predictOne(
   settings: Settings,
 ): Promise<void> {
   const series = flags.series === undefined ? undefined : seriesOf(flags.series);
-  const scan = await readChannels(job.files, { onWarning: warn, series });
+  // Headers are read again for a DICOM segmentation, which has the same to tell.
+  const { tell } = new Warnings(warn);
+  const scan = await readChannels(job.files, { onWarning: tell, series });
   say(
     flags,
     `${filesText(job)}: ${scan.channels > 1 ? `${scan.channels} × ` : ""}[${scan.shape.join(", ")}] voxels of ${scan.spacing.map((mm) => +mm.toFixed(3)).join(" × ")} mm`,
   );
   const writeDicom = isDicomResult(job.output)
-    ? await segmentationWriter(scan, job.output, { source: job.files[0]!, series, onWarning: warn })
+    ? await segmentationWriter(scan, job.output, { source: job.files[0]!, series, onWarning: tell })
     : undefined;
 
   const progress = startProgress("  predicting", "windows", flags.quiet ?? false);

@@ -14,7 +14,7 @@ import { formatError, ioError } from "../base/errors.ts";
 import { openSource } from "../base/byte-source.ts";
 import { builtin, ioErrors } from "../base/files.ts";
 import { decodeText } from "../base/text.ts";
-import { isDicom } from "../volume/dicom/parse.ts";
+import { looksLikeDicom } from "../volume/dicom/parse.ts";
 import { canReadVolume } from "../volume/read.ts";
 import { type Description, type Pair, parseDescription } from "./dataset-json.ts";
 import { channelName, endingOf, isLeftover, parseChannelName, withoutEnding } from "./file-names.ts";
@@ -190,7 +190,11 @@ async function checkFiles(cases: readonly CaseFiles[], path: string): Promise<vo
       const found = await stat(file).catch(() => undefined);
       if (!found) missing.push(`"${file}" of case "${name}"`);
       // A folder may hold DICOM slices.
-      else if (!found.isDirectory() && !canReadVolume(file) && !(await isDicom(await openSource(file))))
+      else if (
+        !found.isDirectory() &&
+        !canReadVolume(file) &&
+        !(await looksLikeDicom(await openSource(file)))
+      )
         throw formatError(
           `Case "${name}": "${file}" is no volume that we read: expected .nii.gz, .nii, .nrrd, .mha, .npy or DICOM.`,
         );

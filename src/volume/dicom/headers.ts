@@ -33,6 +33,8 @@ export interface DicomFile {
   readonly acquisition: string;
   readonly rows: number;
   readonly columns: number;
+  /** Decoded; of all samples. */
+  readonly bytesPerPixel: number;
   /** One, or as many as a multi-frame file has, in the order in which they are stored. */
   readonly frames: readonly Frame[];
   /** Whether the frames say where they lie each for itself; otherwise they are stacked as they are stored. */
@@ -68,6 +70,7 @@ export async function readHeader(source: ByteSource): Promise<DicomFile | undefi
     acquisition: tags.text("AcquisitionNumber"),
     rows: 0,
     columns: 0,
+    bytesPerPixel: 0,
     frames: [],
     framesPlaced: false,
     hasLut: tags.items("ModalityLUTSequence").length > 0,
@@ -79,6 +82,7 @@ export async function readHeader(source: ByteSource): Promise<DicomFile | undefi
       ...file,
       rows: tags.short("Rows")!,
       columns: tags.short("Columns")!,
+      bytesPerPixel: ((tags.short("SamplesPerPixel") ?? 1) * (tags.short("BitsAllocated") ?? 32)) / 8,
       framesPlaced: tags.has("PerFrameFunctionalGroupsSequence"),
       frames: framesOf(tags, count),
       step: stepOf(tags),

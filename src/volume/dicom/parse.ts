@@ -65,8 +65,8 @@ export async function parseHeader(source: ByteSource): Promise<ParsedHeader | un
     : undefined;
 }
 
-/** Whether a file looks like DICOM, by how it begins. */
-export const isDicom = async (source: ByteSource): Promise<boolean> =>
+/** Whether a file begins as DICOM does. */
+export const looksLikeDicom = async (source: ByteSource): Promise<boolean> =>
   startOf(await source.head(PROLOGUE + 8)) !== undefined;
 
 /** dicom-parser throws strings as well. */
@@ -121,7 +121,7 @@ function startOf(head: Uint8Array): Start | undefined {
 const isVr = (bytes: Uint8Array): boolean => bytes.every((byte) => byte >= 0x41 && byte <= 0x5a);
 
 /** The file with what follows its own header expanded. */
-export function inflated(bytes: Uint8Array, position: number, name: string): Uint8Array {
+function inflated(bytes: Uint8Array, position: number, name: string): Uint8Array {
   const parts: Uint8Array[] = [bytes.subarray(0, position)];
   let size = position;
   const inflate = new Inflate((part) => {
@@ -143,5 +143,24 @@ export function inflated(bytes: Uint8Array, position: number, name: string): Uin
     whole.set(part, at);
     at += part.length;
   }
+  return whole;
+}
+
+/** The header of a file that has been read. */
+export function headerOf(bytes: Uint8Array, name: string): DataSet {
+  return parse(bytes, startOf(bytes)!, name);
+}
+
+/** A file as dcm2niix takes it: expanded, and with what says the syntax where dcm2niix looks for it. */
+export function plainStream(bytes: Uint8Array, transferSyntax: string, name: string): Uint8Array {
+  const start = startOf(bytes);
+  if (start && !start.magic && start.syntax === undefined) return withPrologue(bytes);
+  if (transferSyntax !== DEFLATED) return bytes;
+  let whole = bytes;
+  const inflater = (all: Uint8Array, position: number): Uint8Array => (whole = inflated(all, position, name));
+  const set = dicomParser.parseDicom(bytes, { untilTag: keyOf("PixelData"), inflater });
+  const { dataOffset, length } = set.elements[keyOf("TransferSyntaxUID")]!;
+  whole.fill(0, dataOffset, dataOffset + length);
+  new TextEncoder().encodeInto(EXPLICIT_LITTLE, whole.subarray(dataOffset, dataOffset + length));
   return whole;
 }

@@ -124,8 +124,8 @@ function describe({ modality, description, files, uid }: DicomSeries): string {
   const kind = [modality, description && `"${description}"`].filter(Boolean).join(" ") || "unnamed";
   const images = files.reduce((sum, { frames }) => sum + Math.max(1, frames.length), 0);
   const sizes = [...new Set(files.map(({ columns, rows }) => `${columns} × ${rows}`))];
-  const size = sizes.length === 1 ? ` of ${sizes[0]!} pixels` : " of several sizes";
-  return printable(`${kind}, ${images} images${size}, ${uid}`);
+  const size = sizes.length === 1 ? `${sizes[0]!} pixels` : "several sizes";
+  return printable(`${kind}, ${images} images, ${uid}, ${size}`);
 }
 
 /** How messages call a series. */

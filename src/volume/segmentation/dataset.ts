@@ -6,6 +6,7 @@
  */
 
 import { VERSION } from "../../base/version.ts";
+import { SEGMENTATION } from "../dicom/segmentation-class.ts";
 import { norm, cross, dot } from "../vec3.ts";
 import { stepsOf } from "../geometry.ts";
 import type { Grid } from "../volume.ts";
@@ -38,8 +39,6 @@ export interface Description {
   readonly algorithm: string;
 }
 
-export const SEGMENTATION_CLASS = "1.2.840.10008.5.1.4.1.1.66.4";
-
 /** The series is numbered beside that of its images; scanners' numbers are smaller. */
 const SERIES_OFFSET = 1000;
 
@@ -59,7 +58,7 @@ export function segmentationDataset(
   return {
     ...copied,
     SpecificCharacterSet: "ISO_IR 192",
-    SOPClassUID: SEGMENTATION_CLASS,
+    SOPClassUID: SEGMENTATION,
     SOPInstanceUID: newUid(),
     InstanceCreationDate: date.date,
     InstanceCreationTime: date.time,

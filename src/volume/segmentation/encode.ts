@@ -3,7 +3,7 @@
  * the pixels of the whole series in one object, holds a byte for each bit, and numbers what it is given by itself.
  */
 
-import { SEGMENTATION_CLASS } from "./dataset.ts";
+import { SEGMENTATION } from "../dicom/segmentation-class.ts";
 import { loadDcmjs } from "./dcmjs.ts";
 import type { Elements } from "./elements.ts";
 
@@ -20,7 +20,7 @@ export async function encodeDicom(
   const file = new DicomDict(
     DicomMetaDictionary.denaturalizeDataset({
       FileMetaInformationVersion: Uint8Array.of(0, 1).buffer,
-      MediaStorageSOPClassUID: SEGMENTATION_CLASS,
+      MediaStorageSOPClassUID: SEGMENTATION,
       MediaStorageSOPInstanceUID: dataset["SOPInstanceUID"],
       TransferSyntaxUID: EXPLICIT_LITTLE_ENDIAN,
       ImplementationClassUID: IMPLEMENTATION,

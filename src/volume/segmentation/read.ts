@@ -17,11 +17,11 @@ import {
   type ParsedHeader,
   parseHeader,
 } from "../dicom/parse.ts";
+import { LABELMAP, isSegmentationClass } from "../dicom/segmentation-class.ts";
 import { Tags, keyOf } from "../dicom/tags.ts";
 import { type Vec3, dot, unit } from "../vec3.ts";
 import { type Grid, type Volume, type Voxels, allocate, voxelCount, withData } from "../volume.ts";
 import { dicomText } from "./characters.ts";
-import { SEGMENTATION_CLASS } from "./dataset.ts";
 import {
   type Placing,
   type Plane,
@@ -31,9 +31,6 @@ import {
   placePlane,
   stridesOf,
 } from "./plane.ts";
-
-/** Segmentations whose pixels are labels (2024). */
-const LABELMAP_CLASS = "1.2.840.10008.5.1.4.1.1.66.7";
 
 /** Frames that lie further from the image's voxels than this, in voxels, are worth a word. */
 const WORTH_A_WORD = 0.01;
@@ -50,11 +47,9 @@ export type SegmentedVolume = Volume & { readonly segments: readonly ReadSegment
 /** Whether a file is a DICOM segmentation, by its content. */
 export async function isSegmentation(input: string | File): Promise<boolean> {
   const header = await parseHeader(await openSource(input));
-  return header !== undefined && isClass(header.set.string(keyOf("SOPClassUID")) ?? "");
+  const sopClass = header?.set.string(keyOf("SOPClassUID"))?.replaceAll("\0", "").trim();
+  return sopClass !== undefined && isSegmentationClass(sopClass);
 }
-
-const isClass = (sopClass: string): boolean =>
-  [SEGMENTATION_CLASS, LABELMAP_CLASS].includes(sopClass.replaceAll("\0", "").trim());
 
 /**
  * Reads a DICOM segmentation: binary; fractional ones from one half on, with a warning; label maps.
@@ -73,7 +68,7 @@ export async function readSegmentation(
   const source = await openSource(input);
   const fail = failOf(source.name);
   const [header, file] = [await parseHeader(source), await readHeader(source)];
-  if (!header || !file || !isClass(file.sopClass)) return fail("is no DICOM segmentation");
+  if (!header || !file || !isSegmentationClass(file.sopClass)) return fail("is no DICOM segmentation");
   if (file.fault) throw file.fault;
   const tags = new Tags(header.set, fail);
   const segments = segmentsOf(tags);
@@ -155,7 +150,7 @@ async function pixelsOf(
       `"${source.name}" is a compressed segmentation (transfer syntax ${transferSyntax}): decompress it first, such as by dcmtk's dcmconv, dcmdrle or dcmdjpeg.`,
       { code: "E_UNSUPPORTED" },
     );
-  const type = sopClass === LABELMAP_CLASS ? "LABELMAP" : tags.text("SegmentationType") || "BINARY";
+  const type = sopClass === LABELMAP ? "LABELMAP" : tags.text("SegmentationType") || "BINARY";
   const bits = tags.short("BitsAllocated");
   const bytes = await bytesOf(source, header);
   const claimed = Math.ceil((frames.length * rows * columns * (bits ?? 0)) / 8);

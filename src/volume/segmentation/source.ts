@@ -2,6 +2,7 @@
 
 import { formatError, inputError } from "../../base/errors.ts";
 import { isFolder } from "../../base/files.ts";
+import { withoutCopies } from "../dicom/copies.ts";
 import type { DicomInput } from "../dicom/files.ts";
 import type { DicomFile, Frame } from "../dicom/headers.ts";
 import { parseHeader } from "../dicom/parse.ts";
@@ -29,7 +30,7 @@ export interface SourceSeries {
   readonly frameOfReference: string | undefined;
   /** At least one. */
   readonly images: readonly SourceImage[];
-  /** Its files on the disk. */
+  /** All DICOM files beside it on the disk. */
   readonly paths: readonly string[];
   /** Patient and study, to be repeated. */
   readonly copied: Elements;
@@ -50,23 +51,27 @@ export async function openSourceSeries(
     throw inputError(
       `A DICOM segmentation refers to the DICOM images that it is of, and "${input}" is none: give their folder, or write .nii.gz.`,
     );
-  const chosen = chooseSeries(await openDicom(input, onWarning), input, series);
+  const all = await openDicom(input, onWarning);
+  const chosen = chooseSeries(all, input, series);
   checkFiles(chosen);
+  const files = await withoutCopies(chosen.files);
   const name = seriesName(chosen, input);
-  const images = chosen.files.flatMap((file) => file.frames.flatMap((frame, i) => imageOf(file, frame, i)));
+  const images = files.flatMap((file) => file.frames.flatMap((frame, i) => imageOf(file, frame, i)));
   if (images.length === 0)
     throw inputError(
       `${name} does not say where its images lie, which a segmentation of it has to repeat: write .nii.gz instead.`,
     );
-  const instances = new Set(chosen.files.map(({ instance }) => instance));
+  const instances = new Set(files.map(({ instance }) => instance));
   if (instances.has(""))
     throw formatError(`${name} has images without SOPInstanceUID, to which a segmentation could not refer.`);
-  if (instances.size < chosen.files.length)
+  if (instances.size < files.length)
     onWarning(
-      `${name} has ${chosen.files.length} images under ${instances.size} SOPInstanceUIDs: viewers cannot tell which of them a segmentation refers to.`,
+      `${name} has ${files.length} images under ${instances.size} SOPInstanceUIDs: viewers cannot tell which of them a segmentation refers to.`,
     );
-  const { copied, frameOfReference } = await headerOf(chosen.files[0]!, name, onWarning);
-  const paths = chosen.files.flatMap(({ source: { path } }) => (path === undefined ? [] : [path]));
+  const { copied, frameOfReference } = await headerOf(files[0]!, name, onWarning);
+  const paths = all
+    .flatMap((one) => one.files)
+    .flatMap(({ source: { path } }) => (path === undefined ? [] : [path]));
   return { name, series: chosen.uid, seriesNumber: chosen.number, frameOfReference, images, paths, copied };
 }
 
