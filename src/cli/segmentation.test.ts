@@ -88,6 +88,15 @@ describe("predict -o seg.dcm", () => {
     ]);
   });
 
+  test("in a folder, one for each series, named by a pattern", async () => {
+    saveSeries(at("mr"), scan);
+    const args = ["-o", at("out"), "--name", "{case}_seg.dcm", "--no-preview", "-q"];
+    const { code, stderr } = await acsconv("predict", at("net.onnx"), at("ct"), at("mr"), ...args);
+    expect([code, stderr]).toEqual([0, ""]);
+    expect((await readSegmentation(at("out/mr_seg.dcm"), scan)).data).toEqual(found);
+    expect((await readSegmentation(at("out/ct_seg.dcm"), scan)).data).toEqual(found);
+  });
+
   test("of masks that may overlap makes a segment of each", async () => {
     const classes = { names: ["a", "b", "c"], values: [1, 2, 3] };
     await saveModel({ ...TASK, scores: "regions", classes });
@@ -115,6 +124,9 @@ describe("predict -o seg.dcm", () => {
       code: 2,
       stderr: expect.stringMatching(/1\.dcm" would be replaced/) as string,
     });
+    expect((await run("ct", "other.dcm", "--name", "x.dcm")).stderr).toMatch(
+      /--name names the files in a folder/,
+    );
     expect((await run("ct", "seg.txt")).stderr).toMatch(/or in \.dcm for a DICOM segmentation/);
   });
 });

@@ -6,12 +6,13 @@
  */
 
 import { VERSION } from "../../base/version.ts";
+import { decimal } from "../dicom/decimal.ts";
 import { SEGMENTATION } from "../dicom/segmentation-class.ts";
 import { norm, cross, dot } from "../vec3.ts";
 import { stepsOf } from "../geometry.ts";
 import type { Grid } from "../volume.ts";
 import { type Code, meaningOfName } from "./codes.ts";
-import { type Elements, dateOf, decimal, newUid, textOf, timeOf } from "./elements.ts";
+import { type Elements, dateOf, newUid, textOf, timeOf } from "./elements.ts";
 import type { Frame } from "./frames.ts";
 import type { Matched } from "./match.ts";
 import type { SourceImage, SourceSeries } from "./source.ts";

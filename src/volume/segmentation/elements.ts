@@ -1,19 +1,10 @@
-/** @file Values of DICOM elements: texts, numbers, times and identifiers as the standard writes them. */
+/** @file Values of DICOM elements: texts, times and identifiers as the standard writes them. */
 
 /** Elements by their standard names; sequences are lists of such. */
 export type Elements = { readonly [name: string]: unknown };
 
 /** The type of most text in DICOM, `LO`, holds so many characters. */
 const MAX_TEXT = 64;
-
-/** A number as decimal text, which holds 16 characters: with as many digits as fit. */
-export function decimal(value: number): string {
-  for (let digits = 16; digits > 0; digits--) {
-    const text = String(Number(value.toPrecision(digits)));
-    if (text.length <= 16) return text;
-  }
-  return "0";
-}
 
 /** One line of a length that fits; a backslash would begin another value. */
 export const textOf = (text: string): string =>

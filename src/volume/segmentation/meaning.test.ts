@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import { dicomText } from "./characters.ts";
 import { KNOWN_MEANINGS, meaningOfName } from "./codes.ts";
 import { dicomLab } from "./colour.ts";
-import { decimal, newUid } from "./elements.ts";
+import { decimal } from "../dicom/decimal.ts";
+import { newUid } from "./elements.ts";
 
 test("names of classes find their codes, and only those", () => {
   const said = (name: string): string => {

@@ -5,6 +5,7 @@ import dicomParser, { type DataSet } from "dicom-parser";
 import { describe, expect, test } from "vitest";
 import { dicomFile, saveEnhanced, saveSeries } from "../../../test/helpers/dicom.ts";
 import { oblique, randomVolume, temporaryFolder } from "../../../test/helpers/volumes.ts";
+import { readVolume } from "../read.ts";
 import { orientationOf, reorient } from "../reorient.ts";
 import { type Grid, type Volume, plainGrid, voxelCount, withData } from "../volume.ts";
 import { isSegmentation, readSegmentation } from "./read.ts";
@@ -239,6 +240,38 @@ describe("refused", () => {
     );
     const twice = [1, 2, 3, 3].map((value) => ({ value, name: "a" }));
     await expectRefused(labels, { source: source(), segments: twice }, /Two segments have the label 3/);
+  });
+});
+
+describe("of images from the field", () => {
+  const cases = fileURLToPath(new URL("../../../test/fixtures/cases/", import.meta.url));
+
+  test.each([
+    ["D01_same_sop_uid/ct", [/has 8 images under 1 SOPInstanceUIDs/]],
+    ["D02_enhanced_shuffled/shuffled.dcm", []],
+    ["D02b_enhanced_reversed/sagittal.dcm", []],
+    ["D08_no_preamble/raw", []],
+    ["D12_rtdose/down.dcm", []],
+  ])("%s, read and labelled", async (name, warnings) => {
+    const source = join(cases, name);
+    const told: string[] = [];
+    const volume = await readVolume(source, { onWarning: () => undefined });
+    const marked = withData(
+      volume,
+      Uint8Array.from(volume.data, (_, i) => (i * 5) % 3),
+    );
+    const path = await save(marked, { source, onWarning: (sentence) => told.push(sentence) });
+    expect((await readSegmentation(path, volume)).data).toEqual(marked.data);
+    expect(told).toEqual(warnings.map((says) => expect.stringMatching(says) as string));
+  });
+
+  test("that do not say where they lie", async () => {
+    const source = join(cases, "D13_multiframe_plain/between.dcm");
+    const volume = await readVolume(source, { onWarning: () => undefined });
+    const marked = withData(volume, new Uint8Array(volume.data.length));
+    await expect(encodeSegmentation(marked, { source })).rejects.toThrow(
+      /does not say where its images lie, which a segmentation of it has to repeat: write \.nii\.gz/,
+    );
   });
 });
 

@@ -77,7 +77,7 @@ export async function openSourceSeries(
 
 function imageOf(file: DicomFile, frame: Frame, index: number): readonly SourceImage[] {
   const { position, orientation, pixelSpacing } = frame;
-  if (!position || !orientation || !pixelSpacing) return [];
+  if (!position || !orientation || !pixelSpacing || isPile(file)) return [];
   return [
     {
       sopClass: file.sopClass,
@@ -91,6 +91,12 @@ function imageOf(file: DicomFile, frame: Frame, index: number): readonly SourceI
     },
   ];
 }
+
+/** Whether a file has one place for all its frames, which cannot lie there all. */
+const isPile = ({ frames, framesPlaced }: DicomFile): boolean =>
+  frames.length > 1 &&
+  !framesPlaced &&
+  frames.every(({ position }) => position?.every((x, axis) => x === frames[0]!.position![axis]));
 
 /** What is repeated: patient and study, and what of lossy compression. Those marked `empty` have to be there, even so. */
 const COPIED: Readonly<Record<string, { readonly key: string; readonly empty?: true }>> = {
