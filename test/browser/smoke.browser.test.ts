@@ -3,7 +3,7 @@
  * vite builds the page, Chromium runs it.
  */
 
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -124,6 +124,22 @@ test("a scan is read and drawn as in Node", async () => {
   expect(sum).toBe(Array.from(volume.data).reduce((total, value) => total + value));
   expect(Uint8Array.from(png)).toEqual(encodePng(montage(volume)));
 });
+
+test.each(["D17_codecs/jls", "D18_varying_slopes_rle/pet", "D11_interleaved_acquisitions/ct", "D12_rtdose"])(
+  "a DICOM folder is read as in Node: %s",
+  async (name) => {
+    const folder = here(`../fixtures/cases/${name}`);
+    // The first only of two that lie side by side.
+    const files = (await readdir(folder)).sort().slice(0, name === "D12_rtdose" ? 1 : undefined);
+    const paths = files.map((file) => `cases/${name}/${file}`);
+    const { volume, told } = await page.evaluate((picked) => checks.dicom(picked), paths.toReversed());
+    const expected: string[] = [];
+    const options = { onWarning: (sentence: string) => expected.push(sentence) };
+    const { data, ...grid } = await readVolume(files.length > 1 ? folder : join(folder, files[0]!), options);
+    expect(volume).toEqual({ ...grid, data: Array.from(data) });
+    expect(told).toHaveLength(expected.length);
+  },
+);
 
 test.each([
   {
