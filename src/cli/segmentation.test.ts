@@ -77,6 +77,12 @@ describe("predict -o seg.dcm", () => {
     ]);
   });
 
+  test("may lie among the images, and be written again", async () => {
+    const args = ["predict", at("net.onnx"), at("ct"), "-o", at("ct/seg.dcm"), "--no-preview", "-q"];
+    for (let i = 0; i < 2; i++) expect(await acsconv(...args)).toMatchObject({ code: 0, stderr: "" });
+    expect((await readSegmentation(at("ct/seg.dcm"), scan)).data).toEqual(found);
+  });
+
   test("names segments by their labels where the network names none", async () => {
     await saveModel(undefined);
     const args = ["--window", "0,200", "--patch", "4", "--no-preview", "-q"];

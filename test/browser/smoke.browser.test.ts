@@ -4,7 +4,7 @@
  */
 
 import { readFileSync } from "node:fs";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -144,6 +144,22 @@ test("a DICOM segmentation is written and read as in Node", async () => {
   await writeFile(path, Uint8Array.from(made.bytes));
   expect(Array.from((await readSegmentation(path, scan)).data)).toEqual(labels);
 });
+
+test.each(["D17_codecs/jls", "D18_varying_slopes_rle/pet", "D11_interleaved_acquisitions/ct", "D12_rtdose"])(
+  "a DICOM folder is read as in Node: %s",
+  async (name) => {
+    const folder = here(`../fixtures/cases/${name}`);
+    // The first only of two that lie side by side.
+    const files = (await readdir(folder)).sort().slice(0, name === "D12_rtdose" ? 1 : undefined);
+    const paths = files.map((file) => `cases/${name}/${file}`);
+    const { volume, told } = await page.evaluate((picked) => checks.dicom(picked), paths.toReversed());
+    const expected: string[] = [];
+    const options = { onWarning: (sentence: string) => expected.push(sentence) };
+    const { data, ...grid } = await readVolume(files.length > 1 ? folder : join(folder, files[0]!), options);
+    expect(volume).toEqual({ ...grid, data: Array.from(data) });
+    expect(told).toHaveLength(expected.length);
+  },
+);
 
 test.each([
   {

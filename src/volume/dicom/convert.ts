@@ -67,8 +67,7 @@ const OPTIONS = [
   ["-i", "n"],
   // Numbers as they are stored: neither scaled to the range of 16 bits nor cast.
   ["-l", "o"],
-  // CT is one volume whatever exposures differ; MR is parted by echoes.
-  ["-m", "2"],
+  // -m is left as it is: CT is one volume whatever exposures differ, MR is parted by echoes. Named, "2" is another mode.
   // RescaleSlope and RescaleIntercept, as all other software; not the private slopes of Philips.
   ["-p", "n"],
   // Neither cropped nor turned.

@@ -74,7 +74,7 @@ export async function readSegmentation(
   const segments = segmentsOf(tags);
   const pixels = await pixelsOf(header, file, tags, onWarning);
   const numbers = pixels.binary ? numbersOf(tags, file) : undefined;
-  const largest = Math.max(0, ...segments.map(({ number }) => number), ...(numbers ?? []));
+  const largest = (numbers ?? segments.map(({ number }) => number)).reduce((a, b) => Math.max(a, b), 0);
   const count = voxelCount(grid);
   const data: Voxels =
     largest > 255 || pixels.wide

@@ -2,6 +2,7 @@
 
 import { formatError, inputError } from "../../base/errors.ts";
 import { isFolder } from "../../base/files.ts";
+import { isSegmentationClass } from "../dicom/segmentation-class.ts";
 import { withoutCopies } from "../dicom/copies.ts";
 import type { DicomInput } from "../dicom/files.ts";
 import type { DicomFile, Frame } from "../dicom/headers.ts";
@@ -30,7 +31,7 @@ export interface SourceSeries {
   readonly frameOfReference: string | undefined;
   /** At least one. */
   readonly images: readonly SourceImage[];
-  /** All DICOM files beside it on the disk. */
+  /** All DICOM images beside it on the disk. */
   readonly paths: readonly string[];
   /** Patient and study, to be repeated. */
   readonly copied: Elements;
@@ -70,6 +71,7 @@ export async function openSourceSeries(
     );
   const { copied, frameOfReference } = await headerOf(files[0]!, name, onWarning);
   const paths = all
+    .filter(({ sopClass }) => !isSegmentationClass(sopClass))
     .flatMap((one) => one.files)
     .flatMap(({ source: { path } }) => (path === undefined ? [] : [path]));
   return { name, series: chosen.uid, seriesNumber: chosen.number, frameOfReference, images, paths, copied };

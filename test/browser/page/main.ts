@@ -113,6 +113,14 @@ export const checks = {
     return { bytes: [...new Uint8Array(await file.arrayBuffer())], labels: [...read.data] };
   },
 
+  /** A DICOM folder, as the files that the user picked in it; and what was told. */
+  async dicom(paths: readonly string[]) {
+    const files = await Promise.all(paths.map(async (path) => new File([await download(path)], path)));
+    const told: string[] = [];
+    const volume = await readVolume(files, { onWarning: (sentence) => told.push(sentence) });
+    return { volume: { ...volume, data: Array.from(volume.data) }, told };
+  },
+
   /** The message of the error that opening and running a model ends in. */
   async failure(url: string, options: SessionOptions) {
     try {
