@@ -78,7 +78,7 @@ export default defineConfig({
   options: { typeAware: true },
   plugins: ["typescript", "unicorn", "oxc", "import", "promise", "vitest"],
   categories: { correctness: "error", suspicious: "error" },
-  ignorePatterns: ["dist", "build", "src/onnx/onnx_pb.ts"],
+  ignorePatterns: ["dist", "build", "assets", "src/onnx/onnx_pb.ts"],
   rules: {
     "typescript/no-explicit-any": "error",
     "typescript/no-floating-promises": "error",

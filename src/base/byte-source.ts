@@ -16,6 +16,8 @@ export interface ByteSource {
   /** In the file system, if it is there. */
   readonly path?: string;
   readonly size: number;
+  /** The first `count` of them, or as many as there are. */
+  readonly head: (count: number) => Promise<Uint8Array>;
   /** From the first byte to the last, for what need not be held at once. */
   readonly stream: () => ReadableStream<Uint8Array<ArrayBuffer>>;
   /** All of them, in memory. */
@@ -61,6 +63,7 @@ export async function openSource(source: FileSource, what = "file"): Promise<Byt
 const blobSource = (blob: Blob, name: string): ByteSource => ({
   name,
   size: blob.size,
+  head: async (count) => new Uint8Array(await blob.slice(0, count).arrayBuffer()),
   stream: () => blob.stream(),
   bytes: async () => new Uint8Array(await blob.arrayBuffer()),
 });
@@ -68,6 +71,7 @@ const blobSource = (blob: Blob, name: string): ByteSource => ({
 const bytesSource = (bytes: Uint8Array, name: string): ByteSource => ({
   name,
   size: bytes.length,
+  head: async (count) => bytes.subarray(0, count),
   stream: () => new Blob([bytes.slice()]).stream(),
   bytes: async () => bytes,
 });
@@ -90,6 +94,17 @@ async function fileSource(path: string): Promise<ByteSource> {
     name: path,
     path,
     size,
+    head: (count) =>
+      ioErrors("read", path, async () => {
+        const handle = await open(path, "r");
+        try {
+          const bytes = new Uint8Array(Math.min(count, size));
+          const { bytesRead } = await handle.read(bytes, 0, bytes.length, 0);
+          return bytes.subarray(0, bytesRead);
+        } finally {
+          await handle.close();
+        }
+      }),
     stream: () =>
       builtin("node:stream").Readable.toWeb(
         builtin("node:fs").createReadStream(path, { highWaterMark: CHUNK }),

@@ -173,7 +173,7 @@ const BAD: Readonly<Record<string, readonly BadCase[]>> = {
     ],
     ["a spacing too fine", "predict @lifted.onnx @scan.nii -o @o.nii --spacing 1e-4", /choose a coarser one/],
     ["no network", "predict @garbage.onnx @scan.nii -o @o.nii", /Expected an ONNX model/],
-    ["a model for a scan", "predict @lifted.onnx @conv.onnx -o @o.nii", /holds no DICOM images/],
+    ["a model for a scan", "predict @lifted.onnx @conv.onnx -o @o.nii", /is no volume that we read/],
     ["a folder without scans", "predict @lifted.onnx @folder.onnx -o @o.nii", /holds no DICOM images/],
   ],
 };

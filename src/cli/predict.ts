@@ -6,6 +6,7 @@ import { AcsconvError, inputError } from "../base/errors.ts";
 import { checkApart, checkWritable, writeFiles } from "../base/files.ts";
 import { count, flagged, oneOf } from "../base/fields.ts";
 import { withoutEnding } from "../data/file-names.ts";
+import { Warnings } from "../data/warnings.ts";
 import { type Model, load } from "../index.ts";
 import { type PredictOptions, type PredictionKind, predictVolume } from "../model/index.ts";
 import { inputChannels } from "../model/scores.ts";
@@ -18,9 +19,10 @@ import { warn } from "./errors.ts";
 import { type GlobalOptions, addFlags, valuesOfFlags } from "./flags.ts";
 import { previewPng } from "./preview.ts";
 import { formatDuration, startProgress } from "./progress.ts";
-import { type ScanJob, planScans } from "./scan-files.ts";
 import { print, printNote } from "./print.ts";
 import { printable } from "../base/printable.ts";
+import { checkSegmentable, segmentationWriter } from "./dicom-result.ts";
+import { type ScanJob, isDicomResult, planScans } from "./scan-files.ts";
 
 interface PredictFlags extends GlobalOptions, Readonly<Record<string, unknown>> {
   readonly out: string;
@@ -67,6 +69,9 @@ Examples:
   A CT: soft-tissue window, resampled to 1.5 mm for the network, windows of 96³ voxels:
   $ acsconv predict liver.acs.onnx ct/ -o liver.nii.gz --window -160,240 --spacing 1.5 --patch 96
 
+  A CT's DICOM folder, and its segmentation as DICOM (SEG), as archives and viewers take it:
+  $ acsconv predict liver.acs.onnx ct/ -o liver.dcm
+
   All scans of a folder, probabilities instead of labels (results/scan_probabilities.nii.gz):
   $ acsconv predict unet.acs.onnx scans/ -o results/ --output probabilities
 
@@ -76,7 +81,8 @@ Examples:
   A backbone that was trained on ImageNet: its feature maps, axial slices first:
   $ acsconv predict resnet18.acs.onnx t1.nii.gz -o maps.npz --output features --normalize imagenet --orient LPS
 
-Scans: .nii .nii.gz .nrrd .nhdr .mha .mhd .npy .npz, DICOM folders. Results: .nii .nii.gz .nrrd .npz .npy.
+Scans: .nii .nii.gz .nrrd .nhdr .mha .mhd .npy .npz, DICOM folders. Results: .nii .nii.gz .nrrd .npz .npy,
+and .dcm: a DICOM segmentation (SEG) of a DICOM series.
 A 2D network has to be lifted first: see "acsconv help lift".`;
 
 export function addPredict(program: Command): void {
@@ -119,6 +125,7 @@ async function predict(modelPath: string, scans: readonly string[], flags: Predi
     onWarning: warn,
     onNote: (note) => say(flags, note),
   });
+  if (jobs.some(({ output }) => isDicomResult(output))) checkSegmentable(flags.output, jobs[0]!.output);
   if (typeof flags.preview === "string") {
     if (jobs.length > 1)
       throw inputError("--preview names one picture, but there are several scans: leave it out.");
@@ -132,7 +139,7 @@ async function predict(modelPath: string, scans: readonly string[], flags: Predi
   try {
     for (const job of jobs) {
       try {
-        await predictOne(model, session, job, flags, settings);
+        await predictOne(model, modelPath, session, job, flags, settings);
       } catch (error) {
         // One bad scan does not cost the others their results.
         if (jobs.length === 1 || !(error instanceof AcsconvError)) throw error;
@@ -148,19 +155,23 @@ async function predict(modelPath: string, scans: readonly string[], flags: Predi
 
 async function predictOne(
   model: Model,
+  modelPath: string,
   session: Session,
   job: ScanJob,
   flags: PredictFlags,
   settings: Settings,
 ): Promise<void> {
-  const scan = await readChannels(job.files, {
-    onWarning: warn,
-    series: flags.series === undefined ? undefined : seriesOf(flags.series),
-  });
+  const series = flags.series === undefined ? undefined : seriesOf(flags.series);
+  // Headers are read again for a DICOM segmentation, which has the same to tell.
+  const { tell } = new Warnings(warn);
+  const scan = await readChannels(job.files, { onWarning: tell, series });
   say(
     flags,
     `${filesText(job)}: ${scan.channels > 1 ? `${scan.channels} × ` : ""}[${scan.shape.join(", ")}] voxels of ${scan.spacing.map((mm) => +mm.toFixed(3)).join(" × ")} mm`,
   );
+  const writeDicom = isDicomResult(job.output)
+    ? await segmentationWriter(scan, job.output, { source: job.files[0]!, series, onWarning: tell })
+    : undefined;
 
   const progress = startProgress("  predicting", "windows", flags.quiet ?? false);
   const start = performance.now();
@@ -173,7 +184,8 @@ async function predictOne(
   }).finally(() => progress.stop());
   const seconds = (performance.now() - start) / 1000;
 
-  await writeVolume(result, job.output);
+  if (writeDicom) await writeDicom(result, modelPath, model.task?.classes);
+  else await writeVolume(result, job.output);
   say(flags, `  wrote ${job.output} in ${formatDuration(seconds)}`);
   if (flags.output === "labels") say(flags, indent(labelTable(result, model.task?.classes)));
   if (flags.preview !== false) {

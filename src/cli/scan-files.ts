@@ -12,6 +12,11 @@ export interface ScanJob extends ScanFiles {
   readonly output: string;
 }
 
+/** Whether a result goes into a DICOM segmentation (SEG). */
+export const isDicomResult = (path: string): boolean => /\.dcm$/i.test(path);
+
+const canWriteResult = (path: string): boolean => canWriteVolume(path) || isDicomResult(path);
+
 /** Where results go, and for what network. */
 export interface ScanPlan {
   /** A file for a single scan, else a folder, which is made if need be. */
@@ -49,12 +54,12 @@ export async function planScans(paths: readonly string[], plan: ScanPlan): Promi
   const isFolder = scans.length > 1 || (existing ? existing.isDirectory() : isLikeFolder);
   if (plan.pattern !== undefined) checkPattern(plan.pattern, isFolder ? undefined : target);
   if (isFolder) {
-    if (canWriteVolume(target) && !existing?.isDirectory())
+    if (canWriteResult(target) && !existing?.isDirectory())
       throw inputError(`There are ${scans.length} scans: name a folder for them, not the file "${target}".`);
     await makeFolder(target);
-  } else if (!canWriteVolume(target))
+  } else if (!canWriteResult(target))
     throw inputError(
-      `Cannot write a volume to "${target}": its name should end in .nii.gz, .nii, .nrrd, .npz or .npy.`,
+      `Cannot write a volume to "${target}": its name should end in .nii.gz, .nii, .nrrd, .npz or .npy, or in .dcm for a DICOM segmentation.`,
     );
   const pattern = plan.pattern ?? PATTERNS[what] ?? USUAL_PATTERN;
   const jobs = scans.map((scan) => ({
@@ -90,9 +95,9 @@ function checkPattern(pattern: string, file: string | undefined): void {
     throw inputError(
       `--name should be the name of a file with {case} in it, and {output} where that is wanted, such as "${USUAL_PATTERN}", and is "${pattern}".`,
     );
-  if (!canWriteVolume(pattern))
+  if (!canWriteResult(pattern))
     throw inputError(
-      `Cannot write a volume to "${pattern}" (--name): it should end in .nii.gz, .nii, .nrrd, .npz or .npy.`,
+      `Cannot write a volume to "${pattern}" (--name): it should end in .nii.gz, .nii, .nrrd, .npz or .npy, or in .dcm for a DICOM segmentation.`,
     );
 }
 

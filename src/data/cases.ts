@@ -11,13 +11,14 @@ import { type Preparation, prepareScan } from "../model/prepare.ts";
 import { readChannels } from "../volume/channels.ts";
 import { sameGrid } from "../volume/geometry.ts";
 import { gridMismatch } from "../volume/grid-mismatch.ts";
-import { readGrid, readVolume } from "../volume/read.ts";
+import { readGrid } from "../volume/read.ts";
 import { resampleLike } from "../volume/resample.ts";
 import { type Volume, withData } from "../volume/volume.ts";
 import type { CaseFiles, DataFolder } from "./folders.ts";
 import { type ClassMap, classesOf } from "./labels.ts";
 import type { LabelledCase } from "../model/evaluate.ts";
 import { type Region, cropToRegion } from "./region.ts";
+import { readLabel } from "./segmentation-labels.ts";
 import { type Warnings, ofCase } from "./warnings.ts";
 
 /** A scan and its classes, on one grid, as they were read. */
@@ -69,7 +70,7 @@ export async function readCase(
     throw formatError(
       `Case "${name}": dataset.json names ${channels.length} channels (${channels.join(", ")}), but the image has ${image.channels}.`,
     );
-  const label = await readVolume(labelPath, { onWarning });
+  const label = await readLabel(labelPath, image, classes, onWarning);
   const mismatch = gridMismatch([`the image "${images[0]}"`, image], [`its label "${labelPath}"`, label]);
   if (mismatch && !mismatch.isSlight) throw formatError(ofCase(name, mismatch.sentence));
   if (mismatch) onWarning(mismatch.sentence);

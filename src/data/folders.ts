@@ -11,8 +11,10 @@
  */
 
 import { formatError, ioError } from "../base/errors.ts";
+import { openSource } from "../base/byte-source.ts";
 import { builtin, ioErrors } from "../base/files.ts";
 import { decodeText } from "../base/text.ts";
+import { looksLikeDicom } from "../volume/dicom/parse.ts";
 import { canReadVolume } from "../volume/read.ts";
 import { type Description, type Pair, parseDescription } from "./dataset-json.ts";
 import { channelName, endingOf, isLeftover, parseChannelName, withoutEnding } from "./file-names.ts";
@@ -146,9 +148,9 @@ async function imagesOf(
 async function nnunetCases(root: string, description: Description, ending: string): Promise<CaseFiles[]> {
   const paths = builtin("node:path");
   const file = paths.join(root, "dataset.json");
-  if (!canReadVolume(`x${ending}`))
+  if (!canReadVolume(`x${ending}`) && ending !== ".dcm")
     throw formatError(
-      `The data set's files end in "${ending}", which is no format that we read: expected .nii.gz, .nii, .nrrd, .mha or .npy.`,
+      `The data set's files end in "${ending}", which is no format that we read: expected .nii.gz, .nii, .nrrd, .mha, .npy or .dcm.`,
     );
   const channels = description.channels;
   if (!channels) throw formatError(`"${file}" should name the images' channels in "channel_names".`);
@@ -188,9 +190,13 @@ async function checkFiles(cases: readonly CaseFiles[], path: string): Promise<vo
       const found = await stat(file).catch(() => undefined);
       if (!found) missing.push(`"${file}" of case "${name}"`);
       // A folder may hold DICOM slices.
-      else if (!found.isDirectory() && !canReadVolume(file))
+      else if (
+        !found.isDirectory() &&
+        !canReadVolume(file) &&
+        !(await looksLikeDicom(await openSource(file)))
+      )
         throw formatError(
-          `Case "${name}": "${file}" is no volume that we read: expected .nii.gz, .nii, .nrrd, .mha or .npy.`,
+          `Case "${name}": "${file}" is no volume that we read: expected .nii.gz, .nii, .nrrd, .mha, .npy or DICOM.`,
         );
     }
   }

@@ -5,6 +5,7 @@
 
 import type { ErrorCode } from "../base/error-codes.ts";
 import { formatError } from "../base/errors.ts";
+import { printable } from "../base/names.ts";
 import type { Tensor } from "../graph/tensor.ts";
 
 /** What is in a file of weights. */
@@ -26,7 +27,7 @@ export const failOf =
   (name: string): Fail =>
   (what, code) => {
     const said = what.length > MAX_SENTENCE ? `${what.slice(0, MAX_SENTENCE)}…` : what;
-    throw formatError(`"${name}" ${said}.`, { code });
+    throw formatError(printable(`"${name}" ${said}.`), { code });
   };
 
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });

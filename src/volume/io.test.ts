@@ -224,6 +224,7 @@ describe("writing", () => {
       await expect(writeVolume(bad, join(folder, name))).rejects.toMatchObject({ kind: "input", message });
     };
     await refused(volume, "a.png", /should end in \.nii/);
+    await refused(volume, "a.dcm", /without the DICOM images .* by writeSegmentation/);
     await refused({ ...volume, data: new Uint8Array(3) }, "a.nii", /needs 60 voxels, not 3/);
     await refused({ ...volume, spacing: [1, 0, 1] }, "a.nii", /positive spacing/);
     await refused(

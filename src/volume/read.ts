@@ -3,6 +3,7 @@
 import { AcsconvError, formatError } from "../base/errors.ts";
 import { builtin, isFolder } from "../base/files.ts";
 import { openSource } from "../base/byte-source.ts";
+import type { DicomInput } from "./dicom/files.ts";
 import { type ItkImage, quietly, volumeFromItk } from "./itk.ts";
 import { readNifti, readNiftiGrid } from "./nifti.ts";
 import { volumeFromNpy, volumeFromNpz } from "./npz-volume.ts";
@@ -10,7 +11,10 @@ import type { Grid, Volume } from "./volume.ts";
 
 /** What a file alone does not say. */
 export interface ReadOptions {
-  /** DICOM: which series, where a folder has several; its UID, or its place (from 0) in the error's list. */
+  /**
+   * DICOM: which series, where a folder has several; its UID, or its place (from 0) in the error's list. Where a series
+   * holds several volumes (time points, echoes), `"UID:1"` or `"0:1"` is the second of them.
+   */
   readonly series?: string | number;
   /** NumPy archives: which array is the volume. */
   readonly array?: string;
@@ -32,19 +36,24 @@ const FORMATS = {
 
 /**
  * Reads a volume: NIfTI (.nii, .nii.gz), NRRD (.nrrd, .nhdr), MetaImage (.mha,
- * .mhd), NumPy (.npy, .npz), or, in Node, a DICOM file or folder. Integers stay
- * integers unless the file scales them; float64 becomes float32.
+ * .mhd), NumPy (.npy, .npz), or a DICOM file or folder. Integers stay integers
+ * unless the file scales them; float64 becomes float32.
  *
- * @param input - a path (Node), or a browser's `File`. For NRRD and MetaImage a
- *   browser loads ITK's WebAssembly from where `@itk-wasm/image-io` is told to.
+ * @param input - a path (Node), or a browser's `File`; of a DICOM folder all
+ *   files, as `<input type="file" webkitdirectory>` has them. For NRRD and
+ *   MetaImage a browser loads ITK's WebAssembly from where `@itk-wasm/image-io`
+ *   is told to.
  * @throws {@link AcsconvError} `io` (no such file …), `format` (damaged …) or `input` (several series …)
  */
-export async function readVolume(input: string | File, options: ReadOptions = {}): Promise<Volume> {
+export async function readVolume(
+  input: string | File | readonly File[],
+  options: ReadOptions = {},
+): Promise<Volume> {
+  if (typeof input !== "string" && !(input instanceof File))
+    return input.length === 1 ? readVolume(input[0]!, options) : readDicomOrRefuse(input, options);
+  if (typeof input === "string" && (await isFolder(input))) return readDicomOrRefuse(input, options);
   const name = typeof input === "string" ? input : input.name;
   const suffix = suffixOf(name);
-  if (typeof input === "string") {
-    if (!suffix || (await isFolder(input))) return readDicomOrRefuse(input, options);
-  }
   switch (suffix && FORMATS[suffix]) {
     case "nifti":
       return readNifti(await openSource(input));
@@ -55,7 +64,7 @@ export async function readVolume(input: string | File, options: ReadOptions = {}
     case "itk":
       return volumeFromItk(await readItk(input, suffix!), name);
     case undefined:
-      throw unknownFormat(name);
+      return readDicomOrRefuse(input, options);
   }
 }
 
@@ -77,10 +86,14 @@ const unknownFormat = (name: string): AcsconvError =>
     { code: "E_UNSUPPORTED" },
   );
 
-async function readDicomOrRefuse(path: string, options: ReadOptions): Promise<Volume> {
-  const { readDicom } = await import("./dicom.ts");
+async function readDicomOrRefuse(input: DicomInput, options: ReadOptions): Promise<Volume> {
+  const { looksLikeDicom } = await import("./dicom/parse.ts");
+  const { readDicom } = await import("./dicom/read.ts");
+  const single = input instanceof File || (typeof input === "string" && !(await isFolder(input)));
+  if (single && !(await looksLikeDicom(await openSource(input))))
+    throw unknownFormat(typeof input === "string" ? input : input.name);
   const onWarning = options.onWarning ?? ((sentence: string) => console.warn(sentence));
-  return readDicom(path, { series: options.series, onWarning });
+  return readDicom(input, { series: options.series, onWarning });
 }
 
 const bytesFrom = async (input: string | File): Promise<Uint8Array> => (await openSource(input)).bytes();

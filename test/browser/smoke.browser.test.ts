@@ -3,7 +3,8 @@
  * vite builds the page, Chromium runs it.
  */
 
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -13,9 +14,11 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { samples2d } from "../../experiments/src/poc/data.ts";
 import { pretrained } from "../../src/index.ts";
 import { encodePng, montage } from "../../src/report/index.ts";
-import { readVolume } from "../../src/volume/index.ts";
+import { readSegmentation, readVolume } from "../../src/volume/index.ts";
 import { launchChromium } from "../helpers/chromium.ts";
+import { saveSeries } from "../helpers/dicom.ts";
 import { readNpz } from "../helpers/npz.ts";
+import { randomVolume } from "../helpers/volumes.ts";
 import type { Checks } from "./page/main.ts";
 
 declare const checks: Checks;
@@ -124,6 +127,39 @@ test("a scan is read and drawn as in Node", async () => {
   expect(sum).toBe(Array.from(volume.data).reduce((total, value) => total + value));
   expect(Uint8Array.from(png)).toEqual(encodePng(montage(volume)));
 });
+
+test("a DICOM segmentation is written and read as in Node", async () => {
+  const scan = randomVolume("int16");
+  const files = saveSeries(join(folder, "ct"), scan).map((path) => [...readFileSync(path)]);
+  const labels = Array.from(scan.data, (_, i) => i % 2);
+  const { shape, spacing, origin, direction } = scan;
+  const grid = { shape, spacing, origin, direction };
+  const made = await page.evaluate(([...given]) => checks.segmentation(...given), [
+    grid,
+    labels,
+    files,
+  ] as const);
+  expect(made.labels).toEqual(labels);
+  const path = join(folder, "seg.dcm");
+  await writeFile(path, Uint8Array.from(made.bytes));
+  expect(Array.from((await readSegmentation(path, scan)).data)).toEqual(labels);
+});
+
+test.each(["D17_codecs/jls", "D18_varying_slopes_rle/pet", "D11_interleaved_acquisitions/ct", "D12_rtdose"])(
+  "a DICOM folder is read as in Node: %s",
+  async (name) => {
+    const folder = here(`../fixtures/cases/${name}`);
+    // The first only of two that lie side by side.
+    const files = (await readdir(folder)).sort().slice(0, name === "D12_rtdose" ? 1 : undefined);
+    const paths = files.map((file) => `cases/${name}/${file}`);
+    const { volume, told } = await page.evaluate((picked) => checks.dicom(picked), paths.toReversed());
+    const expected: string[] = [];
+    const options = { onWarning: (sentence: string) => expected.push(sentence) };
+    const { data, ...grid } = await readVolume(files.length > 1 ? folder : join(folder, files[0]!), options);
+    expect(volume).toEqual({ ...grid, data: Array.from(data) });
+    expect(told).toHaveLength(expected.length);
+  },
+);
 
 test.each([
   {
