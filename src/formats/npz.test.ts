@@ -89,7 +89,9 @@ describe("as volumes", () => {
     const path = fixture("counted.npz");
     await expect(readVolume(path)).rejects.toMatchObject({
       kind: "input",
-      message: expect.stringMatching(/holds the arrays u1, u2.*`array`/) as string,
+      message: expect.stringMatching(
+        /holds the arrays u1 \(uint8 \[2, 3\]\), u2 .*--array NAME \(`array` in code\)/,
+      ) as string,
     });
     const volume = await readVolume(path, { array: "fortran3" });
     expect(volume.data).toEqual(Float32Array.of(0, 1, 2, 3, 4, 5));

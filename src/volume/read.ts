@@ -3,6 +3,7 @@
 import { AcsconvError, formatError } from "../base/errors.ts";
 import { builtin, isFolder } from "../base/files.ts";
 import { openSource } from "../base/byte-source.ts";
+import { openNpz } from "../formats/npz.ts";
 import { type ItkImage, quietly, volumeFromItk } from "./itk.ts";
 import { readNifti, readNiftiGrid } from "./nifti.ts";
 import { volumeFromNpy, volumeFromNpz } from "./npz-volume.ts";
@@ -42,6 +43,7 @@ const FORMATS = {
 export async function readVolume(input: string | File, options: ReadOptions = {}): Promise<Volume> {
   const name = typeof input === "string" ? input : input.name;
   const suffix = suffixOf(name);
+  const onWarning = options.onWarning ?? ((sentence: string) => console.warn(sentence));
   if (typeof input === "string") {
     if (!suffix || (await isFolder(input))) return readDicomOrRefuse(input, options);
   }
@@ -51,7 +53,7 @@ export async function readVolume(input: string | File, options: ReadOptions = {}
     case "npy":
       return volumeFromNpy(await bytesFrom(input), name);
     case "npz":
-      return volumeFromNpz(await bytesFrom(input), name, options.array);
+      return volumeFromNpz(await openNpz(await openSource(input)), name, options.array, onWarning);
     case "itk":
       return volumeFromItk(await readItk(input, suffix!), name);
     case undefined:
