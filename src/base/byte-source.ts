@@ -16,8 +16,8 @@ export interface ByteSource {
   /** In the file system, if it is there. */
   readonly path?: string;
   readonly size: number;
-  /** From the first byte to the last, for what need not be held at once. */
-  readonly stream: () => ReadableStream<Uint8Array<ArrayBuffer>>;
+  /** From byte `from`, 0 by default, to the last, for what need not be held at once. */
+  readonly stream: (from?: number) => ReadableStream<Uint8Array<ArrayBuffer>>;
   /** All of them, in memory. */
   readonly bytes: () => Promise<Uint8Array>;
 }
@@ -61,14 +61,14 @@ export async function openSource(source: FileSource, what = "file"): Promise<Byt
 const blobSource = (blob: Blob, name: string): ByteSource => ({
   name,
   size: blob.size,
-  stream: () => blob.stream(),
+  stream: (from = 0) => blob.slice(from).stream(),
   bytes: async () => new Uint8Array(await blob.arrayBuffer()),
 });
 
 const bytesSource = (bytes: Uint8Array, name: string): ByteSource => ({
   name,
   size: bytes.length,
-  stream: () => new Blob([bytes.slice()]).stream(),
+  stream: (from = 0) => new Blob([bytes.slice(from)]).stream(),
   bytes: async () => bytes,
 });
 
@@ -90,9 +90,9 @@ async function fileSource(path: string): Promise<ByteSource> {
     name: path,
     path,
     size,
-    stream: () =>
+    stream: (from = 0) =>
       builtin("node:stream").Readable.toWeb(
-        builtin("node:fs").createReadStream(path, { highWaterMark: CHUNK }),
+        builtin("node:fs").createReadStream(path, { highWaterMark: CHUNK, start: from }),
       ) as ReadableStream<Uint8Array<ArrayBuffer>>,
     // In steps, because Node's readFile ends at 2 GB.
     bytes: () =>

@@ -22,6 +22,7 @@ interface PredictFlags extends GlobalOptions, Readonly<Record<string, unknown>> 
   readonly out: string;
   readonly output: PredictionKind;
   readonly series?: string;
+  readonly array?: string;
   /** A path; true for one beside the output; false for none. */
   readonly preview: string | boolean;
 }
@@ -86,6 +87,7 @@ export function addPredict(program: Command): void {
         .default("labels"),
     )
     .option("--series <uid>", "which DICOM series, where a folder has several: its UID or number in the list")
+    .option("--array <name>", "which array of a .npz file, where it holds several; name[3] for a part of it")
     .option("--preview <file.png>", "where the picture goes (default: beside the result)")
     .option("--no-preview", "no picture");
   addFlags(command, GROUPS);
@@ -138,6 +140,7 @@ async function predictOne(
   };
   const scan = await readVolume(job.input, {
     onWarning: warn,
+    array: flags.array,
     series: flags.series === undefined ? undefined : seriesOf(flags.series),
   });
   say(

@@ -46,7 +46,7 @@ export interface CaseOptions extends Preparation {
 export const CACHE_BYTES = 2 ** 31;
 
 /** What reading a case takes of the data set. */
-type Description = Pick<DataFolder, "channels" | "classes">;
+type Description = Pick<DataFolder, "channels" | "classes" | "array" | "labelArray">;
 
 /**
  * Reads a scan and its label, and checks that they belong together.
@@ -55,12 +55,12 @@ type Description = Pick<DataFolder, "channels" | "classes">;
  */
 export async function readCase(
   files: CaseFiles,
-  { channels, classes }: Description,
+  { channels, classes, array, labelArray }: Description,
   onWarning?: (sentence: string) => void,
 ): Promise<LabelledScan> {
   const { name, images, label: labelPath } = files;
   const volumes: Volume[] = [];
-  for (const path of images) volumes.push(await readVolume(path, { onWarning }));
+  for (const path of images) volumes.push(await readVolume(path, { onWarning, array }));
   const [first, ...others] = volumes as [Volume, ...Volume[]];
   others.forEach((volume, i) => {
     checkGrid(name, [`the image "${images[0]}"`, first], [`"${images[i + 1]}"`, volume]);
@@ -70,7 +70,7 @@ export async function readCase(
     throw formatError(
       `Case "${name}": dataset.json names ${channels.length} channels (${channels.join(", ")}), but the image has ${image.channels}.`,
     );
-  const label = await readVolume(labelPath, { onWarning });
+  const label = await readVolume(labelPath, { onWarning, array: labelArray });
   checkGrid(name, [`the image "${images[0]}"`, first], [`its label "${labelPath}"`, label]);
   if (label.channels !== 1)
     throw formatError(

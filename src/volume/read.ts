@@ -1,6 +1,6 @@
 /** @file Reading volumes: picks the reader by the file's name. */
 
-import { AcsconvError, formatError } from "../base/errors.ts";
+import { AcsconvError, formatError, inputError } from "../base/errors.ts";
 import { builtin, isFolder } from "../base/files.ts";
 import { openSource } from "../base/byte-source.ts";
 import { openNpz } from "../formats/npz.ts";
@@ -12,9 +12,9 @@ import type { Grid, Volume } from "./volume.ts";
 /** What a file alone does not say. */
 export interface ReadOptions {
   /** DICOM: which series, where a folder has several; its UID, or its place (from 0) in the error's list. */
-  readonly series?: string | number;
-  /** NumPy archives: which array is the volume. */
-  readonly array?: string;
+  readonly series?: string | number | undefined;
+  /** NumPy archives: which array is the volume, or `name[3]` for the fourth of an array of several. */
+  readonly array?: string | undefined;
   /** Told of what is odd but can be read, such as unevenly spaced slices; `console.warn` by default. */
   readonly onWarning?: (sentence: string) => void;
 }
@@ -45,11 +45,15 @@ export async function readVolume(input: string | File, options: ReadOptions = {}
   const suffix = suffixOf(name);
   const onWarning = options.onWarning ?? ((sentence: string) => console.warn(sentence));
   if (typeof input === "string") {
-    if (!suffix || (await isFolder(input))) return readDicomOrRefuse(input, options);
+    if (!suffix || (await isFolder(input))) {
+      refuseUnfit(name, undefined, options);
+      return readDicomOrRefuse(input, options);
+    }
   }
+  refuseUnfit(name, suffix, options);
   switch (suffix && FORMATS[suffix]) {
     case "nifti":
-      return readNifti(await openSource(input));
+      return readNifti(await openSource(input), onWarning);
     case "npy":
       return volumeFromNpy(await bytesFrom(input), name);
     case "npz":
@@ -72,6 +76,18 @@ export const canReadVolume = (name: string): boolean => suffixOf(name) !== undef
 
 const suffixOf = (name: string): keyof typeof FORMATS | undefined =>
   (Object.keys(FORMATS) as (keyof typeof FORMATS)[]).find((end) => name.toLowerCase().endsWith(end));
+
+/** What only some formats have is not ignored where it is asked of another. */
+function refuseUnfit(
+  name: string,
+  suffix: keyof typeof FORMATS | undefined,
+  { array, series }: ReadOptions,
+): void {
+  if (array !== undefined && suffix !== ".npz")
+    throw inputError(`"${name}" has no arrays with names, as .npz files do: leave \`array\` out (--array).`);
+  if (series !== undefined && suffix !== undefined)
+    throw inputError(`"${name}" has no series, as DICOM folders do: leave \`series\` out (--series).`);
+}
 
 const unknownFormat = (name: string): AcsconvError =>
   formatError(
