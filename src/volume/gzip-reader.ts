@@ -70,19 +70,6 @@ export class ByteReader {
     this.available -= target.length;
   }
 
-  /** All bytes that are left, at most `limit`. */
-  async readRest(limit: number): Promise<Bytes> {
-    const parts: Bytes[] = [];
-    let size = 0;
-    while (this.#chunk.length > 0 || (await this.#fill())) {
-      parts.push(this.#chunk);
-      size += this.#chunk.length;
-      this.#chunk = new Uint8Array(0);
-      if (size > limit) throw formatError(`"${this.name}" holds more than its header says.`);
-    }
-    return new Uint8Array(await new Blob(parts).arrayBuffer());
-  }
-
   async skip(count: number): Promise<void> {
     const ignored = new Uint8Array(Math.min(count, STEP));
     for (let left = count; left > 0; left -= STEP)
@@ -192,6 +179,6 @@ async function isGzip(bytes: Bytes): Promise<boolean> {
 function readError(name: string, cause: unknown): Error {
   const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
   const damaged = cause instanceof TypeError || code.startsWith("Z_") || code.startsWith("ERR_");
-  if (damaged) return formatError(`"${name}" is damaged: its gzip data cannot be expanded.`, { cause });
+  if (damaged) return formatError(`"${name}" is damaged: its compressed data cannot be expanded.`, { cause });
   return fileError("read", name, cause);
 }

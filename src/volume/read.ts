@@ -1,10 +1,11 @@
 /** @file Reading volumes: picks the reader by the file's name. */
 
 import { AcsconvError, formatError, inputError } from "../base/errors.ts";
-import { builtin, isFolder } from "../base/files.ts";
+import { isFolder } from "../base/files.ts";
 import { openSource } from "../base/byte-source.ts";
 import { openNpz } from "../formats/npz.ts";
-import { type ItkImage, quietly, volumeFromItk } from "./itk.ts";
+import { readMetaImage } from "./meta-image.ts";
+import { readNrrd } from "./nrrd.ts";
 import { readNifti, readNiftiGrid } from "./nifti.ts";
 import { volumeFromNpy, volumeFromNpz } from "./npz-volume.ts";
 import type { Grid, Volume } from "./volume.ts";
@@ -23,10 +24,10 @@ export interface ReadOptions {
 const FORMATS = {
   ".nii": "nifti",
   ".nii.gz": "nifti",
-  ".nrrd": "itk",
-  ".nhdr": "itk",
-  ".mha": "itk",
-  ".mhd": "itk",
+  ".nrrd": "nrrd",
+  ".nhdr": "nrrd",
+  ".mha": "meta",
+  ".mhd": "meta",
   ".npy": "npy",
   ".npz": "npz",
 } as const;
@@ -36,8 +37,7 @@ const FORMATS = {
  * .mhd), NumPy (.npy, .npz), or, in Node, a DICOM file or folder. Integers stay
  * integers unless the file scales them; float64 becomes float32.
  *
- * @param input - a path (Node), or a browser's `File`. For NRRD and MetaImage a
- *   browser loads ITK's WebAssembly from where `@itk-wasm/image-io` is told to.
+ * @param input - a path (Node), or a browser's `File`, which has to hold the voxels itself
  * @throws {@link AcsconvError} `io` (no such file …), `format` (damaged …) or `input` (several series …)
  */
 export async function readVolume(input: string | File, options: ReadOptions = {}): Promise<Volume> {
@@ -58,8 +58,10 @@ export async function readVolume(input: string | File, options: ReadOptions = {}
       return volumeFromNpy(await bytesFrom(input), name);
     case "npz":
       return volumeFromNpz(await openNpz(await openSource(input)), name, options.array, onWarning);
-    case "itk":
-      return volumeFromItk(await readItk(input, suffix!), name);
+    case "nrrd":
+      return readNrrd(await openSource(input), onWarning);
+    case "meta":
+      return readMetaImage(await openSource(input), onWarning);
     case undefined:
       throw unknownFormat(name);
   }
@@ -102,15 +104,3 @@ async function readDicomOrRefuse(path: string, options: ReadOptions): Promise<Vo
 }
 
 const bytesFrom = async (input: string | File): Promise<Uint8Array> => (await openSource(input)).bytes();
-
-async function readItk(input: string | File, suffix: string): Promise<ItkImage> {
-  const itk = await import("@itk-wasm/image-io");
-  const name = typeof input === "string" ? input : input.name;
-  return quietly(`"${name}"`, async () => {
-    if (typeof input !== "string") return (await itk.readImage(input)).image as ItkImage;
-    const read = suffix === ".nrrd" || suffix === ".nhdr" ? itk.nrrdReadImageNode : itk.metaReadImageNode;
-    const { couldRead, image } = await read(builtin("node:path").resolve(input));
-    if (!couldRead) throw new Error("its header is not of that format");
-    return image as ItkImage;
-  });
-}
