@@ -20,7 +20,7 @@ import { ZipArchive } from "./zip.ts";
 /** The most an archive may expand to: a small file of zeros would otherwise fill the memory. */
 const MAX_EXPANDED_BYTES = 16 * 2 ** 30;
 /** More than any network or data set has. */
-const MAX_ARRAYS = 20_000;
+const MAX_ARRAYS = 10_000;
 /** Beyond this, zip archives need extensions that fflate does not write. */
 const MAX_WRITTEN_BYTES = 2 ** 32 - 2 ** 20;
 

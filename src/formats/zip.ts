@@ -154,6 +154,7 @@ export class ZipArchive {
     const { start, count } = this.#directoryPlace();
     if (count > MAX_ENTRIES) this.#fail(`claims to have ${count} entries; the limit is ${MAX_ENTRIES}`);
     const entries = new Map<string, Entry>();
+    let packedBytes = 0;
     const view = this.#view;
     for (let i = 0, at = start; i < count; i++) {
       this.#require(at, ENTRY_BYTES);
@@ -169,8 +170,15 @@ export class ZipArchive {
         size: size!,
         at: local!,
       });
+      packedBytes += packed!;
       at = extra + extraLength! + commentLength!;
     }
+    // Bombs let many entries unpack the same bytes.
+    if (packedBytes > this.#bytes.length)
+      this.#fail(
+        `is damaged: its entries overlap, with ${packedBytes} bytes in ${this.#bytes.length}`,
+        "E_UNSAFE",
+      );
     return entries;
   }
 

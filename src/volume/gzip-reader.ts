@@ -131,6 +131,8 @@ const unpacked = (stream: ReadableStream<Bytes>, packing: Packing): ReadableStre
     ? stream
     : stream.pipeThrough(new DecompressionStream(packing === "zlib" ? "deflate" : "gzip"));
 
+/** Unpacked bytes up to which the end of gzip data is looked for. */
+const MAX_SCANNED = 2 ** 30;
 /** Compressed bytes that are looked through at once. */
 const SCAN_STEP = 2 ** 14;
 
@@ -150,13 +152,13 @@ async function gzipEnd(bytes: Uint8Array): Promise<number | undefined> {
   const scan = new Gunzip((chunk) => void (size += chunk.length));
   scan.onmember = () => void (size = 0);
   try {
-    for (let at = 0; at < bytes.length; at += SCAN_STEP)
+    for (let at = 0; at < bytes.length && size < MAX_SCANNED; at += SCAN_STEP)
       scan.push(bytes.subarray(at, at + SCAN_STEP), at + SCAN_STEP >= bytes.length);
   } catch {
     // What follows is no gzip data.
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  let tries = size === 0 ? 0 : MAX_TRIES;
+  let tries = size === 0 || size >= MAX_SCANNED ? 0 : MAX_TRIES;
   for (let end = bytes.length; end >= GZIP_LEAST && tries > 0; end--) {
     if (view.getUint32(end - 4, true) !== size >>> 0) continue;
     if (await isGzip(bytes.slice(0, end))) return end;

@@ -8,7 +8,7 @@ import type { ByteSource } from "../base/byte-source.ts";
 import { type Fail, failOf } from "../formats/foreign.ts";
 import { elementCount } from "../graph/tensor.ts";
 import { type FileAxes, volumeOfAxes } from "./axes.ts";
-import { expandPattern } from "./file-pattern.ts";
+import { MAX_PATTERN, expandPattern } from "./file-pattern.ts";
 import { type RawType, type RawVoxels, headOf, readRaw } from "./raw-voxels.ts";
 import { type Vec3, map3, scale } from "./vec3.ts";
 import type { Volume } from "./volume.ts";
@@ -54,12 +54,13 @@ function fieldsOf(
   const fields = new Map<string, string>();
   for (let at = 0; at < head.length;) {
     const end = head.indexOf("\n", at);
-    const [, key, value] =
-      /^\s*(\w+)\s*[=:]\s*(.*?)\s*$/.exec(head.slice(at, end < 0 ? undefined : end)) ?? [];
+    const line = head.slice(at, end < 0 ? undefined : end);
     at = end < 0 ? head.length : end + 1;
-    if (key === undefined) break;
-    fields.set(key, value!);
-    if (key === "ElementDataFile") return { fields, files: filesOf(value!, head.slice(at), fail), start: at };
+    const sign = line.search(/[=:]/);
+    const [key, value] = [line.slice(0, sign).trim(), line.slice(sign + 1).trim()];
+    if (sign < 0 || key === "") break;
+    fields.set(key, value);
+    if (key === "ElementDataFile") return { fields, files: filesOf(value, head.slice(at), fail), start: at };
   }
   return fail("is not a MetaImage: its header has no ElementDataFile");
 }
@@ -73,6 +74,7 @@ function filesOf(text: string, rest: string, fail: Fail): readonly string[] {
       .filter((line) => line !== "");
     return files.length > 0 ? files : fail("is damaged: its list of files is empty");
   }
+  if (text.length > MAX_PATTERN) return [text];
   const [, pattern, first, last, step] = /^(\S*%\d*d\S*)\s+(-?\d+)\s+(-?\d+)\s+(-?\d+)$/.exec(text) ?? [];
   return pattern === undefined
     ? [text]

@@ -44,6 +44,9 @@ export interface NiftiHeader {
 export const NIFTI1_BYTES = 348;
 export const NIFTI2_BYTES = 540;
 
+/** More than any extension of a header takes. */
+const MAX_OFFSET = 2 ** 31;
+
 type Fields = ReturnType<typeof fieldsOf>;
 
 /** The fields we read, where NIfTI-1 has them, or NIfTI-2. */
@@ -112,6 +115,7 @@ export function parseNiftiHeader(bytes: Uint8Array, littleEndian: boolean, name:
     fail(
       `is damaged: its voxels begin at byte ${fields.offset}, within the header of ${bytes.length} bytes; if they follow it, vox_offset should be ${bytes.length + 4}`,
     );
+  if (fields.offset > MAX_OFFSET) fail(`is damaged: its voxels begin at byte ${fields.offset}`);
   // A slope of 0 means that nothing is scaled.
   const scaled = Number.isFinite(fields.slope) && fields.slope !== 0;
   return {

@@ -50,7 +50,7 @@ function defaultArray(archive: NpzArchive, name: string): string {
   // What it is that cannot be read, is said when it is.
   if (arrays.length === 1) return arrays[0]!.name;
   throw inputError(
-    `"${name}" holds the arrays ${describeArrays(arrays)}: say which one is the volume with --array NAME (\`array\` in code).`,
+    `"${name}" holds the arrays ${describeArrays(arrays)}: say which one is the volume with --array NAME (\`array\` in code), or NAME[0] for the first of several.`,
     { code: "E_AMBIGUOUS" },
   );
 }

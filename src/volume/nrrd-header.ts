@@ -8,7 +8,7 @@ import { DTYPES } from "../base/dtypes.ts";
 import { type Fail, failOf } from "../formats/foreign.ts";
 import { elementCount } from "../graph/tensor.ts";
 import type { FileAxes } from "./axes.ts";
-import { expandPattern } from "./file-pattern.ts";
+import { MAX_PATTERN, expandPattern } from "./file-pattern.ts";
 import type { Encoding, RawType, RawVoxels } from "./raw-voxels.ts";
 import { type Vec3, map3 } from "./vec3.ts";
 
@@ -118,7 +118,7 @@ interface Parsed {
   readonly fields: ReadonlyMap<string, string>;
   readonly files: readonly string[];
   /** Dimensions of what each of several files holds: 0 for one fewer than the image. */
-  readonly pieces: number | undefined;
+  readonly pieces?: number;
   /** Where the header ends. */
   readonly start: number;
 }
@@ -126,39 +126,50 @@ interface Parsed {
 function fieldsOf(head: string, fail: Fail): Parsed {
   if (!/^NRRD000\d/.test(head)) fail("is not a NRRD file");
   const fields = new Map<string, string>();
-  const files: string[] = [];
-  let isList = false;
-  let pieces: number | undefined;
-  let at = head.indexOf("\n") + 1;
-  for (let isOpen = at > 0; isOpen;) {
+  let data: DataFiles = { files: [] };
+  for (let at = head.indexOf("\n") + 1; at > 0;) {
     const end = head.indexOf("\n", at);
     const line = head.slice(at, end < 0 ? undefined : end).trim();
-    at = end < 0 ? head.length : end + 1;
-    if (line === "" || end < 0) isOpen = false;
-    if (line === "" || line.startsWith("#") || /^[^:]+:=/.test(line)) continue;
-    if (isList) {
-      files.push(line);
-      continue;
-    }
-    const [, key, value] =
-      /^([^:]+):\s*(.*)$/.exec(line) ?? fail(`is damaged: its header has the line ${JSON.stringify(line)}`);
-    const field = key!.toLowerCase().replaceAll(" ", "");
-    if (fields.has(field)) fail(`is damaged: its header says "${key}" twice`);
-    fields.set(field, value!.trim());
-    if (field === "datafile") {
-      const text = value!.trim();
-      const list = /^LIST(?:\s+(\d+))?$/.exec(text);
-      const series = /^(.*%\d*d.*?)\s+(-?\d+)\s+(-?\d+)\s+(-?\d+)(?:\s+(\d+))?$/.exec(text);
-      if (list ?? series) pieces = Number(list ? (list[1] ?? 0) : (series![5] ?? 0));
-      isList = list !== null;
-      if (series)
-        files.push(
-          ...expandPattern(series[1]!, Number(series[2]), Number(series[3]), Number(series[4]), fail),
-        );
-      else if (!isList) files.push(text);
+    at = end + 1;
+    if (line === "") return { fields, ...data, start: at };
+    const colon = line.indexOf(":");
+    if (data.listed) data.listed.push(line);
+    else if (line.startsWith("#") || line[colon + 1] === "=") continue;
+    else if (colon < 1) fail(`is damaged: its header has the line ${JSON.stringify(line)}`);
+    else {
+      const [key, text] = [line.slice(0, colon), line.slice(colon + 1).trim()];
+      const field = key.toLowerCase().replaceAll(" ", "");
+      if (fields.has(field)) fail(`is damaged: its header says ${JSON.stringify(key)} twice`);
+      fields.set(field, text);
+      if (field === "datafile") data = dataFiles(text, fail);
     }
   }
-  return { fields, files, pieces, start: at };
+  if (!fields.has("datafile")) fail("is truncated: no empty line ends its header");
+  return { fields, ...data, start: head.length };
+}
+
+interface DataFiles {
+  readonly files: readonly string[];
+  readonly pieces?: number;
+  /** `files`, where lines that follow name them. */
+  readonly listed?: string[];
+}
+
+/** `voxels.raw`; `slice%03d.raw 1 20 1`; or LIST, where names follow in lines. */
+function dataFiles(text: string, fail: Fail): DataFiles {
+  const [isList, listPieces = 0] = /^LIST(?:\s+(\d+))?$/.exec(text) ?? [];
+  if (isList) {
+    const listed: string[] = [];
+    return { files: listed, listed, pieces: Number(listPieces) };
+  }
+  if (text.length > MAX_PATTERN) return { files: [text] };
+  const [, pattern, first, last, step, pieces = 0] =
+    /^(.*%\d*d.*?)\s+(-?\d+)\s+(-?\d+)\s+(-?\d+)(?:\s+(\d+))?$/.exec(text) ?? [];
+  if (pattern === undefined) return { files: [text] };
+  return {
+    files: expandPattern(pattern, Number(first), Number(last), Number(step), fail),
+    pieces: Number(pieces),
+  };
 }
 
 function axesOf(fields: Parsed["fields"], sizes: readonly number[], fail: Fail): FileAxes {

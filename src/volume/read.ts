@@ -5,6 +5,7 @@ import { isFolder } from "../base/files.ts";
 import { openSource } from "../base/byte-source.ts";
 import { openNpz } from "../formats/npz.ts";
 import { readMetaImage } from "./meta-image.ts";
+import { refusalOf } from "./other-formats.ts";
 import { readNrrd } from "./nrrd.ts";
 import { readNifti, readNiftiGrid } from "./nifti.ts";
 import { volumeFromNpy, volumeFromNpz } from "./npz-volume.ts";
@@ -44,8 +45,11 @@ export async function readVolume(input: string | File, options: ReadOptions = {}
   const name = typeof input === "string" ? input : input.name;
   const suffix = suffixOf(name);
   const onWarning = options.onWarning ?? ((sentence: string) => console.warn(sentence));
+  const isAFolder = typeof input === "string" && (await isFolder(input));
+  const refusal = suffix || isAFolder ? undefined : await refusalOf(input);
+  if (refusal) throw refusal;
   if (typeof input === "string") {
-    if (!suffix || (await isFolder(input))) {
+    if (!suffix || isAFolder) {
       refuseUnfit(name, undefined, options);
       return readDicomOrRefuse(input, options);
     }
