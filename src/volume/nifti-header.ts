@@ -111,20 +111,22 @@ export function parseNiftiHeader(bytes: Uint8Array, littleEndian: boolean, name:
       `holds ${UNREAD[fields.datatype] ?? `voxels of NIfTI type ${fields.datatype}, which there is not`}`,
       "E_UNSUPPORTED",
     );
-  if (!(fields.offset >= bytes.length && Number.isSafeInteger(fields.offset)))
+  const { offset } = fields;
+  if (!(offset >= bytes.length && offset <= MAX_OFFSET && Number.isInteger(offset)))
     fail(
-      `is damaged: its voxels begin at byte ${fields.offset}, within the header of ${bytes.length} bytes; if they follow it, vox_offset should be ${bytes.length + 4}`,
+      `is damaged: it says that its voxels begin at byte ${offset}; if they follow the header, vox_offset should be ${bytes.length + 4}`,
     );
-  if (fields.offset > MAX_OFFSET) fail(`is damaged: its voxels begin at byte ${fields.offset}`);
   // A slope of 0 means that nothing is scaled.
   const scaled = Number.isFinite(fields.slope) && fields.slope !== 0;
+  if (scaled && !Number.isFinite(fields.inter))
+    oddities.push(`has an intercept that is no number (scl_inter ${fields.inter}): 0 is taken`);
   return {
     littleEndian,
     type,
     components,
     grid: gridFromRas(shape, affineOf(fields, shape, oddities)),
     channels: size(4) * size(5) * size(6) * size(7),
-    offset: fields.offset,
+    offset,
     slope: scaled ? fields.slope : 1,
     inter: scaled && Number.isFinite(fields.inter) ? fields.inter : 0,
     oddities,
@@ -137,7 +139,7 @@ type Rows = readonly (readonly number[])[];
 function affineOf(fields: Fields, shape: Vec3, oddities: string[]): Rows {
   const candidates = [
     { name: SFORM, rows: fields.sformCode > 0 ? sformOf(fields) : undefined },
-    { name: "qform", rows: fields.qformCode > 0 ? qformOf(fields) : undefined },
+    { name: QFORM, rows: fields.qformCode > 0 ? qformOf(fields) : undefined },
     { name: "spacing, with the origin in the middle", rows: centredOn(fields, shape) },
   ].flatMap(({ name, rows }) => (rows ? [{ name, rows: inMillimetres(rows, fields.units) }] : []));
   const chosen = candidates.find(({ rows }) => isInvertible(rows)) ?? {
@@ -149,6 +151,11 @@ function affineOf(fields: Fields, shape: Vec3, oddities: string[]): Rows {
     oddities.push(
       `has a broken orientation (${first!.name} ${numbersIn(first!.rows)}): its ${chosen.name} is taken`,
     );
+  const quaternion = [0, 1, 2].map(fields.qform);
+  if (chosen.name === QFORM && Math.hypot(...quaternion) > 1 + QUATERNION_EXCESS)
+    oddities.push(
+      `has a quaternion that is longer than 1 (${quaternion.join(", ")}): its direction alone is taken`,
+    );
   const unset = [1, 2, 3]
     .slice(0, fields.dim(0))
     .map(fields.pixdim)
@@ -159,6 +166,9 @@ function affineOf(fields: Fields, shape: Vec3, oddities: string[]): Rows {
 }
 
 const SFORM = "sform";
+const QFORM = "qform";
+/** More than rounding makes of a unit quaternion. */
+const QUATERNION_EXCESS = 1e-3;
 
 /** Millimetres per unit of length. */
 const MILLIMETRES: Readonly<Record<number, number>> = { 1: 1000, 2: 1, 3: 0.001 };
