@@ -29,6 +29,8 @@ const STORED = 0;
 const DEFLATED = 8;
 /** Compressed bytes given to the decompressor at once: they can become a thousand times as many. */
 const INFLATE_STEP = 4096;
+/** Compressed bytes that may come to nothing: what follows the end of an entry does, and costs much time. */
+const MAX_IDLE = 4 * INFLATE_STEP;
 /** The same where only the beginning is wanted, such as a header. */
 const FIRST_STEP = 64;
 
@@ -98,7 +100,7 @@ export class ZipArchive {
     if (size > DEFLATE_MAX_RATIO * packed.length) wrong(`cannot come of ${packed.length} packed ones`);
     this.#budget?.take(wanted);
     const content = allocate(() => new Uint8Array(wanted), wanted, `The array ${JSON.stringify(name)}`);
-    let end = 0;
+    let [end, idle] = [0, 0];
     const inflate = new Inflate((chunk) => {
       if (end + chunk.length > size) wrong("unpacks to more");
       const part = chunk.subarray(0, Math.max(0, wanted - end));
@@ -109,6 +111,7 @@ export class ZipArchive {
     for (let at = 0; at === 0 || (at < packed.length && (wanted === size || end < wanted)); at += stride) {
       const step = packed.subarray(at, at + stride);
       const isLast = at + stride >= packed.length;
+      const before = end;
       try {
         inflate.push(step, isLast);
       } catch (error) {
@@ -119,6 +122,8 @@ export class ZipArchive {
           );
         throw error;
       }
+      idle = end === before ? idle + step.length : 0;
+      if (idle > MAX_IDLE) wrong(`unpacks to ${end}`);
     }
     return end === size || (wanted < size && end >= wanted) ? content : wrong(`unpacks to ${end}`);
   }
