@@ -28,6 +28,7 @@ export class ByteReader {
   /** Bytes that the stream has given. */
   #given = 0;
   #tail = 0;
+  #isSplit = false;
 
   private constructor(source: ByteSource, from: number, packing: Packing) {
     this.name = source.name;
@@ -104,19 +105,25 @@ export class ByteReader {
       }
       return !done;
     } catch (cause) {
-      if (this.#packing === "gzip" && this.#tail === 0 && (await this.#withoutTail()))
+      if (this.#packing === "gzip" && !this.#isSplit && (await this.#byMembers()))
         return this.#chunk.length > 0 || this.#fill();
       throw readError(this.name, cause);
     }
   }
 
-  /** Streams refuse gzip data that something follows, and drop what they had of it: goes on without what follows. */
-  async #withoutTail(): Promise<boolean> {
+  /**
+   * Streams refuse gzip data that something follows, in browsers also another member, and drop what they had of it: goes on
+   * member by member, without what follows the last.
+   */
+  async #byMembers(): Promise<boolean> {
     const bytes = (await this.#source.bytes()).subarray(this.#from);
-    const end = await gzipEnd(bytes);
-    if (end === undefined || end === bytes.length) return false;
-    this.#tail = bytes.length - end;
-    this.#reader = unpacked(new Blob([bytes.slice(0, end)]).stream(), "gzip").getReader();
+    const members = await gzipMembers(bytes);
+    if (!members) return false;
+    const end = members.reduce((sum, { length }) => sum + length, 0);
+    // Zeros pad, as on tapes.
+    this.#tail = bytes.subarray(end).some((byte) => byte !== 0) ? bytes.length - end : 0;
+    this.#isSplit = true;
+    this.#reader = inTurn(members).getReader();
     const given = this.#given;
     this.#given = 0;
     while (this.#given < given && (await this.#fill()));
@@ -142,29 +149,54 @@ const GZIP_LEAST = 20;
 const MAX_TRIES = 100;
 
 /**
- * Where gzip data end that something else follows; undefined if they are damaged.
+ * The members of gzip data, without what follows the last of them; undefined if they are damaged.
  *
- * A stream does not say it, but the data end with the number of bytes that they unpack to, and its checksum before it:
- * where that number stands, the stream tells whether all is right up to there.
+ * A stream does not say where its data end, but they do with the number of bytes that they unpack to, and their checksum
+ * before it: where that number stands, the stream tells whether all is right up to there.
  */
-async function gzipEnd(bytes: Uint8Array): Promise<number | undefined> {
+async function gzipMembers(bytes: Uint8Array): Promise<Bytes[] | undefined> {
   let size = 0;
+  const starts = [0];
   const scan = new Gunzip((chunk) => void (size += chunk.length));
-  scan.onmember = () => void (size = 0);
+  scan.onmember = (start) => {
+    starts.push(start);
+    size = 0;
+  };
   try {
     for (let at = 0; at < bytes.length && size < MAX_SCANNED; at += SCAN_STEP)
       scan.push(bytes.subarray(at, at + SCAN_STEP), at + SCAN_STEP >= bytes.length);
   } catch {
     // What follows is no gzip data.
   }
+  const last = starts.at(-1)!;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  let tries = size === 0 || size >= MAX_SCANNED ? 0 : MAX_TRIES;
-  for (let end = bytes.length; end >= GZIP_LEAST && tries > 0; end--) {
+  // Nothing is a member of its own only behind others, as bgzip writes it.
+  let tries = (size === 0 && last === 0) || size >= MAX_SCANNED ? 0 : MAX_TRIES;
+  for (let end = bytes.length; end >= last + GZIP_LEAST && tries > 0; end--) {
     if (view.getUint32(end - 4, true) !== size >>> 0) continue;
-    if (await isGzip(bytes.slice(0, end))) return end;
+    if (await isGzip(bytes.slice(last, end)))
+      return starts.map((start, i) => bytes.slice(start, starts[i + 1] ?? end));
     tries--;
   }
   return undefined;
+}
+
+function inTurn(members: readonly Bytes[]): ReadableStream<Bytes> {
+  const left = [...members];
+  let reader: Reader | undefined;
+  return new ReadableStream({
+    async pull(controller) {
+      for (;;) {
+        const next = reader ? undefined : left.shift();
+        if (next) reader = unpacked(new Blob([next]).stream(), "gzip").getReader();
+        if (!reader) return controller.close();
+        const { done, value } = await reader.read();
+        if (!done) return controller.enqueue(value);
+        reader = undefined;
+      }
+    },
+    cancel: (reason) => reader?.cancel(reason),
+  });
 }
 
 async function isGzip(bytes: Bytes): Promise<boolean> {
