@@ -384,6 +384,7 @@ const SURFACE: Readonly<Record<string, { values: string[]; types: string[] }>> =
       "plainGrid",
       "pointOf",
       "rasAffine",
+      "readChannels",
       "readNpy",
       "readNpz",
       "readVolume",

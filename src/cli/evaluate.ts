@@ -4,8 +4,9 @@ import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Command } from "commander";
 import { type Named, flagged, namedList } from "../base/fields.ts";
-import { readCases } from "../data/cases.ts";
+import { checkGrids, readCases } from "../data/cases.ts";
 import { type ArrayNames, type DataFolder, openFolder } from "../data/index.ts";
+import { Warnings } from "../data/warnings.ts";
 import { checkWritable } from "../base/files.ts";
 import { load } from "../index.ts";
 import { METRIC_NAMES } from "../metrics/registry.ts";
@@ -74,7 +75,7 @@ export function addEvaluate(program: Command): void {
       "Predict every labelled scan of a folder, in overlapping windows, and compare with the labels on the scan's own grid.",
     )
     .requiredOption("--model <file.onnx>", "a 3D network with a score per voxel")
-    .requiredOption("--data <folder>", "labelled scans: Medical Segmentation Decathlon or nnU-Net v2")
+    .requiredOption("--data <folder>", "labelled scans: Medical Segmentation Decathlon or nnU-Net")
     .option("--out <file.json>", "also write the values as JSON, case by case");
   addFlags(command, GROUPS);
   command.addHelpText("after", EXAMPLES).action(async (_: unknown, self: Command) => {
@@ -87,6 +88,8 @@ async function evaluate(flags: EvaluateFlags): Promise<void> {
   const model = await load(flags.model);
   const folder = await openFolder(flags.data, valuesOfFlags<ArrayNames>(ARRAYS, flags));
   checkClasses(model, folder);
+  const warnings = new Warnings(warn);
+  await checkGrids(folder.cases, warnings);
   const note = (line: string): void => {
     if (!flags.quiet) process.stderr.write(`${line}\n`);
   };
@@ -95,7 +98,7 @@ async function evaluate(flags: EvaluateFlags): Promise<void> {
   const progress = startProgress("evaluating", "cases", flags.quiet ?? false);
   let done = 0;
   const { metrics, cases } = await model
-    .evaluate(readCases(folder.cases, folder), {
+    .evaluate(readCases(folder.cases, folder, warnings), {
       ...beside,
       ...valuesOfFlags<Pick<CasesOptions, keyof typeof SETTINGS>>(SETTINGS, flags),
       session: valuesOfFlags<Pick<SessionOptions, keyof typeof MACHINE>>(MACHINE, flags),

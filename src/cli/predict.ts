@@ -1,17 +1,19 @@
 /** @file `acsconv predict`: a 3D network over scans of any size. */
 
+import { basename } from "node:path";
 import { type Command, Option } from "commander";
 import { AcsconvError, inputError } from "../base/errors.ts";
 import { checkApart, checkWritable, writeFiles } from "../base/files.ts";
 import { count, flagged, oneOf } from "../base/fields.ts";
-import { withoutEnding } from "../data/folders.ts";
+import { withoutEnding } from "../data/file-names.ts";
 import { type Model, load } from "../index.ts";
 import { type PredictOptions, type PredictionKind, predictVolume } from "../model/index.ts";
+import { inputChannels } from "../model/scores.ts";
 import { MACHINE, NETWORK, PREPARATION, WINDOWS, asTrained } from "../model/settings.ts";
 import type { TaskClasses } from "../model/task.ts";
 import { formatTable } from "../report/text-table.ts";
 import type { Session, SessionOptions } from "../run/session.ts";
-import { type Volume, readVolume, writeVolume } from "../volume/index.ts";
+import { type Volume, readChannels, writeVolume } from "../volume/index.ts";
 import { warn } from "./errors.ts";
 import { type GlobalOptions, addFlags, valuesOfFlags } from "./flags.ts";
 import { previewPng } from "./preview.ts";
@@ -23,6 +25,8 @@ interface PredictFlags extends GlobalOptions, Readonly<Record<string, unknown>> 
   readonly output: PredictionKind;
   readonly series?: string;
   readonly array?: string;
+  /** Of results in a folder. */
+  readonly name?: string;
   /** A path; true for one beside the output; false for none. */
   readonly preview: string | boolean;
 }
@@ -62,8 +66,11 @@ Examples:
   A CT: soft-tissue window, resampled to 1.5 mm for the network, windows of 96³ voxels:
   $ acsconv predict liver.acs.onnx ct/ -o liver.nii.gz --window -160,240 --spacing 1.5 --patch 96
 
-  All scans of a folder, probabilities instead of labels:
+  All scans of a folder, probabilities instead of labels (results/scan_probabilities.nii.gz):
   $ acsconv predict unet.acs.onnx scans/ -o results/ --output probabilities
+
+  nnU-Net's files, one for each channel (case_0000.nii.gz, case_0001.nii.gz), under other names than case.nii.gz:
+  $ acsconv predict run/model.onnx Dataset001/imagesTs -o results/ --name "{case}_{output}.nrrd"
 
   A backbone that was trained on ImageNet: its feature maps, axial slices first:
   $ acsconv predict resnet18.acs.onnx t1.nii.gz -o maps.npz --output features --normalize imagenet --orient LPS
@@ -79,8 +86,12 @@ export function addPredict(program: Command): void {
       "Run a 3D network over scans of any size, in overlapping windows. Results lie on the scan's own grid.",
     )
     .argument("<model.onnx>", "a 3D network: one input [N, C, D, H, W], a score per voxel")
-    .argument("<scans...>", "volumes, folders of volumes, DICOM folders")
+    .argument("<scans...>", "volumes, folders of volumes, DICOM folders; a data set stands for its imagesTs")
     .requiredOption("-o, --out <path>", "file for the result, or a folder for those of several scans")
+    .option(
+      "--name <pattern>",
+      "of results in a folder: {case} is the scan's name, {output} what is written; the end says the format (default: {case}.nii.gz, of other than labels {case}_{output}.nii.gz)",
+    )
     .addOption(
       new Option("--output <kind>", "what to write")
         .choices(["labels", "probabilities", "features"])
@@ -99,14 +110,21 @@ export function addPredict(program: Command): void {
 }
 
 async function predict(modelPath: string, scans: readonly string[], flags: PredictFlags): Promise<void> {
-  const jobs = await planScans(scans, flags.out, flags.output);
+  const model = await load(modelPath);
+  const jobs = await planScans(scans, {
+    target: flags.out,
+    what: flags.output,
+    pattern: flags.name,
+    channels: model.task?.channels?.length ?? inputChannels(model.graph),
+    onWarning: warn,
+    onNote: (note) => say(flags, note),
+  });
   if (typeof flags.preview === "string") {
     if (jobs.length > 1)
       throw inputError("--preview names one picture, but there are several scans: leave it out.");
-    await checkApart([modelPath, ...jobs.flatMap(({ input, output }) => [input, output]), flags.preview]);
+    await checkApart([modelPath, ...jobs.flatMap(({ files, output }) => [...files, output]), flags.preview]);
     await checkWritable(flags.preview);
   }
-  const model = await load(modelPath);
   const settings = valuesOfFlags<Settings>(SETTINGS, flags);
   const machine = valuesOfFlags<Pick<SessionOptions, keyof typeof MACHINE>>(MACHINE, flags);
   const session = await model.session({ ...machine, size: settings.patch ?? model.task?.patch });
@@ -118,7 +136,7 @@ async function predict(modelPath: string, scans: readonly string[], flags: Predi
       } catch (error) {
         // One bad scan does not cost the others their results.
         if (jobs.length === 1 || !(error instanceof AcsconvError)) throw error;
-        process.stderr.write(`acsconv: ${job.input}: ${error.message}\n`);
+        process.stderr.write(`acsconv: ${filesText(job)}: ${error.message}\n`);
         failed++;
       }
     }
@@ -135,16 +153,14 @@ async function predictOne(
   flags: PredictFlags,
   settings: Settings,
 ): Promise<void> {
-  const say = (line: string): void => {
-    if (!flags.quiet) process.stdout.write(`${line}\n`);
-  };
-  const scan = await readVolume(job.input, {
+  const scan = await readChannels(job.files, {
     onWarning: warn,
     array: flags.array,
     series: flags.series === undefined ? undefined : seriesOf(flags.series),
   });
   say(
-    `${job.input}: [${scan.shape.join(", ")}] voxels of ${scan.spacing.map((mm) => +mm.toFixed(3)).join(" × ")} mm`,
+    flags,
+    `${filesText(job)}: ${scan.channels > 1 ? `${scan.channels} × ` : ""}[${scan.shape.join(", ")}] voxels of ${scan.spacing.map((mm) => +mm.toFixed(3)).join(" × ")} mm`,
   );
 
   const progress = startProgress("  predicting", "windows", flags.quiet ?? false);
@@ -153,20 +169,28 @@ async function predictOne(
     output: flags.output,
     ...settings,
     onWarning: warn,
-    onNote: (note) => say(`  ${note}`),
+    onNote: (note) => say(flags, `  ${note}`),
     onProgress: (done, total) => progress.update(done, total),
   }).finally(() => progress.stop());
   const seconds = (performance.now() - start) / 1000;
 
   await writeVolume(result, job.output);
-  say(`  wrote ${job.output} in ${formatDuration(seconds)}`);
-  if (flags.output === "labels") say(indent(labelTable(result, model.task?.classes)));
+  say(flags, `  wrote ${job.output} in ${formatDuration(seconds)}`);
+  if (flags.output === "labels") say(flags, indent(labelTable(result, model.task?.classes)));
   if (flags.preview !== false) {
     const path = typeof flags.preview === "string" ? flags.preview : `${withoutEnding(job.output)}.png`;
     await writeFiles([{ path, chunks: [previewPng(scan, result, flags.output)] }]);
-    say(`  wrote ${path}`);
+    say(flags, `  wrote ${path}`);
   }
 }
+
+function say({ quiet }: PredictFlags, line: string): void {
+  if (!quiet) process.stdout.write(`${line}\n`);
+}
+
+/** The files of a scan: the first by its path, the others by their names. */
+const filesText = ({ files: [first, ...others] }: ScanJob): string =>
+  [first, ...others.map((path) => basename(path))].join(" + ");
 
 /** How much of the volume each label takes, or of classes that may overlap each mask. */
 function labelTable({ data, channels, spacing }: Volume, classes: TaskClasses | undefined): string {

@@ -4,6 +4,7 @@
  * @module
  */
 
+export { readChannels } from "./channels.ts";
 export { cropTo, padTo } from "./crop.ts";
 export { gridWithSpacing, indexOf, pointOf, rasAffine, sameGrid, subgrid } from "./geometry.ts";
 export { type ZScoreOptions, countNonFinite, window, zscore } from "./intensity.ts";
