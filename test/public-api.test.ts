@@ -117,6 +117,7 @@ const SURFACE: Readonly<Record<string, { values: string[]; types: string[] }>> =
       "wholeScans",
     ],
     types: [
+      "ArrayNames",
       "CaseFiles",
       "CaseOptions",
       "DataFolder",

@@ -61,7 +61,7 @@ export const liftError = ofKind("lift");
 export const runtimeError = ofKind("runtime");
 export const trainError = ofKind("train");
 
-/** The message of anything that was thrown (itk-wasm, for one, throws bare numbers). */
+/** The message of anything that was thrown. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }

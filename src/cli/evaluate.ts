@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import type { Command } from "commander";
 import { type Named, flagged, namedList } from "../base/fields.ts";
 import { checkGrids, readCases } from "../data/cases.ts";
-import { type DataFolder, openFolder } from "../data/index.ts";
+import { type ArrayNames, type DataFolder, openFolder } from "../data/index.ts";
 import { Warnings } from "../data/warnings.ts";
 import { checkWritable } from "../base/files.ts";
 import { load } from "../index.ts";
@@ -47,14 +47,15 @@ const MEASURED = {
     "count only a half of every scan, or six parts; the network sees all of it",
   ),
 } as const;
+const ARRAYS = { array: CONFIG_FIELDS.array, labelArray: CONFIG_FIELDS.labelArray } as const;
 const GROUPS = {
   Measures: MEASURED,
   Windows: { ...asTrained({ patch: WINDOWS.patch }), overlap: WINDOWS.overlap },
-  Scans: asTrained(PREPARATION),
+  Scans: { ...asTrained(PREPARATION), ...ARRAYS },
   Network: NETWORK,
   Machine: MACHINE,
 } as const;
-const SETTINGS = { ...GROUPS.Windows, ...GROUPS.Scans, ...GROUPS.Network };
+const SETTINGS = { ...GROUPS.Windows, ...asTrained(PREPARATION), ...GROUPS.Network };
 
 const EXAMPLES = `
 Examples:
@@ -86,7 +87,7 @@ export function addEvaluate(program: Command): void {
 async function evaluate(flags: EvaluateFlags): Promise<void> {
   if (flags.out !== undefined) await checkWritable(flags.out);
   const model = await load(flags.model, { onWarning: warn });
-  const folder = await openFolder(flags.data);
+  const folder = await openFolder(flags.data, valuesOfFlags<ArrayNames>(ARRAYS, flags));
   checkClasses(model, folder);
   const warnings = new Warnings(warn);
   await checkGrids(folder.cases, warnings);

@@ -28,6 +28,7 @@ interface PredictFlags extends GlobalOptions, Readonly<Record<string, unknown>> 
   readonly out: string;
   readonly output: PredictionKind;
   readonly series?: string;
+  readonly array?: string;
   /** Of results in a folder. */
   readonly name?: string;
   /** A path; true for one beside the output; false for none. */
@@ -105,6 +106,7 @@ export function addPredict(program: Command): void {
         .default("labels"),
     )
     .option("--series <uid>", "which DICOM series, where a folder has several: its UID or number in the list")
+    .option("--array <name>", "which array of a .npz file, where it holds several; name[3] for a part of it")
     .option("--preview <file.png>", "where the picture goes (default: beside the result)")
     .option("--no-preview", "no picture");
   addFlags(command, GROUPS);
@@ -164,7 +166,7 @@ async function predictOne(
   const series = flags.series === undefined ? undefined : seriesOf(flags.series);
   // Headers are read again for a DICOM segmentation, which has the same to tell.
   const { tell } = new Warnings(warn);
-  const scan = await readChannels(job.files, { onWarning: tell, series });
+  const scan = await readChannels(job.files, { onWarning: tell, series, array: flags.array });
   say(
     flags,
     `${filesText(job)}: ${scan.channels > 1 ? `${scan.channels} × ` : ""}[${scan.shape.join(", ")}] voxels of ${scan.spacing.map((mm) => +mm.toFixed(3)).join(" × ")} mm`,

@@ -50,7 +50,7 @@ export interface CaseOptions extends Preparation {
 export const CACHE_BYTES = 2 ** 31;
 
 /** What reading a case takes of the data set. */
-type Description = Pick<DataFolder, "channels" | "classes">;
+type Description = Pick<DataFolder, "channels" | "classes" | "array" | "labelArray">;
 
 /**
  * Reads a scan and its label, and checks that they belong together.
@@ -61,16 +61,16 @@ type Description = Pick<DataFolder, "channels" | "classes">;
  */
 export async function readCase(
   files: CaseFiles,
-  { channels, classes }: Description,
+  { channels, classes, array, labelArray }: Description,
   onWarning: (sentence: string) => void = (sentence) => console.warn(sentence),
 ): Promise<LabelledScan> {
   const { name, images, label: labelPath } = files;
-  const image = await readChannels(images, { onWarning });
+  const image = await readChannels(images, { onWarning, array });
   if (channels && image.channels !== channels.length)
     throw formatError(
       `Case "${name}": dataset.json names ${channels.length} channels (${channels.join(", ")}), but the image has ${image.channels}.`,
     );
-  const label = await readLabel(labelPath, image, classes, onWarning);
+  const label = await readLabel(labelPath, image, classes, { onWarning, array: labelArray });
   const mismatch = gridMismatch([`the image "${images[0]}"`, image], [`its label "${labelPath}"`, label]);
   if (mismatch && !mismatch.isSlight) throw formatError(ofCase(name, mismatch.sentence));
   if (mismatch) onWarning(mismatch.sentence);

@@ -29,8 +29,14 @@ export interface CaseFiles {
   readonly label: string;
 }
 
+/** Which arrays of .npz files are read, where they hold several. */
+export interface ArrayNames {
+  readonly array?: string | undefined;
+  readonly labelArray?: string | undefined;
+}
+
 /** A data set on disk. */
-export interface DataFolder {
+export interface DataFolder extends ArrayNames {
   readonly name: string;
   /** Sorted by name; at least one. */
   readonly cases: readonly CaseFiles[];
@@ -46,9 +52,10 @@ const MAX_DESCRIPTION_BYTES = 2 ** 25;
  * Finds the labelled cases of a data set, and makes sure that all files are there.
  *
  * @param path - the folder with dataset.json, or a file such as that
+ * @param arrays - of .npz files, which may also hold image and label in one
  * @throws {@link AcsconvError} `io` (files that are missing) or `format` (a dataset.json that is none)
  */
-export async function openFolder(path: string): Promise<DataFolder> {
+export async function openFolder(path: string, { array, labelArray }: ArrayNames = {}): Promise<DataFolder> {
   const paths = builtin("node:path");
   const { readFile, stat } = builtin("node:fs/promises");
   const isFolder = (await ioErrors("read", path, () => stat(path))).isDirectory();
@@ -75,6 +82,8 @@ export async function openFolder(path: string): Promise<DataFolder> {
     cases: cases.sort((a, b) => (a.name < b.name ? -1 : 1)),
     channels: description.channels,
     classes: description.classes,
+    array,
+    labelArray,
   };
 }
 

@@ -4,11 +4,17 @@
  */
 
 import { builtin, isFolder } from "../base/files.ts";
-import { printable } from "../base/names.ts";
+import { printable } from "../base/printable.ts";
 import { type ReadSegment, isSegmentation, readSegmentation } from "../volume/segmentation/read.ts";
 import { canReadVolume, readVolume } from "../volume/read.ts";
 import { type Grid, type Volume, allocate, withData } from "../volume/volume.ts";
 import type { LabelTable } from "./labels.ts";
+
+interface LabelOptions {
+  readonly onWarning: (sentence: string) => void;
+  /** Of NumPy archives. */
+  readonly array?: string | undefined;
+}
 
 /**
  * Reads a label file; a segmentation as labels on its image's grid.
@@ -20,10 +26,10 @@ export async function readLabel(
   path: string,
   grid: Grid,
   classes: LabelTable,
-  onWarning: (sentence: string) => void = console.warn,
+  { onWarning, array }: LabelOptions,
 ): Promise<Volume> {
   const file = await segmentationAt(path);
-  if (file === undefined) return readVolume(path, { onWarning });
+  if (file === undefined) return readVolume(path, { onWarning, array });
   const { segments, ...labels } = await readSegmentation(file, grid, { onWarning });
   const values = valuesByName(segments, classes);
   if (values) return renumbered(labels, values);

@@ -6,7 +6,7 @@
 import { readFileSync } from "node:fs";
 import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { build, defaultClientConditions, preview, type InlineConfig, type PreviewServer } from "vite";
@@ -160,6 +160,33 @@ test.each(["D17_codecs/jls", "D18_varying_slopes_rle/pet", "D11_interleaved_acqu
     expect(told).toHaveLength(expected.length);
   },
 );
+
+test.each([
+  ["cases/M03_itk_types/int64.mha"],
+  ["cases/M04_nrrd_spaces/permuted.nrrd"],
+  ["cases/M01_nrrd_detached/sub.nhdr"],
+  ["cases/P01_numpy/with_text.npz"],
+  ["cases/N01_gz_tail/members.nii.gz"],
+  ["cases/N01_gz_tail/zeros.nii.gz"],
+  ["cases/N01_gz_tail/garbage.nii.gz"],
+  ["hostile/big.mha"],
+  ["hostile/sing.nii"],
+])("%s is the same as in Node", async (path) => {
+  const content = await readFile(here(`../fixtures/${path}`));
+  // Not served, because servers unpack what ends in .gz.
+  const name = basename(path);
+  const found = await page.evaluate(([bytes, file]) => checks.read(bytes, file), [
+    [...content],
+    name,
+  ] as const);
+  const warnings: string[] = [];
+  const onWarning = (sentence: string): void => void warnings.push(sentence);
+  const expected = await readVolume(new File([content], name), { onWarning }).then(
+    ({ shape, data }) => ({ shape: [...shape], data: [...data], warnings }),
+    (error: unknown) => ({ error: String(error), warnings }),
+  );
+  expect(found).toEqual(expected);
+});
 
 test.each([
   {

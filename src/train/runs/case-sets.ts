@@ -47,7 +47,7 @@ export async function caseSets(
   });
   const isShare = typeof validation === "number" && validation > 0;
   const parts = isShare ? splitCases(folder.cases, validation, seed) : undefined;
-  const other = typeof validation === "string" ? await openFolder(validation) : undefined;
+  const other = typeof validation === "string" ? await openFolder(validation, config) : undefined;
   if (other) checkSameClasses(folder, other, validation as string);
   const aside = other?.cases ?? parts?.validation ?? (validationRegion && folder.cases);
   const sets = {

@@ -116,6 +116,8 @@ export const CONFIG_GROUPS = {
       "labelled scans: Medical Segmentation Decathlon or nnU-Net",
       PATH,
     ),
+    array: flagged(text, "--array <name>", "which array of a .npz file is the image", DATA),
+    labelArray: flagged(text, "--label-array <name>", "which array of a .npz file is the label", DATA),
     validation: flagged(
       validation,
       "--validation <folder|part>",

@@ -1,7 +1,7 @@
 /** @file The DICOM series in a folder, and choosing one of them. */
 
 import { formatError, inputError } from "../../base/errors.ts";
-import { printable } from "../../base/names.ts";
+import { printable } from "../../base/printable.ts";
 import { type DicomInput, inputName, listFiles } from "./files.ts";
 import { type DicomFile, readHeader } from "./headers.ts";
 import { isSegmentationClass } from "./segmentation-class.ts";

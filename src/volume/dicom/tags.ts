@@ -6,7 +6,7 @@
  */
 
 import type { DataSet } from "dicom-parser";
-import { printable } from "../../base/names.ts";
+import { printable } from "../../base/printable.ts";
 import type { Fail } from "../../formats/foreign.ts";
 
 const TAGS = {

@@ -31,8 +31,8 @@ export interface Contents {
 /** Reads a NIfTI file in memory; numbers share its memory. */
 export function contentsOf({ bytes }: Converted, what: string): Contents {
   const header = parseNiftiHeader(bytes.subarray(0, NIFTI1_BYTES), true, what);
-  const components = header.type === "rgb" ? 3 : 1;
-  const Numbers = DTYPES[header.type === "rgb" ? "uint8" : header.type].array;
+  const { components } = header;
+  const Numbers = DTYPES[header.type].array;
   const length = voxelCount(header.grid) * header.channels * components;
   if (header.offset + length * Numbers.BYTES_PER_ELEMENT > bytes.length)
     throw formatError(`Cannot read ${what}: dcm2niix ended before it had written all of it.`);

@@ -7,7 +7,7 @@
 
 import { AcsconvError, formatError } from "../../base/errors.ts";
 import { type ByteSource, openSource } from "../../base/byte-source.ts";
-import { printable } from "../../base/names.ts";
+import { printable } from "../../base/printable.ts";
 import { failOf } from "../../formats/foreign.ts";
 import { type DicomFile, readHeader } from "../dicom/headers.ts";
 import {

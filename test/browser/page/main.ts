@@ -121,6 +121,18 @@ export const checks = {
     return { volume: { ...volume, data: Array.from(volume.data) }, told };
   },
 
+  /** What a file holds, and what is said of it. */
+  async read(content: readonly number[], name: string) {
+    const warnings: string[] = [];
+    const onWarning = (sentence: string): void => void warnings.push(sentence);
+    try {
+      const { shape, data } = await readVolume(new File([Uint8Array.from(content)], name), { onWarning });
+      return { shape, data: Array.from(data), warnings };
+    } catch (error) {
+      return { error: String(error), warnings };
+    }
+  },
+
   /** The message of the error that opening and running a model ends in. */
   async failure(url: string, options: SessionOptions) {
     try {
