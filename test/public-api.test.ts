@@ -70,6 +70,7 @@ const SURFACE: Readonly<Record<string, { values: string[]; types: string[] }>> =
       "LabelledCase",
       "LiftKind",
       "LiftOptions",
+      "LoadOptions",
       "ModelSource",
       "NodeReport",
       "Normalization",

@@ -26,6 +26,7 @@ import { readConfig } from "../train/runs/config-file.ts";
 import { writeText } from "../train/runs/folder.ts";
 import { createMetrics, needsScores } from "../train/choices.ts";
 import { checkClasses } from "../train/runs/trained-network.ts";
+import { print, printNote } from "./print.ts";
 
 interface EvaluateFlags extends GlobalOptions, Readonly<Record<string, unknown>> {
   readonly model: string;
@@ -84,13 +85,13 @@ export function addEvaluate(program: Command): void {
 
 async function evaluate(flags: EvaluateFlags): Promise<void> {
   if (flags.out !== undefined) await checkWritable(flags.out);
-  const model = await load(flags.model);
+  const model = await load(flags.model, { onWarning: warn });
   const folder = await openFolder(flags.data);
   checkClasses(model, folder);
   const warnings = new Warnings(warn);
   await checkGrids(folder.cases, warnings);
   const note = (line: string): void => {
-    if (!flags.quiet) process.stderr.write(`${line}\n`);
+    if (!flags.quiet) printNote(line);
   };
   const beside = model.task ? {} : await besideOf(flags.model, note);
   const { metrics: wanted = ["dice", "iou"], region } = valuesOfFlags<Measured>(MEASURED, flags);
@@ -115,7 +116,7 @@ async function evaluate(flags: EvaluateFlags): Promise<void> {
     const json = { model: flags.model, data: flags.data, ...(region && { region }), metrics, cases };
     await writeText(flags.out, `${JSON.stringify(json, undefined, 2)}\n`);
   }
-  if (!flags.quiet) process.stdout.write(`${tables(folder, metrics, cases)}\n`);
+  if (!flags.quiet) print(tables(folder, metrics, cases));
 }
 
 /** How a network without a task was trained, if it lies in the folder of a run. */

@@ -19,6 +19,8 @@ import { warn } from "./errors.ts";
 import { type GlobalOptions, addFlags, valuesOfFlags } from "./flags.ts";
 import { previewPng } from "./preview.ts";
 import { formatDuration, startProgress } from "./progress.ts";
+import { print, printNote } from "./print.ts";
+import { printable } from "../base/printable.ts";
 import { checkSegmentable, segmentationWriter } from "./dicom-result.ts";
 import { type ScanJob, isDicomResult, planScans } from "./scan-files.ts";
 
@@ -114,7 +116,7 @@ export function addPredict(program: Command): void {
 }
 
 async function predict(modelPath: string, scans: readonly string[], flags: PredictFlags): Promise<void> {
-  const model = await load(modelPath);
+  const model = await load(modelPath, { onWarning: warn });
   const jobs = await planScans(scans, {
     target: flags.out,
     what: flags.output,
@@ -141,7 +143,7 @@ async function predict(modelPath: string, scans: readonly string[], flags: Predi
       } catch (error) {
         // One bad scan does not cost the others their results.
         if (jobs.length === 1 || !(error instanceof AcsconvError)) throw error;
-        process.stderr.write(`acsconv: ${filesText(job)}: ${error.message}\n`);
+        printNote(`acsconv: ${printable(filesText(job))}: ${error.message}`);
         failed++;
       }
     }
@@ -194,7 +196,7 @@ async function predictOne(
 }
 
 function say({ quiet }: PredictFlags, line: string): void {
-  if (!quiet) process.stdout.write(`${line}\n`);
+  if (!quiet) print(line);
 }
 
 /** The files of a scan: the first by its path, the others by their names. */

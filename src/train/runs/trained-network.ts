@@ -25,7 +25,7 @@ export async function networkOfRun(
   { model: path, kind, classes, seed }: RunConfig,
   onWarning: (sentence: string) => void,
 ): Promise<{ readonly model: Model; readonly kind: LiftKind | undefined }> {
-  const loaded = await load(path);
+  const loaded = await load(path, { onWarning });
   const { lifted } = loaded;
   const present = lifted && (lifted.options.kind ?? USUAL_KIND);
   const isLifted = is2d(loaded) || (kind !== undefined && kind !== present);
