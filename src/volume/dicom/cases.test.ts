@@ -142,6 +142,45 @@ describe("read, and told", () => {
   });
 });
 
+describe("several volumes in one series", () => {
+  test.each([
+    ["echoes", 2, /12 images at 6 positions.*0: "e1", echo time 10 ms, 6 images.*1: "e2", echo time 20 ms/],
+    ["times_slicewise", 3, /18 images at 6 positions.* 3 volumes .*2: 3 of 3 in time/],
+  ])("%s", async (name, count, message) => {
+    const path = `volumes/dicom/${name}`;
+    await expect(read(path)).rejects.toMatchObject({ message: expect.stringMatching(message) as string });
+    for (let time = 0; time < count; time++) {
+      const { volume } = await read(path, `0:${time}`);
+      expect(volume).toMatchObject({ ...plain, shape: [6, 16, 12] });
+      expectValues(volume, (d, h, w) => ramp(d, h, w) + 1000 * time);
+    }
+  });
+
+  test("but one image at each position is one volume, whatever echo times differ", async () => {
+    const { volume, told } = await read("volumes/dicom/te_differs");
+    expect(volume).toMatchObject({ ...plain, shape: [6, 16, 12] });
+    expectValues(volume);
+    expect(told).toEqual([]);
+  });
+});
+
+test("a tilted gantry shears the grid, and voxels stay as they are", async () => {
+  const { volume } = await read("volumes/dicom/tilt");
+  expect(volume.direction[0].map((x) => x * volume.spacing[0])).toBeAllClose([0, 0.8, 2.5], {
+    rtol: 0,
+    atol: 1e-9,
+  });
+  expectValues(volume);
+});
+
+// dcm2niix takes the first frame of these for all, or refuses them.
+test.each(["frames_rle.dcm", "frames_jls.dcm"])("compressed frames of one object: %s", async (name) => {
+  const { volume, told } = await read(`volumes/dicom/${name}`);
+  expect(volume).toMatchObject({ ...plain, shape: [8, 16, 12] });
+  expectValues(volume);
+  expect(told).toEqual([]);
+});
+
 describe("two times in one object", () => {
   const path = "cases/D03_enhanced_two_times/interleaved.dcm";
 

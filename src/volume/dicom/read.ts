@@ -56,8 +56,8 @@ export async function readDicom(
   tellValues(files, what, onWarning);
 
   const pixels = files.reduce((sum, file) => sum + file.frames.length * file.rows * file.columns, 0);
-  const { outputs, lines } = await convert(files, pixels * files[0]!.bytesPerPixel, stack.asStored, what);
-  for (const warning of warningsOf(lines)) onWarning(`${what}: ${warning}`);
+  const { outputs, lines } = await convert(files, pixels * files[0]!.bytesPerPixel, stack, what);
+  for (const warning of warningsOf(lines)) onWarning(`${what}: ${warning.replace(/\.$/, "")}.`);
   const candidates = outputs.flatMap((output): Candidate[] => {
     const contents = contentsOf(output, what);
     return Array.from({ length: contents.header.channels }, (_, place) => ({ output, contents, place }));
