@@ -226,6 +226,25 @@ test.each(REFUSED)("refuses %s", async (path, message) => {
   });
 });
 
+test.each(["jls", "jpegll", "rle"])("a compressed file that is cut off is refused: %s", async (codec) => {
+  const bytes = readFileSync(join(fixtures, `cases/D17_codecs/${codec}/im002.dcm`));
+  await expect(readVolume(new File([bytes.subarray(0, -300)], "cut.dcm"))).rejects.toMatchObject({
+    message: expect.stringMatching(
+      /^"cut\.dcm" is truncated: it ends \d+ bytes before its pixels do/,
+    ) as string,
+  });
+});
+
+// The decoder takes memory for what its own data claim.
+test("compressed pixels of another size than the header's are refused", async () => {
+  const bytes = readFileSync(join(fixtures, "hostile/dicom-1715-jpeg/0.dcm"));
+  const frame = bytes.indexOf(Uint8Array.of(0xff, 0xc3, 0x00));
+  bytes.writeUInt16BE(60000, frame + 5);
+  await expect(readVolume(new File([bytes], "huge.dcm"))).rejects.toMatchObject({
+    message: expect.stringMatching(/^"huge\.dcm" is damaged: .* claim 8 × 60000, its header 8 × 6/) as string,
+  });
+});
+
 describe("folders", () => {
   const folder = mkdtempSync(join(tmpdir(), "acsconv-links-"));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));

