@@ -106,7 +106,9 @@ describe("read, and told", () => {
   test("interleaved acquisitions", async () => {
     const { volume, told } = await read("cases/D11_interleaved_acquisitions/ct");
     expect(volume.shape).toEqual([10, 16, 12]);
-    expect(told).toEqual([expect.stringMatching(/2 acquisitions, AcquisitionNumber .* "1", "2"/)]);
+    expect(told).toEqual([
+      expect.stringMatching(/2 acquisitions, by AcquisitionNumber .* "1 at 120000", "2 at 120100"/),
+    ]);
   });
 
   test.each([
@@ -179,6 +181,17 @@ test.each(["frames_rle.dcm", "frames_jls.dcm"])("compressed frames of one object
   expect(volume).toMatchObject({ ...plain, shape: [8, 16, 12] });
   expectValues(volume);
   expect(told).toEqual([]);
+});
+
+test("32 bits without a sign", async () => {
+  const { volume } = await read("volumes/dicom/u32");
+  expectValues(volume, (_, h, w) => Math.fround(4e9 + 10 * (h % 8) + (w % 8)));
+  expect(volume.data[1]).toBe(4_000_000_001);
+});
+
+test.each(["palette", "YBR_FULL"])("colours that are not decoded are told of: %s", async (name) => {
+  const { told } = await read(`volumes/dicom/${name}`);
+  expect(told).toEqual([expect.stringMatching(/codes its colours as .* is not decoded/)]);
 });
 
 describe("two times in one object", () => {
