@@ -105,7 +105,10 @@ export function addPredict(program: Command): void {
         .choices(["labels", "probabilities", "features"])
         .default("labels"),
     )
-    .option("--series <uid>", "which DICOM series, where a folder has several: its UID or number in the list")
+    .option(
+      "--series <uid>",
+      "which DICOM series, where a folder has several: its UID or number in the list, with :1 a volume in it",
+    )
     .option("--array <name>", "which array of a .npz file, where it holds several; name[3] for a part of it")
     .option("--preview <file.png>", "where the picture goes (default: beside the result)")
     .option("--no-preview", "no picture");

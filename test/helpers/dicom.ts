@@ -67,7 +67,7 @@ const measuresOf = ({ spacing }: Grid): object => ({
 });
 
 /** An image for each slice, named against their order. @returns their paths, by slice */
-export function saveSeries(folder: string, scan: Volume): string[] {
+export function saveSeries(folder: string, scan: Volume, changes: object = {}): string[] {
   mkdirSync(folder, { recursive: true });
   const [depth, rows, columns] = scan.shape;
   return Array.from({ length: depth }, (_, d) => {
@@ -80,6 +80,7 @@ export function saveSeries(folder: string, scan: Volume): string[] {
       ...measuresOf(scan),
       InstanceNumber: String(d + 1),
       PixelData: pixels.buffer,
+      ...changes,
     };
     writeFileSync(path, dicomFile(elements));
     return path;

@@ -106,7 +106,9 @@ describe("read, and told", () => {
   test("interleaved acquisitions", async () => {
     const { volume, told } = await read("cases/D11_interleaved_acquisitions/ct");
     expect(volume.shape).toEqual([10, 16, 12]);
-    expect(told).toEqual([expect.stringMatching(/2 acquisitions, AcquisitionNumber .* "1", "2"/)]);
+    expect(told).toEqual([
+      expect.stringMatching(/2 acquisitions, by AcquisitionNumber .* "1 at 120000", "2 at 120100"/),
+    ]);
   });
 
   test.each([
@@ -140,6 +142,56 @@ describe("read, and told", () => {
     const { told } = await read("cases/D22_modality_lut/ct");
     expect(told).toEqual([expect.stringMatching(/ModalityLUTSequence .* is not applied/)]);
   });
+});
+
+describe("several volumes in one series", () => {
+  test.each([
+    ["echoes", 2, /12 images at 6 positions.*0: "e1", echo time 10 ms, 6 images.*1: "e2", echo time 20 ms/],
+    ["times_slicewise", 3, /18 images at 6 positions.* 3 volumes .*2: 3 of 3 in time/],
+  ])("%s", async (name, count, message) => {
+    const path = `volumes/dicom/${name}`;
+    await expect(read(path)).rejects.toMatchObject({ message: expect.stringMatching(message) as string });
+    for (let time = 0; time < count; time++) {
+      const { volume } = await read(path, `0:${time}`);
+      expect(volume).toMatchObject({ ...plain, shape: [6, 16, 12] });
+      expectValues(volume, (d, h, w) => ramp(d, h, w) + 1000 * time);
+    }
+  });
+
+  test("but one image at each position is one volume, whatever echo times differ", async () => {
+    const { volume, told } = await read("volumes/dicom/te_differs");
+    expect(volume).toMatchObject({ ...plain, shape: [6, 16, 12] });
+    expectValues(volume);
+    expect(told).toEqual([]);
+  });
+});
+
+test("a tilted gantry shears the grid, and voxels stay as they are", async () => {
+  const { volume } = await read("volumes/dicom/tilt");
+  expect(volume.direction[0].map((x) => x * volume.spacing[0])).toBeAllClose([0, 0.8, 2.5], {
+    rtol: 0,
+    atol: 1e-9,
+  });
+  expectValues(volume);
+});
+
+// dcm2niix takes the first frame of these for all, or refuses them.
+test.each(["frames_rle.dcm", "frames_jls.dcm"])("compressed frames of one object: %s", async (name) => {
+  const { volume, told } = await read(`volumes/dicom/${name}`);
+  expect(volume).toMatchObject({ ...plain, shape: [8, 16, 12] });
+  expectValues(volume);
+  expect(told).toEqual([]);
+});
+
+test("32 bits without a sign", async () => {
+  const { volume } = await read("volumes/dicom/u32");
+  expectValues(volume, (_, h, w) => Math.fround(4e9 + 10 * (h % 8) + (w % 8)));
+  expect(volume.data[1]).toBe(4_000_000_001);
+});
+
+test.each(["palette", "YBR_FULL"])("colours that are not decoded are told of: %s", async (name) => {
+  const { told } = await read(`volumes/dicom/${name}`);
+  expect(told).toEqual([expect.stringMatching(/codes its colours as .* is not decoded/)]);
 });
 
 describe("two times in one object", () => {
@@ -184,6 +236,25 @@ test.each(REFUSED)("refuses %s", async (path, message) => {
   await expect(read(path)).rejects.toMatchObject({
     name: "AcsconvError",
     message: expect.stringMatching(message) as string,
+  });
+});
+
+test.each(["jls", "jpegll", "rle"])("a compressed file that is cut off is refused: %s", async (codec) => {
+  const bytes = readFileSync(join(fixtures, `cases/D17_codecs/${codec}/im002.dcm`));
+  await expect(readVolume(new File([bytes.subarray(0, -300)], "cut.dcm"))).rejects.toMatchObject({
+    message: expect.stringMatching(
+      /^"cut\.dcm" is truncated: it ends \d+ bytes before its pixels do/,
+    ) as string,
+  });
+});
+
+// The decoder takes memory for what its own data claim.
+test("compressed pixels of another size than the header's are refused", async () => {
+  const bytes = readFileSync(join(fixtures, "hostile/dicom-1715-jpeg/0.dcm"));
+  const frame = bytes.indexOf(Uint8Array.of(0xff, 0xc3, 0x00));
+  bytes.writeUInt16BE(60000, frame + 5);
+  await expect(readVolume(new File([bytes], "huge.dcm"))).rejects.toMatchObject({
+    message: expect.stringMatching(/^"huge\.dcm" is damaged: .* claim 8 × 60000, its header 8 × 6/) as string,
   });
 });
 

@@ -5,7 +5,7 @@
  * @see https://dicom.nema.org/medical/dicom/current/output/chtml/part05/sect_A.4.html
  */
 
-import { failOf } from "../../formats/foreign.ts";
+import { type Fail, failOf } from "../../formats/foreign.ts";
 import type { DicomFile } from "./headers.ts";
 
 /** JPEG and JPEG-LS begin with this marker, then JPEG 2000. */
@@ -34,7 +34,7 @@ export function compressedImages(
   if (transferSyntax !== RLE && !transferSyntax.startsWith(JPEG)) return undefined;
   const fail = failOf(file.source.name);
   // The first item is a table of offsets.
-  const [, ...fragments] = itemsOf(bytes, file.pixelOffset);
+  const [, ...fragments] = itemsOf(bytes, file.pixelOffset, fail);
   const images: Uint8Array[][] = [];
   for (const fragment of fragments) {
     const size = transferSyntax === RLE ? undefined : sizeOf(fragment);
@@ -52,11 +52,12 @@ export function compressedImages(
 }
 
 /** The items of a sequence, which lie in the file one behind the other. */
-function itemsOf(bytes: Uint8Array, start: number): readonly Uint8Array[] {
+function itemsOf(bytes: Uint8Array, start: number, fail: Fail): readonly Uint8Array[] {
   const items: Uint8Array[] = [];
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let at = start; at + 8 <= bytes.length && view.getUint32(at, true) === ITEM;) {
-    const end = Math.min(at + 8 + view.getUint32(at + 4, true), bytes.length);
+    const end = at + 8 + view.getUint32(at + 4, true);
+    if (end > bytes.length) fail(`is truncated: it ends ${end - bytes.length} bytes before its pixels do`);
     items.push(bytes.subarray(at + 8, end));
     at = end;
   }

@@ -10,6 +10,9 @@ import { openSource } from "../../base/byte-source.ts";
 import { formatError, ioError, messageOf } from "../../base/errors.ts";
 import { compressedImages } from "./codestream.ts";
 import type { DicomFile } from "./headers.ts";
+import type { Stack } from "./stack.ts";
+import { printable } from "../../base/printable.ts";
+import { warningsOf } from "./warnings.ts";
 import { headerOf, plainStream } from "./parse.ts";
 import { concatenated, encapsulated, unpackFrames } from "./unpack.ts";
 
@@ -67,7 +70,6 @@ const OPTIONS = [
   ["-i", "n"],
   // Numbers as they are stored: neither scaled to the range of 16 bits nor cast.
   ["-l", "o"],
-  // -m is left as it is: CT is one volume whatever exposures differ, MR is parted by echoes. Named, "2" is another mode.
   // RescaleSlope and RescaleIntercept, as all other software; not the private slopes of Philips.
   ["-p", "n"],
   // Neither cropped nor turned.
@@ -76,6 +78,9 @@ const OPTIONS = [
   ["-s", "n"],
   ["-v", "n"],
 ].flat();
+
+/** One image at each position is one volume, however much echo times or exposures differ; else dcm2niix parts them. */
+const ONE_VOLUME = ["-m", "y"];
 
 /** WebAssembly's memory ends at 2 GiB, in which dcm2niix holds what it reads and what it makes of it. */
 const MAX_BYTES = 2 ** 30;
@@ -90,7 +95,7 @@ const MAX_BYTES = 2 ** 30;
 export async function convert(
   files: readonly DicomFile[],
   bytes: number,
-  asStored: boolean,
+  { volumes, asStored }: Pick<Stack, "volumes" | "asStored">,
   what: string,
 ): Promise<Conversion> {
   if (bytes > MAX_BYTES)
@@ -106,16 +111,16 @@ export async function convert(
   for (const [i, file] of files.entries())
     for (const [k, stream] of (await streamsOf(file, asStored)).entries())
       FS.writeFile(`/in/${placeName(i)}${placeName(k)}`, stream, { canOwn: true });
-  const code = run(instance, what);
+  const code = run(instance, volumes === 1 ? [...OPTIONS, ...ONE_VOLUME] : OPTIONS, what);
   const named = lines.map((line) =>
     line.replace(/\/in\/(\d{6})\d{6}/g, (name, place: string) => files[Number(place)]?.source.name ?? name),
   );
   const names = FS.readdir("/out");
   const made = names.filter((name) => name.endsWith(".nii")).sort();
   if (made.length === 0) {
-    const said = named.filter((line) => /error|unsupported|unable|warning/i.test(line)).at(-1);
+    const said = warningsOf(named).at(-1);
     throw formatError(
-      `Cannot read ${what}: dcm2niix makes no image of it (${said ?? `it ends with ${code}`}).`,
+      `Cannot read ${what}: dcm2niix makes no image of it (${said?.replace(/\.$/, "") ?? `it ends with ${code}`}); it may be damaged, or no image.`,
     );
   }
   const take = (name: string): Uint8Array<ArrayBuffer> => {
@@ -160,14 +165,16 @@ function sidecarOf(bytes: Uint8Array): Readonly<Record<string, unknown>> {
 }
 
 /** Its runtime sets the exit code of the whole process. */
-function run(instance: Instance, what: string): number {
+function run(instance: Instance, options: readonly string[], what: string): number {
   const { process } = globalThis;
   const before = process?.exitCode;
   try {
-    return instance.callMain(["-o", "/out", ...OPTIONS, "/in"]);
+    return instance.callMain(["-o", "/out", ...options, "/in"]);
   } catch (cause) {
+    // C++ throws addresses.
+    const reason = typeof cause === "number" ? "" : ` (${printable(messageOf(cause).split("\n", 1)[0]!)})`;
     throw formatError(
-      `Cannot read ${what}: dcm2niix fails on it (${messageOf(cause).split("\n", 1)[0]!}); it may be damaged, or too large.`,
+      `Cannot read ${what}: dcm2niix fails on it${reason}; it may be damaged, or too large.`,
       { cause },
     );
   } finally {

@@ -6,7 +6,7 @@ import type { Tags } from "./tags.ts";
 import { failOf } from "../../formats/foreign.ts";
 
 /** Syntaxes in which pixels stand as they are. */
-const UNCOMPRESSED = [IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG];
+export const UNCOMPRESSED = [IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG];
 /** No codec makes less of anything but empty images … */
 const MAX_RATIO = 1000;
 /** … and those may be this large. */

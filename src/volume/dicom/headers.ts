@@ -30,11 +30,16 @@ export interface DicomFile {
   readonly sopClass: string;
   readonly instance: string;
   readonly transferSyntax: string;
+  /** AcquisitionNumber; of CT also when, for two scans of one place may share their number. */
   readonly acquisition: string;
   readonly rows: number;
   readonly columns: number;
   /** Decoded; of all samples. */
   readonly bytesPerPixel: number;
+  /** Stored numbers go up to 2³² − 1. */
+  readonly unsigned32: boolean;
+  /** PhotometricInterpretation: MONOCHROME2, RGB … Numbers of MONOCHROME1 are not turned round: they are the same. */
+  readonly colours: string;
   /** One, or as many as a multi-frame file has, in the order in which they are stored. */
   readonly frames: readonly Frame[];
   /** Whether the frames say where they lie each for itself; otherwise they are stacked as they are stored. */
@@ -67,10 +72,12 @@ export async function readHeader(source: ByteSource): Promise<DicomFile | undefi
     sopClass: tags.text("SOPClassUID"),
     instance: tags.text("SOPInstanceUID"),
     transferSyntax,
-    acquisition: tags.text("AcquisitionNumber"),
+    acquisition: acquisitionOf(tags),
     rows: 0,
     columns: 0,
     bytesPerPixel: 0,
+    unsigned32: tags.short("BitsAllocated") === 32 && tags.short("PixelRepresentation") === 0,
+    colours: tags.text("PhotometricInterpretation"),
     frames: [],
     framesPlaced: false,
     hasLut: tags.items("ModalityLUTSequence").length > 0,
@@ -91,6 +98,12 @@ export async function readHeader(source: ByteSource): Promise<DicomFile | undefi
   } catch (error) {
     return { ...file, fault: error as AcsconvError };
   }
+}
+
+function acquisitionOf(tags: Tags): string {
+  const number = tags.text("AcquisitionNumber");
+  const time = tags.text("Modality") === "CT" ? tags.text("AcquisitionTime") : "";
+  return [number, time && `at ${time}`].filter(Boolean).join(" ");
 }
 
 function framesOf(tags: Tags, count: number): readonly Frame[] {

@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { temporaryFolder } from "../../../test/helpers/volumes.ts";
+import { pointOf } from "../geometry.ts";
 import { orientationOf } from "../reorient.ts";
 import { readVolume } from "../read.ts";
 import { scale } from "../vec3.ts";
@@ -33,6 +34,7 @@ describe("a real series", () => {
       },
     );
     expect(orientationOf(volume)).toBe("LPS");
+    expect(pointOf(volume, [19, 0, 0])).toBeAllClose([-110.5, -96.2063, 59.0425], { rtol: 0, atol: 1e-4 });
     const sums = Array.from({ length: 20 }, (_, d) =>
       Array.from(volume.data.subarray(d * 65536, (d + 1) * 65536)).reduce((a, b) => a + b, 0),
     );

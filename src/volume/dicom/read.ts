@@ -1,6 +1,8 @@
 /** @file Volumes from DICOM: headers tell series apart and place their images, dcm2niix sorts and decodes them. */
 
 import { formatError, inputError } from "../../base/errors.ts";
+import { printable } from "../../base/printable.ts";
+import { UNCOMPRESSED } from "./extent.ts";
 import { type Vec3, cross } from "../vec3.ts";
 import { type Volume, voxelCount } from "../volume.ts";
 import { type Converted, convert } from "./convert.ts";
@@ -50,10 +52,16 @@ export async function readDicom(
   tellValues(files, what, onWarning);
 
   const pixels = files.reduce((sum, file) => sum + file.frames.length * file.rows * file.columns, 0);
-  const { outputs, lines } = await convert(files, pixels * files[0]!.bytesPerPixel, stack.asStored, what);
-  for (const warning of warningsOf(lines)) onWarning(`${what}: ${warning}`);
+  const { outputs, lines } = await convert(files, pixels * files[0]!.bytesPerPixel, stack, what);
+  for (const warning of warningsOf(lines)) onWarning(`${what}: ${warning.replace(/\.$/, "")}.`);
+  const unsigned32 = files.every((file) => file.unsigned32);
+  if (unsigned32 && !sharesRescale(files))
+    throw formatError(
+      `${what} has unsigned pixels of 32 bits whose slopes differ, which dcm2niix takes for signed ones: convert it with other software.`,
+      { code: "E_UNSUPPORTED" },
+    );
   const candidates = outputs.flatMap((output): Candidate[] => {
-    const contents = contentsOf(output, what);
+    const contents = contentsOf(output, unsigned32, what);
     return Array.from({ length: contents.header.channels }, (_, place) => ({ output, contents, place }));
   });
   const decoded = candidates.reduce((sum, { contents }) => sum + voxelCount(contents.header.grid), 0);
@@ -114,11 +122,23 @@ function describe({ output: { suffix, about }, contents: { header }, place }: Ca
     .join(", ");
 }
 
+/** Whether all images have the same slope and intercept. */
+function sharesRescale(files: readonly DicomFile[]): boolean {
+  const [first, ...others] = files.flatMap(({ frames }) => frames.map(({ rescale }) => rescale));
+  return others.every(([slope, inter]) => slope === first![0] && inter === first![1]);
+}
+
 /** What stored numbers mean beyond slope and intercept. */
 function tellValues(files: readonly DicomFile[], what: string, onWarning: (sentence: string) => void): void {
   if (files.some(({ hasLut }) => hasLut))
     onWarning(
       `${what} gives its values by a table, ModalityLUTSequence (0028,3000), which is not applied: voxels hold the stored numbers.`,
+    );
+  const colours = files[0]!.colours;
+  const coded = /^YBR/.test(colours) && UNCOMPRESSED.includes(files[0]!.transferSyntax);
+  if (coded || colours.startsWith("PALETTE"))
+    onWarning(
+      `${what} codes its colours as ${printable(colours)} (0028,0004), which is not decoded: voxels hold the stored numbers.`,
     );
   const dose = files.find(({ doseScaling }) => doseScaling !== undefined)?.doseScaling;
   if (dose !== undefined && dose !== 1)

@@ -34,6 +34,8 @@ const slices = (count: number, change: (frame: Frame, i: number) => Change = () 
       rows: 4,
       columns: 6,
       bytesPerPixel: 2,
+      unsigned32: false,
+      colours: "MONOCHROME2",
       framesPlaced: false,
       hasLut: false,
       pixelOffset: 0,

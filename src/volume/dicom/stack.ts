@@ -219,7 +219,7 @@ function checkAcquisitions(sorted: readonly Placed[], tell: Tell): void {
     .slice(0, 5)
     .map((number) => `"${printable(number)}"`);
   tell(
-    `mixes the slices of ${acquisitions.size} acquisitions, AcquisitionNumber (0020,0012) ${named.join(", ")}: they are read as one volume`,
+    `mixes the slices of ${acquisitions.size} acquisitions, by AcquisitionNumber (0020,0012) ${named.join(", ")}: they are read as one volume`,
   );
 }
 

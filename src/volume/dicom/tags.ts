@@ -14,6 +14,7 @@ const TAGS = {
   TransferSyntaxUID: "x00020010",
   SOPClassUID: "x00080016",
   SOPInstanceUID: "x00080018",
+  AcquisitionTime: "x00080032",
   Modality: "x00080060",
   SeriesDescription: "x0008103e",
   SliceThickness: "x00180050",

@@ -28,11 +28,16 @@ export interface Contents {
   readonly numbers: FileNumbers;
 }
 
-/** Reads a NIfTI file in memory; numbers share its memory. */
-export function contentsOf({ bytes }: Converted, what: string): Contents {
+/**
+ * Reads a NIfTI file in memory; numbers share its memory.
+ *
+ * @param unsigned32 - integers of 32 bits have no sign, where dcm2niix says they have
+ */
+export function contentsOf({ bytes }: Converted, unsigned32: boolean, what: string): Contents {
   const header = parseNiftiHeader(bytes.subarray(0, NIFTI1_BYTES), true, what);
   const { components } = header;
-  const Numbers = DTYPES[header.type].array;
+  const { type } = header;
+  const Numbers = DTYPES[type === "int32" && unsigned32 ? "uint32" : type].array;
   const length = voxelCount(header.grid) * header.channels * components;
   if (header.offset + length * Numbers.BYTES_PER_ELEMENT > bytes.length)
     throw formatError(`Cannot read ${what}: dcm2niix ended before it had written all of it.`);

@@ -13,7 +13,7 @@ const NOISE: readonly RegExp[] = [
   /Unable to determine slice direction/,
   /Interslice distance varies/,
   /Missing images\? Expected/,
-  /Missing GE protocol data block/,
+  /Missing GE protocol data block|slice timing/i,
   // We say it of each series whose header does not place its images.
   /Bogus spatial matrix/,
   // Sidecar files and names, which nobody sees.

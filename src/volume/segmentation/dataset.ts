@@ -57,6 +57,7 @@ export function segmentationDataset(
   const first = matched.slices[0]![0]!;
   const { copied } = source;
   return {
+    LossyImageCompression: "00",
     ...copied,
     SpecificCharacterSet: "ISO_IR 192",
     SOPClassUID: SEGMENTATION,
@@ -92,7 +93,6 @@ export function segmentationDataset(
     BitsStored: 1,
     HighBit: 0,
     PixelRepresentation: 0,
-    LossyImageCompression: "00",
     SegmentationType: "BINARY",
     SegmentsOverlap: overlap ? "YES" : "NO",
     SegmentSequence: segments.map((segment, i) => segmentItem(segment, i + 1, algorithm)),

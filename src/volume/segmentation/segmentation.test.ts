@@ -181,6 +181,52 @@ describe("what a segmentation says", () => {
     );
   });
 
+  test("of the patient what the standard allows, in its form, and no more", async () => {
+    const source = temporaryFolder();
+    const changes = {
+      PatientBirthDate: "19700203",
+      PatientName: `${"Ä".repeat(64)}=山田^太郎=${"B".repeat(64)}`,
+      PatientAge: "044Y",
+      StudyTime: "101112.5",
+      LossyImageCompression: "01",
+      LossyImageCompressionRatio: "12.5",
+      LossyImageCompressionMethod: "ISO_15444_1",
+    };
+    const paths = saveSeries(source, scan, changes);
+    // Of the same lengths, so that they can be put in without encoding anew.
+    for (const path of paths) {
+      const bytes = readFileSync(path);
+      for (const [from, to] of [
+        ["19700203", "1970-2-3"],
+        ["101112.5", "10:11:12"],
+        ["044Y", "44 Y"],
+      ] as const)
+        bytes.write(to, bytes.indexOf(from), "latin1");
+      writeFileSync(path, bytes);
+    }
+    const told: string[] = [];
+    const path = await save(labels, { source, onWarning: (sentence) => told.push(sentence) });
+    const set = parsed(path);
+    expect(set.string("x00080030")).toBe("101112");
+    expect(set.elements["x00100030"]!.length).toBe(0);
+    expect(set.elements["x00101010"]).toBeUndefined();
+    expect(["x00282110", "x00282112", "x00282114"].map((tag) => set.string(tag))).toEqual([
+      "01",
+      "12.5",
+      "ISO_15444_1",
+    ]);
+    const { dataOffset, length } = set.elements["x00100010"]!;
+    expect(new TextDecoder().decode(set.byteArray.subarray(dataOffset, dataOffset + length)).trim()).toBe(
+      changes.PatientName,
+    );
+    expect(told).toEqual([
+      expect.stringMatching(
+        /has a PatientBirthDate that is against the standard, "1970-2-3": the segmentation goes/,
+      ),
+      expect.stringMatching(/has a PatientAge that is against the standard, "44 Y"/),
+    ]);
+  });
+
   test("frames of an image of several are named by their number there", async () => {
     const source = saveEnhanced(temporaryFolder(), scan);
     const path = await save(labels, { source });
