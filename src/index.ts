@@ -10,7 +10,7 @@ export { ERROR_CODES, type ErrorCode } from "./base/error-codes.ts";
 export { LIFT_KINDS, type LiftOptions } from "./lift/options.ts";
 export type { NodeReport } from "./lift/walk.ts";
 export type { CaseResult, CasesOptions, CasesResult, LabelledCase } from "./model/evaluate.ts";
-export { lift, load, Model, unlift } from "./model/model.ts";
+export { lift, load, type LoadOptions, Model, unlift } from "./model/model.ts";
 export type { Task, TaskClasses } from "./model/task.ts";
 export type { Scores } from "./run/sinks.ts";
 export { pretrained, type PretrainedName } from "./models/pretrained.ts";

@@ -18,8 +18,8 @@ export interface ByteSource {
   readonly size: number;
   /** The first `count` of them, or as many as there are. */
   readonly head: (count: number) => Promise<Uint8Array>;
-  /** From the first byte to the last, for what need not be held at once. */
-  readonly stream: () => ReadableStream<Uint8Array<ArrayBuffer>>;
+  /** From byte `from`, 0 by default, to the last, for what need not be held at once. */
+  readonly stream: (from?: number) => ReadableStream<Uint8Array<ArrayBuffer>>;
   /** All of them, in memory. */
   readonly bytes: () => Promise<Uint8Array>;
 }
@@ -64,7 +64,7 @@ const blobSource = (blob: Blob, name: string): ByteSource => ({
   name,
   size: blob.size,
   head: async (count) => new Uint8Array(await blob.slice(0, count).arrayBuffer()),
-  stream: () => blob.stream(),
+  stream: (from = 0) => blob.slice(from).stream(),
   bytes: async () => new Uint8Array(await blob.arrayBuffer()),
 });
 
@@ -72,7 +72,7 @@ const bytesSource = (bytes: Uint8Array, name: string): ByteSource => ({
   name,
   size: bytes.length,
   head: async (count) => bytes.subarray(0, count),
-  stream: () => new Blob([bytes.slice()]).stream(),
+  stream: (from = 0) => new Blob([bytes.slice(from)]).stream(),
   bytes: async () => bytes,
 });
 
@@ -105,9 +105,9 @@ async function fileSource(path: string): Promise<ByteSource> {
           await handle.close();
         }
       }),
-    stream: () =>
+    stream: (from = 0) =>
       builtin("node:stream").Readable.toWeb(
-        builtin("node:fs").createReadStream(path, { highWaterMark: CHUNK }),
+        builtin("node:fs").createReadStream(path, { highWaterMark: CHUNK, start: from }),
       ) as ReadableStream<Uint8Array<ArrayBuffer>>,
     // In steps, because Node's readFile ends at 2 GB.
     bytes: () =>

@@ -4,6 +4,7 @@
  */
 
 import type { ErrorCode } from "./error-codes.ts";
+import { printable } from "./printable.ts";
 
 /**
  * What went wrong, coarsely, so that callers can react without parsing text:
@@ -39,7 +40,7 @@ export class AcsconvError extends Error {
     message: string,
     options: { cause?: unknown; code?: ErrorCode | undefined } = {},
   ) {
-    super(message, options);
+    super(printable(message), options);
     this.name = "AcsconvError";
     this.kind = kind;
     this.code = options.code ?? CODE_OF_KIND[kind];
@@ -60,7 +61,7 @@ export const liftError = ofKind("lift");
 export const runtimeError = ofKind("runtime");
 export const trainError = ofKind("train");
 
-/** The message of anything that was thrown (itk-wasm, for one, throws bare numbers). */
+/** The message of anything that was thrown. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }

@@ -31,15 +31,3 @@ function editDistance(a: string, b: string): number {
   }
   return row[b.length]!;
 }
-
-/** A name from a file, safe on a terminal: control characters, which could forge lines, are shown as `\x1b`. */
-export const printable = (text: string): string =>
-  text.replace(
-    // C0, delete, C1; marks that turn the direction of text round; line separators.
-    // oxlint-disable-next-line no-control-regex
-    /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
-    (character) => {
-      const code = character.charCodeAt(0).toString(16);
-      return code.length > 2 ? `\\u${code.padStart(4, "0")}` : `\\x${code.padStart(2, "0")}`;
-    },
-  );

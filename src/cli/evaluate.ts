@@ -4,8 +4,9 @@ import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Command } from "commander";
 import { type Named, flagged, namedList } from "../base/fields.ts";
-import { readCases } from "../data/cases.ts";
-import { type DataFolder, openFolder } from "../data/index.ts";
+import { checkGrids, readCases } from "../data/cases.ts";
+import { type ArrayNames, type DataFolder, openFolder } from "../data/index.ts";
+import { Warnings } from "../data/warnings.ts";
 import { checkWritable } from "../base/files.ts";
 import { load } from "../index.ts";
 import { METRIC_NAMES } from "../metrics/registry.ts";
@@ -25,6 +26,7 @@ import { readConfig } from "../train/runs/config-file.ts";
 import { writeText } from "../train/runs/folder.ts";
 import { createMetrics, needsScores } from "../train/choices.ts";
 import { checkClasses } from "../train/runs/trained-network.ts";
+import { print, printNote } from "./print.ts";
 
 interface EvaluateFlags extends GlobalOptions, Readonly<Record<string, unknown>> {
   readonly model: string;
@@ -45,14 +47,15 @@ const MEASURED = {
     "count only a half of every scan, or six parts; the network sees all of it",
   ),
 } as const;
+const ARRAYS = { array: CONFIG_FIELDS.array, labelArray: CONFIG_FIELDS.labelArray } as const;
 const GROUPS = {
   Measures: MEASURED,
   Windows: { ...asTrained({ patch: WINDOWS.patch }), overlap: WINDOWS.overlap },
-  Scans: asTrained(PREPARATION),
+  Scans: { ...asTrained(PREPARATION), ...ARRAYS },
   Network: NETWORK,
   Machine: MACHINE,
 } as const;
-const SETTINGS = { ...GROUPS.Windows, ...GROUPS.Scans, ...GROUPS.Network };
+const SETTINGS = { ...GROUPS.Windows, ...asTrained(PREPARATION), ...GROUPS.Network };
 
 const EXAMPLES = `
 Examples:
@@ -73,7 +76,7 @@ export function addEvaluate(program: Command): void {
       "Predict every labelled scan of a folder, in overlapping windows, and compare with the labels on the scan's own grid.",
     )
     .requiredOption("--model <file.onnx>", "a 3D network with a score per voxel")
-    .requiredOption("--data <folder>", "labelled scans: Medical Segmentation Decathlon or nnU-Net v2")
+    .requiredOption("--data <folder>", "labelled scans: Medical Segmentation Decathlon or nnU-Net")
     .option("--out <file.json>", "also write the values as JSON, case by case");
   addFlags(command, GROUPS);
   command.addHelpText("after", EXAMPLES).action(async (_: unknown, self: Command) => {
@@ -83,18 +86,20 @@ export function addEvaluate(program: Command): void {
 
 async function evaluate(flags: EvaluateFlags): Promise<void> {
   if (flags.out !== undefined) await checkWritable(flags.out);
-  const model = await load(flags.model);
-  const folder = await openFolder(flags.data);
+  const model = await load(flags.model, { onWarning: warn });
+  const folder = await openFolder(flags.data, valuesOfFlags<ArrayNames>(ARRAYS, flags));
   checkClasses(model, folder);
+  const warnings = new Warnings(warn);
+  await checkGrids(folder.cases, warnings);
   const note = (line: string): void => {
-    if (!flags.quiet) process.stderr.write(`${line}\n`);
+    if (!flags.quiet) printNote(line);
   };
   const beside = model.task ? {} : await besideOf(flags.model, note);
   const { metrics: wanted = ["dice", "iou"], region } = valuesOfFlags<Measured>(MEASURED, flags);
   const progress = startProgress("evaluating", "cases", flags.quiet ?? false);
   let done = 0;
   const { metrics, cases } = await model
-    .evaluate(readCases(folder.cases, folder), {
+    .evaluate(readCases(folder.cases, folder, warnings), {
       ...beside,
       ...valuesOfFlags<Pick<CasesOptions, keyof typeof SETTINGS>>(SETTINGS, flags),
       session: valuesOfFlags<Pick<SessionOptions, keyof typeof MACHINE>>(MACHINE, flags),
@@ -112,7 +117,7 @@ async function evaluate(flags: EvaluateFlags): Promise<void> {
     const json = { model: flags.model, data: flags.data, ...(region && { region }), metrics, cases };
     await writeText(flags.out, `${JSON.stringify(json, undefined, 2)}\n`);
   }
-  if (!flags.quiet) process.stdout.write(`${tables(folder, metrics, cases)}\n`);
+  if (!flags.quiet) print(tables(folder, metrics, cases));
 }
 
 /** How a network without a task was trained, if it lies in the folder of a run. */

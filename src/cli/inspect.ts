@@ -10,7 +10,10 @@ import { type NetworkSummary, summarise } from "../report/summary.ts";
 import { opsetOf } from "../graph/graph.ts";
 import { formatTable } from "../report/text-table.ts";
 import { parseSizes } from "./arguments.ts";
+import { warn } from "./errors.ts";
 import type { GlobalOptions } from "./flags.ts";
+import { print } from "./print.ts";
+import { printable } from "../base/printable.ts";
 
 interface InspectFlags extends GlobalOptions {
   readonly size?: readonly [number, number, number];
@@ -42,7 +45,7 @@ export function addInspect(program: Command): void {
 }
 
 async function run(path: string, flags: InspectFlags): Promise<void> {
-  const model = await load(path);
+  const model = await load(path, { onWarning: warn });
   const size = flags.size ?? usualSize(model);
   const graph = simplify(model.graph);
   const summary = summarise(graph, sizesFor(graph, size));
@@ -57,7 +60,7 @@ async function run(path: string, flags: InspectFlags): Promise<void> {
         total(summary),
         ...costsOfKinds(kinds),
       ].join("\n");
-  process.stdout.write(`${text}\n`);
+  print(text);
 }
 
 function heading(model: Model, path: string, size: readonly number[]): string {
@@ -72,7 +75,9 @@ function heading(model: Model, path: string, size: readonly number[]): string {
       (output) => `output  ${output.name} ${shapeText(output.shape)} ${output.dtype ?? ""}`,
     ),
     `figures for an input of ${(rank === 4 ? size.slice(1) : size).join("×")}`,
-  ].join("\n");
+  ]
+    .map(printable)
+    .join("\n");
 }
 
 function layers({ layers: all }: NetworkSummary, everything: boolean): string {

@@ -9,6 +9,8 @@ import { formatTable } from "../report/text-table.ts";
 import { PSC, choice, parseCount, parseSizes } from "./arguments.ts";
 import { warn } from "./errors.ts";
 import type { GlobalOptions } from "./flags.ts";
+import { print } from "./print.ts";
+import { printable } from "../base/printable.ts";
 
 type PerStage = "height" | 1 | readonly ("height" | 1)[];
 
@@ -95,14 +97,17 @@ async function run(path: string, flags: LiftFlags): Promise<void> {
     ...(depthStride !== undefined && { stride: depthStride }),
     ...(depthPool !== undefined && { pool: depthPool }),
   };
-  const model = lift(await load(path), { ...options, ...(Object.keys(depth).length > 0 && { depth }) });
+  const model = lift(await load(path, { onWarning: warn }), {
+    ...options,
+    ...(Object.keys(depth).length > 0 && { depth }),
+  });
   await model.save(out);
   for (const warning of model.report!.warnings) warn(warning);
   if (report !== undefined) {
     const json = JSON.stringify(liftReport(model), undefined, 2);
     await writeFiles([{ path: report, chunks: [new TextEncoder().encode(`${json}\n`)] }]);
   }
-  if (!quiet) process.stdout.write(`${describe(model, path, out)}\n`);
+  if (!quiet) print(describe(model, path, out));
 }
 
 function describe(model: Model, from: string, to: string): string {
@@ -133,15 +138,15 @@ function describe(model: Model, from: string, to: string): string {
     ],
   );
   return [
-    `${from} → ${to}  (${model.lifted!.options.kind ?? "acs"})`,
+    `${printable(from)} → ${printable(to)}  (${model.lifted!.options.kind ?? "acs"})`,
     "",
     operators,
     "",
     `Cost at ${size.slice(1).join("×")} pixels and ${size.join("×")} voxels:`,
     costs,
     "",
-    `input   ${input!.name} ${shapeText(input!.shape)}`,
-    ...model.outputs.map(({ name, shape }) => `output  ${name} ${shapeText(shape)}`),
+    printable(`input   ${input!.name} ${shapeText(input!.shape)}`),
+    ...model.outputs.map(({ name, shape }) => printable(`output  ${name} ${shapeText(shape)}`)),
   ].join("\n");
 }
 

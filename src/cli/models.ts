@@ -12,6 +12,7 @@ import { formatTable } from "../report/text-table.ts";
 import { PSC, choice, parsePattern, parseSizes } from "./arguments.ts";
 import type { GlobalOptions } from "./flags.ts";
 import { startProgress } from "./progress.ts";
+import { print } from "./print.ts";
 
 type Kind = KindCost["kind"];
 type Size = readonly [number, number, number];
@@ -81,7 +82,7 @@ function run({ size, kind, psc, grep, json, quiet }: ModelsFlags): void {
   });
   progress.stop();
   const text = json ? JSON.stringify(facts(rows, size), undefined, 2) : page(rows, size, kind);
-  process.stdout.write(`${text}\n`);
+  print(text);
 }
 
 function costsOf(

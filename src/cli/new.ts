@@ -27,6 +27,8 @@ import { NAME_MAPS } from "../weights/name-maps.ts";
 import { PSC, choice, parseCount, parseWhole } from "./arguments.ts";
 import { warn } from "./errors.ts";
 import type { GlobalOptions } from "./flags.ts";
+import { print } from "./print.ts";
+import { printable } from "../base/printable.ts";
 
 type Kind = LiftKind | "2d";
 
@@ -128,10 +130,10 @@ async function run(name: string, flags: NewFlags): Promise<void> {
     `${name} → ${out}${entry.dimensions === 2 ? `  (${flags.kind ?? "acs"})` : ""}`,
     ...(report ? ["", `weights of ${weights}:`, ...lines(report)] : []),
     "",
-    ...model.inputs.map((input) => `input   ${input.name} ${shapeText(input.shape)}`),
-    ...model.outputs.map((output) => `output  ${output.name} ${shapeText(output.shape)}`),
+    ...model.inputs.map((input) => printable(`input   ${input.name} ${shapeText(input.shape)}`)),
+    ...model.outputs.map((output) => printable(`output  ${output.name} ${shapeText(output.shape)}`)),
   ].join("\n");
-  process.stdout.write(`${text}\n`);
+  print(text);
 }
 
 function entryOf(name: string, { head, classes, kind, psc }: NewFlags): Architecture {

@@ -120,12 +120,7 @@ describe("acsconv predict", () => {
     await writeFile(at("scans/b.nii"), "garbage");
     await saveScan("scans/c.nrrd");
     expect(await acsconv("predict", model, at("scans"), "-o", at("out"), ...size)).toBe(2);
-    expect((await readdir(at("out"))).sort()).toEqual([
-      "a_labels.nii.gz",
-      "a_labels.png",
-      "c_labels.nii.gz",
-      "c_labels.png",
-    ]);
+    expect((await readdir(at("out"))).sort()).toEqual(["a.nii.gz", "a.png", "c.nii.gz", "c.png"]);
     expect(stderr).toMatch(/^acsconv: .*b\.nii: .+\.$/m);
     expect(stderr).toMatch(/^acsconv: 1 of 3 scans failed, for the reasons above\.$/m);
   });

@@ -1,27 +1,36 @@
 /** @file `acsconv predict`: a 3D network over scans of any size. */
 
+import { basename } from "node:path";
 import { type Command, Option } from "commander";
 import { AcsconvError, inputError } from "../base/errors.ts";
 import { checkApart, checkWritable, writeFiles } from "../base/files.ts";
 import { count, flagged, oneOf } from "../base/fields.ts";
-import { withoutEnding } from "../data/folders.ts";
+import { withoutEnding } from "../data/file-names.ts";
+import { Warnings } from "../data/warnings.ts";
 import { type Model, load } from "../index.ts";
 import { type PredictOptions, type PredictionKind, predictVolume } from "../model/index.ts";
+import { inputChannels } from "../model/scores.ts";
 import { MACHINE, NETWORK, PREPARATION, WINDOWS, asTrained } from "../model/settings.ts";
 import type { TaskClasses } from "../model/task.ts";
 import { formatTable } from "../report/text-table.ts";
 import type { Session, SessionOptions } from "../run/session.ts";
-import { type Volume, readVolume, writeVolume } from "../volume/index.ts";
+import { type Volume, readChannels, writeVolume } from "../volume/index.ts";
 import { warn } from "./errors.ts";
 import { type GlobalOptions, addFlags, valuesOfFlags } from "./flags.ts";
 import { previewPng } from "./preview.ts";
 import { formatDuration, startProgress } from "./progress.ts";
-import { type ScanJob, planScans } from "./scan-files.ts";
+import { print, printNote } from "./print.ts";
+import { printable } from "../base/printable.ts";
+import { checkSegmentable, segmentationWriter } from "./dicom-result.ts";
+import { type ScanJob, isDicomResult, planScans } from "./scan-files.ts";
 
 interface PredictFlags extends GlobalOptions, Readonly<Record<string, unknown>> {
   readonly out: string;
   readonly output: PredictionKind;
   readonly series?: string;
+  readonly array?: string;
+  /** Of results in a folder. */
+  readonly name?: string;
   /** A path; true for one beside the output; false for none. */
   readonly preview: string | boolean;
 }
@@ -61,13 +70,20 @@ Examples:
   A CT: soft-tissue window, resampled to 1.5 mm for the network, windows of 96³ voxels:
   $ acsconv predict liver.acs.onnx ct/ -o liver.nii.gz --window -160,240 --spacing 1.5 --patch 96
 
-  All scans of a folder, probabilities instead of labels:
+  A CT's DICOM folder, and its segmentation as DICOM (SEG), as archives and viewers take it:
+  $ acsconv predict liver.acs.onnx ct/ -o liver.dcm
+
+  All scans of a folder, probabilities instead of labels (results/scan_probabilities.nii.gz):
   $ acsconv predict unet.acs.onnx scans/ -o results/ --output probabilities
+
+  nnU-Net's files, one for each channel (case_0000.nii.gz, case_0001.nii.gz), under other names than case.nii.gz:
+  $ acsconv predict run/model.onnx Dataset001/imagesTs -o results/ --name "{case}_{output}.nrrd"
 
   A backbone that was trained on ImageNet: its feature maps, axial slices first:
   $ acsconv predict resnet18.acs.onnx t1.nii.gz -o maps.npz --output features --normalize imagenet --orient LPS
 
-Scans: .nii .nii.gz .nrrd .nhdr .mha .mhd .npy .npz, DICOM folders. Results: .nii .nii.gz .nrrd .npz .npy.
+Scans: .nii .nii.gz .nrrd .nhdr .mha .mhd .npy .npz, DICOM folders. Results: .nii .nii.gz .nrrd .npz .npy,
+and .dcm: a DICOM segmentation (SEG) of a DICOM series.
 A 2D network has to be lifted first: see "acsconv help lift".`;
 
 export function addPredict(program: Command): void {
@@ -78,8 +94,12 @@ export function addPredict(program: Command): void {
       "Run a 3D network over scans of any size, in overlapping windows. Results lie on the scan's own grid.",
     )
     .argument("<model.onnx>", "a 3D network: one input [N, C, D, H, W], a score per voxel")
-    .argument("<scans...>", "volumes, folders of volumes, DICOM folders")
+    .argument("<scans...>", "volumes, folders of volumes, DICOM folders; a data set stands for its imagesTs")
     .requiredOption("-o, --out <path>", "file for the result, or a folder for those of several scans")
+    .option(
+      "--name <pattern>",
+      "of results in a folder: {case} is the scan's name, {output} what is written; the end says the format (default: {case}.nii.gz, of other than labels {case}_{output}.nii.gz)",
+    )
     .addOption(
       new Option("--output <kind>", "what to write")
         .choices(["labels", "probabilities", "features"])
@@ -89,6 +109,7 @@ export function addPredict(program: Command): void {
       "--series <uid>",
       "which DICOM series, where a folder has several: its UID or number in the list, with :1 a volume in it",
     )
+    .option("--array <name>", "which array of a .npz file, where it holds several; name[3] for a part of it")
     .option("--preview <file.png>", "where the picture goes (default: beside the result)")
     .option("--no-preview", "no picture");
   addFlags(command, GROUPS);
@@ -100,14 +121,22 @@ export function addPredict(program: Command): void {
 }
 
 async function predict(modelPath: string, scans: readonly string[], flags: PredictFlags): Promise<void> {
-  const jobs = await planScans(scans, flags.out, flags.output);
+  const model = await load(modelPath, { onWarning: warn });
+  const jobs = await planScans(scans, {
+    target: flags.out,
+    what: flags.output,
+    pattern: flags.name,
+    channels: model.task?.channels?.length ?? inputChannels(model.graph),
+    onWarning: warn,
+    onNote: (note) => say(flags, note),
+  });
+  if (jobs.some(({ output }) => isDicomResult(output))) checkSegmentable(flags.output, jobs[0]!.output);
   if (typeof flags.preview === "string") {
     if (jobs.length > 1)
       throw inputError("--preview names one picture, but there are several scans: leave it out.");
-    await checkApart([modelPath, ...jobs.flatMap(({ input, output }) => [input, output]), flags.preview]);
+    await checkApart([modelPath, ...jobs.flatMap(({ files, output }) => [...files, output]), flags.preview]);
     await checkWritable(flags.preview);
   }
-  const model = await load(modelPath);
   const settings = valuesOfFlags<Settings>(SETTINGS, flags);
   const machine = valuesOfFlags<Pick<SessionOptions, keyof typeof MACHINE>>(MACHINE, flags);
   const session = await model.session({ ...machine, size: settings.patch ?? model.task?.patch });
@@ -115,11 +144,11 @@ async function predict(modelPath: string, scans: readonly string[], flags: Predi
   try {
     for (const job of jobs) {
       try {
-        await predictOne(model, session, job, flags, settings);
+        await predictOne(model, modelPath, session, job, flags, settings);
       } catch (error) {
         // One bad scan does not cost the others their results.
         if (jobs.length === 1 || !(error instanceof AcsconvError)) throw error;
-        process.stderr.write(`acsconv: ${job.input}: ${error.message}\n`);
+        printNote(`acsconv: ${printable(filesText(job))}: ${error.message}`);
         failed++;
       }
     }
@@ -131,21 +160,23 @@ async function predict(modelPath: string, scans: readonly string[], flags: Predi
 
 async function predictOne(
   model: Model,
+  modelPath: string,
   session: Session,
   job: ScanJob,
   flags: PredictFlags,
   settings: Settings,
 ): Promise<void> {
-  const say = (line: string): void => {
-    if (!flags.quiet) process.stdout.write(`${line}\n`);
-  };
-  const scan = await readVolume(job.input, {
-    onWarning: warn,
-    series: flags.series === undefined ? undefined : seriesOf(flags.series),
-  });
+  const series = flags.series === undefined ? undefined : seriesOf(flags.series);
+  // Headers are read again for a DICOM segmentation, which has the same to tell.
+  const { tell } = new Warnings(warn);
+  const scan = await readChannels(job.files, { onWarning: tell, series, array: flags.array });
   say(
-    `${job.input}: [${scan.shape.join(", ")}] voxels of ${scan.spacing.map((mm) => +mm.toFixed(3)).join(" × ")} mm`,
+    flags,
+    `${filesText(job)}: ${scan.channels > 1 ? `${scan.channels} × ` : ""}[${scan.shape.join(", ")}] voxels of ${scan.spacing.map((mm) => +mm.toFixed(3)).join(" × ")} mm`,
   );
+  const writeDicom = isDicomResult(job.output)
+    ? await segmentationWriter(scan, job.output, { source: job.files[0]!, series, onWarning: tell })
+    : undefined;
 
   const progress = startProgress("  predicting", "windows", flags.quiet ?? false);
   const start = performance.now();
@@ -153,20 +184,29 @@ async function predictOne(
     output: flags.output,
     ...settings,
     onWarning: warn,
-    onNote: (note) => say(`  ${note}`),
+    onNote: (note) => say(flags, `  ${note}`),
     onProgress: (done, total) => progress.update(done, total),
   }).finally(() => progress.stop());
   const seconds = (performance.now() - start) / 1000;
 
-  await writeVolume(result, job.output);
-  say(`  wrote ${job.output} in ${formatDuration(seconds)}`);
-  if (flags.output === "labels") say(indent(labelTable(result, model.task?.classes)));
+  if (writeDicom) await writeDicom(result, modelPath, model.task?.classes);
+  else await writeVolume(result, job.output);
+  say(flags, `  wrote ${job.output} in ${formatDuration(seconds)}`);
+  if (flags.output === "labels") say(flags, indent(labelTable(result, model.task?.classes)));
   if (flags.preview !== false) {
     const path = typeof flags.preview === "string" ? flags.preview : `${withoutEnding(job.output)}.png`;
     await writeFiles([{ path, chunks: [previewPng(scan, result, flags.output)] }]);
-    say(`  wrote ${path}`);
+    say(flags, `  wrote ${path}`);
   }
 }
+
+function say({ quiet }: PredictFlags, line: string): void {
+  if (!quiet) print(line);
+}
+
+/** The files of a scan: the first by its path, the others by their names. */
+const filesText = ({ files: [first, ...others] }: ScanJob): string =>
+  [first, ...others.map((path) => basename(path))].join(" + ");
 
 /** How much of the volume each label takes, or of classes that may overlap each mask. */
 function labelTable({ data, channels, spacing }: Volume, classes: TaskClasses | undefined): string {

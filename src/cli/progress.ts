@@ -3,6 +3,8 @@
  * terminal; elsewhere (a log, CI) a plain line at every tenth, or every 10 s.
  */
 
+import { printable } from "../base/printable.ts";
+
 const BAR_WIDTH = 24;
 /** A terminal is drawn anew, and a log gets a line, no more often than this. */
 export const REDRAW_MS = 100;
@@ -16,10 +18,11 @@ export interface Progress {
 }
 
 /**
- * @param label - what is being done, such as `scan.nii.gz`
+ * @param title - what is being done, such as `scan.nii.gz`
  * @param unit - what is counted, such as `windows`
  */
-export function startProgress(label: string, unit: string, quiet: boolean): Progress {
+export function startProgress(title: string, unit: string, quiet: boolean): Progress {
+  const label = printable(title);
   const stream = process.stderr;
   const start = performance.now();
   let drawnAt = -Infinity;

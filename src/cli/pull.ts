@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { pull, type PullOptions } from "../weights/index.ts";
 import type { GlobalOptions } from "./flags.ts";
 import { startProgress } from "./progress.ts";
+import { print } from "./print.ts";
 
 interface PullFlags extends GlobalOptions, Pick<PullOptions, "revision" | "sha256"> {}
 
@@ -42,7 +43,7 @@ async function run(source: string, { revision, sha256, quiet }: PullFlags): Prom
         progress.update(Math.floor(done / MEGABYTE), Math.max(1, Math.floor(total / MEGABYTE))),
     });
     progress.stop();
-    process.stdout.write(`${path}\n`);
+    print(path);
   } catch (error) {
     progress.stop();
     throw error;

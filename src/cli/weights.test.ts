@@ -33,7 +33,7 @@ test("lists names, types, shapes and sums", async () => {
     [
       `${path}: safetensors`,
       "",
-      "made by: \uFFFD[31mred\uFFFD",
+      "made by: \\u001b[31mred\\n",
       "",
       "name                    type     shape              size",
       "──────────────────────  ───────  ───────────────  ──────",

@@ -7,6 +7,8 @@ import { formatTable } from "../report/text-table.ts";
 import { readWeights, type WeightFile, type WeightFormat } from "../weights/index.ts";
 import { parsePattern } from "./arguments.ts";
 import type { GlobalOptions } from "./flags.ts";
+import { print } from "./print.ts";
+import { printable } from "../base/printable.ts";
 
 interface WeightsFlags extends GlobalOptions {
   readonly grep?: RegExp;
@@ -48,7 +50,7 @@ async function run(path: string, { grep, json }: WeightsFlags): Promise<void> {
   const file = await readWeights(path);
   const shown = [...file.tensors].filter(([name]) => !grep || grep.test(name));
   const text = json ? JSON.stringify(facts(file, shown), undefined, 2) : page(path, file, shown);
-  process.stdout.write(`${text}\n`);
+  print(text);
 }
 
 type Named = readonly [name: string, tensor: Tensor];
@@ -80,7 +82,7 @@ function page(path: string, { format, tensors, metadata }: WeightFile, shown: re
   const table = formatTable(
     ["name", "type", "shape", "size"],
     shown.map(([name, tensor]) => [
-      plain(name),
+      brief(name),
       tensor.dtype,
       `[${tensor.dims.join(", ")}]`,
       bytes(sizeOf(tensor)),
@@ -89,9 +91,9 @@ function page(path: string, { format, tensors, metadata }: WeightFile, shown: re
   const { tensors: count, parameters, bytes: size } = totals(shown);
   const of = count < tensors.size ? ` of ${tensors.size}` : "";
   return [
-    `${path}: ${FORMATS[format]}`,
+    `${printable(path)}: ${FORMATS[format]}`,
     ...(metadata.size > 0
-      ? ["", ...[...metadata].map(([key, text]) => `${plain(key)}: ${plain(text)}`)]
+      ? ["", ...[...metadata].map(([key, text]) => `${brief(key)}: ${brief(text)}`)]
       : []),
     "",
     table,
@@ -103,8 +105,8 @@ function page(path: string, { format, tensors, metadata }: WeightFile, shown: re
 /** Longer texts are not for reading: a whole graph can stand in a model's metadata. */
 const MAX_TEXT = 120;
 
-/** A text of the file without what would move the cursor or colour the terminal, and not too long. */
-function plain(text: string): string {
-  const safe = text.replaceAll(/\p{C}/gu, "\u{FFFD}");
+/** A text of the file on one line, and not too long. */
+function brief(text: string): string {
+  const safe = printable(text);
   return safe.length > MAX_TEXT ? `${safe.slice(0, MAX_TEXT)}…` : safe;
 }

@@ -5,11 +5,15 @@
  */
 
 import { fromBase64, toBase64 } from "../base/base64.ts";
-import type { Graph } from "../graph/graph.ts";
+import { type Graph, opsetOf } from "../graph/graph.ts";
 import { sameDims } from "../graph/dim.ts";
+import { sameFunction } from "../graph/same-function.ts";
+import { liftGraph } from "../lift/index.ts";
 import type { LiftOptions } from "../lift/options.ts";
 import { decodeModel } from "../onnx/decode.ts";
 import { encodeModel } from "../onnx/encode.ts";
+import { CANONICAL_OPSET } from "../onnx/upgrade.ts";
+import { slotsOf } from "../ops/parameters.ts";
 import { lower, type LoweredNode, raise } from "../passes/lower.ts";
 import { dropUnused } from "../passes/tidy.ts";
 import { plain } from "./targets/plain.ts";
@@ -70,13 +74,38 @@ export function forSaving({ graph, source, options }: LiftedSource): Graph {
 }
 
 /**
- * The lifted network in a saved model, or undefined if it is none of ours (or
- * somebody removed or broke what we need to know).
+ * The lifted network in a saved model; undefined if it is none of ours.
+ *
+ * The graph in the file is what other programs run. What its metadata says is believed if it leads to that graph: the
+ * lifted operators, lowered as they are for saving, are the nodes that are there, and the 2D network lifts to them. Weights
+ * count as they are in the file, whoever trained them.
+ *
+ * @param onWarning - told if the metadata is another network's, broken, or of another acsconv
  */
-export function restore(graph: Graph): LiftedSource | undefined {
+export function restore(graph: Graph, onWarning: (sentence: string) => void): LiftedSource | undefined {
   const text = graph.metadata.get(KEY);
-  const stored = text === undefined ? undefined : parse(text);
-  if (!stored) return undefined;
+  if (text === undefined) return undefined;
+  const plainly = `it is read as the plain 3D network that its graph is`;
+  const stored = parse(text);
+  if (!stored) {
+    onWarning(`The model's metadata "${KEY}" is broken, or of a newer acsconv; ${plainly}.`);
+    return undefined;
+  }
+  const restored = attempt(() => raised(graph, stored));
+  if (restored && attempt(() => isThere(graph, restored))) {
+    if (attempt(() => isSource(restored))) return restored;
+    onWarning(
+      `The model's metadata names a 2D network that does not lift to the graph in the file (one of them was edited, or lifted by another version of acsconv); ${plainly}: lift the 2D network again.`,
+    );
+  } else {
+    onWarning(
+      `The model's metadata describes another network than the graph in the file (one of them was edited); ${plainly}.`,
+    );
+  }
+  return undefined;
+}
+
+function raised(graph: Graph, stored: Stored): LiftedSource {
   const skeleton = decodeModel(fromBase64(stored.source));
   const own = new Map(skeleton.initializers);
   const inputs = skeleton.inputs.filter(({ name }) => {
@@ -90,6 +119,30 @@ export function restore(graph: Graph): LiftedSource | undefined {
     source: { ...skeleton, inputs, initializers: own, metadata },
     options: stored.options,
   };
+}
+
+/** Whether the lifted operators are what the file computes. */
+const isThere = (graph: Graph, restored: LiftedSource): boolean =>
+  opsetOf(graph) >= CANONICAL_OPSET && sameFunction(graph, lower(restored.graph, plain.fuses).graph);
+
+/** Whether the 2D network lifts to the graph; parameters that only the 3D one has may have any values. */
+function isSource({ graph, source, options }: LiftedSource): boolean {
+  const lifted = liftGraph(source, options, { draws: false }).graph;
+  const fresh = new Set([...slotsOf(graph).values()].flatMap((slots) => slots.map(({ name }) => name)));
+  return sameFunction(
+    graph,
+    { ...lifted, outputs: graph.outputs },
+    (name) => source.initializers.has(name) || fresh.has(name),
+  );
+}
+
+/** What comes out, or undefined where foreign data cannot be made sense of, however it fails. */
+function attempt<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch {
+    return undefined;
+  }
 }
 
 function parse(text: string): Stored | undefined {

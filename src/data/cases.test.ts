@@ -72,6 +72,19 @@ describe("readCase", () => {
     );
   });
 
+  test("takes a label that is slightly off to lie on its image's grid, with a warning", async () => {
+    const files = await caseOf({ "x.nii": placed(image), "label.nii": placed(label, [4, -5.008, 60]) });
+    const warnings: string[] = [];
+    const read = await readCase(files, DESCRIPTION, (sentence) => warnings.push(sentence));
+    expect(read.label).toMatchObject({ origin: read.image.origin, direction: read.image.direction });
+    expect(read.label.data).toEqual(label.data.map((value) => value / 3));
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /^the image ".*x\.nii" has origin \[4, -5, 60\], but its label ".*label\.nii" has origin \[4, -5\.008, 60\], which is 0\.0080 of a voxel/,
+      ),
+    ]);
+  });
+
   const turned: Volume = {
     ...label,
     direction: [label.direction[0], label.direction[2], label.direction[1]],
@@ -85,7 +98,7 @@ describe("readCase", () => {
     [
       "another spacing",
       { "x.nii": placed(image), "label.nii": label },
-      /has spacing \[3, 1, 2\], but its label .* has spacing \[1, 1, 1\]/,
+      /has spacing \[3, 1, 2\] and origin \[4, -5, 60\], but its label .* has spacing \[1, 1, 1\] and origin \[0, 0, 0\]: both must/,
     ],
     [
       "another origin",
@@ -103,7 +116,7 @@ describe("readCase", () => {
     [
       "a channel of another shape",
       { "x.nii": image, "y.nii": volumeOf([6, 8, 9], () => 0), "label.nii": label },
-      /the image ".*x\.nii" has \[6, 8, 10\] voxels, but ".*y\.nii" has \[6, 8, 9\] voxels/,
+      /^".*x\.nii" has \[6, 8, 10\] voxels, but ".*y\.nii" has \[6, 8, 9\] voxels/,
     ],
     [
       "a label of two numbers per voxel",

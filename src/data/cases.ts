@@ -8,14 +8,18 @@
 import { formatError, inputError } from "../base/errors.ts";
 import type { Line } from "../model/intensity.ts";
 import { type Preparation, prepareScan } from "../model/prepare.ts";
+import { readChannels } from "../volume/channels.ts";
 import { sameGrid } from "../volume/geometry.ts";
-import { readGrid, readVolume } from "../volume/read.ts";
+import { gridMismatch } from "../volume/grid-mismatch.ts";
+import { readGrid } from "../volume/read.ts";
 import { resampleLike } from "../volume/resample.ts";
-import { type Grid, type Volume, emptyLike, withData } from "../volume/volume.ts";
+import { type Volume, withData } from "../volume/volume.ts";
 import type { CaseFiles, DataFolder } from "./folders.ts";
 import { type ClassMap, classesOf } from "./labels.ts";
 import type { LabelledCase } from "../model/evaluate.ts";
 import { type Region, cropToRegion } from "./region.ts";
+import { readLabel } from "./segmentation-labels.ts";
+import { type Warnings, ofCase } from "./warnings.ts";
 
 /** A scan and its classes, on one grid, as they were read. */
 export interface LabelledScan {
@@ -46,61 +50,75 @@ export interface CaseOptions extends Preparation {
 export const CACHE_BYTES = 2 ** 31;
 
 /** What reading a case takes of the data set. */
-type Description = Pick<DataFolder, "channels" | "classes">;
+type Description = Pick<DataFolder, "channels" | "classes" | "array" | "labelArray">;
 
 /**
  * Reads a scan and its label, and checks that they belong together.
  *
+ * @param onWarning - told of what is odd, such as a label that lies less than a hundredth of a voxel off its image and is
+ *   taken to lie on its grid; `console.warn` by default
  * @throws {@link AcsconvError} `io`, or `format` (damaged, other grid, unknown label, other number of channels)
  */
 export async function readCase(
   files: CaseFiles,
-  { channels, classes }: Description,
-  onWarning?: (sentence: string) => void,
+  { channels, classes, array, labelArray }: Description,
+  onWarning: (sentence: string) => void = (sentence) => console.warn(sentence),
 ): Promise<LabelledScan> {
   const { name, images, label: labelPath } = files;
-  const volumes: Volume[] = [];
-  for (const path of images) volumes.push(await readVolume(path, { onWarning }));
-  const [first, ...others] = volumes as [Volume, ...Volume[]];
-  others.forEach((volume, i) => {
-    checkGrid(name, [`the image "${images[0]}"`, first], [`"${images[i + 1]}"`, volume]);
-  });
-  const image = stack(volumes);
+  const image = await readChannels(images, { onWarning, array });
   if (channels && image.channels !== channels.length)
     throw formatError(
       `Case "${name}": dataset.json names ${channels.length} channels (${channels.join(", ")}), but the image has ${image.channels}.`,
     );
-  const label = await readVolume(labelPath, { onWarning });
-  checkGrid(name, [`the image "${images[0]}"`, first], [`its label "${labelPath}"`, label]);
+  const label = await readLabel(labelPath, image, classes, { onWarning, array: labelArray });
+  const mismatch = gridMismatch([`the image "${images[0]}"`, image], [`its label "${labelPath}"`, label]);
+  if (mismatch && !mismatch.isSlight) throw formatError(ofCase(name, mismatch.sentence));
+  if (mismatch) onWarning(mismatch.sentence);
   if (label.channels !== 1)
     throw formatError(
       `Case "${name}": the label "${labelPath}" should hold one number per voxel, and has ${label.channels}.`,
     );
-  return { image, label: classesOf(label, classes, `Case "${name}": "${labelPath}"`) };
+  const placed = mismatch ? withData(image, label.data) : label;
+  return { image, label: classesOf(placed, classes, ofCase(name, `"${labelPath}"`)) };
 }
 
 /**
  * Checks that images and labels lie on one grid, as far as headers tell it: what is wrong with the last case of
  * hundreds should not be found out after the others have been trained on.
  */
-export async function checkGrids(cases: readonly CaseFiles[]): Promise<void> {
+export async function checkGrids(cases: readonly CaseFiles[], warnings: Warnings): Promise<void> {
+  const slight: string[] = [];
   for (const { name, images, label } of cases) {
-    const first = await readGrid(images[0]!);
+    const [path, ...others] = images as readonly [string, ...string[]];
+    const first = await readGrid(path);
     if (!first) continue;
-    for (const path of [...images.slice(1), label]) {
-      const grid = await readGrid(path);
-      const what = path === label ? `its label "${path}"` : `"${path}"`;
-      if (grid) checkGrid(name, [`the image "${images[0]}"`, first], [what, grid]);
+    const pairs = [
+      ...others.map((other) => [`"${path}"`, `"${other}"`, other] as const),
+      [`the image "${path}"`, `its label "${label}"`, label] as const,
+    ];
+    for (const [what, other, file] of pairs) {
+      const grid = await readGrid(file);
+      const mismatch = grid && gridMismatch([what, first], [other, grid]);
+      if (mismatch && !mismatch.isSlight) throw formatError(ofCase(name, mismatch.sentence));
+      if (mismatch) slight.push(ofCase(name, mismatch.sentence));
     }
   }
+  warnings.tellTogether(slight);
 }
 
 /** Cases as {@link readCase} reads them, one after the other. */
 export async function* readCases(
   cases: readonly CaseFiles[],
   description: Description,
+  warnings: Warnings,
 ): AsyncGenerator<LabelledCase> {
-  for (const files of cases) yield { name: files.name, ...(await readCase(files, description)) };
+  for (const files of cases) {
+    const { name } = files;
+    yield {
+      name,
+      ...(await readCase(files, description, (sentence) => warnings.tell(ofCase(name, sentence)))),
+    };
+  }
 }
 
 /** Cases by their number, loaded when they are first asked for. */
@@ -142,7 +160,7 @@ export class CaseStore {
 
   async #prepare(files: CaseFiles): Promise<PreparedCase> {
     const { channels, region, onWarning, ...preparation } = this.#options;
-    const warn = (sentence: string): void => onWarning?.(`Case "${files.name}": ${sentence}`);
+    const warn = (sentence: string): void => onWarning?.(ofCase(files.name, sentence));
     const read = await readCase(files, this.#description, warn);
     if (read.image.channels !== 1 && read.image.channels !== channels)
       throw inputError(
@@ -174,35 +192,4 @@ export class CaseStore {
     }
     return bytes;
   }
-}
-
-/** Files of one channel each as one volume. */
-function stack(volumes: readonly Volume[]): Volume {
-  const [first] = volumes as [Volume];
-  if (volumes.length === 1) return first;
-  const isSameType = volumes.every(({ data }) => data.constructor === first.data.constructor);
-  const length = volumes.reduce((sum, { data }) => sum + data.length, 0);
-  const data = emptyLike(isSameType ? first.data : new Float32Array(), length);
-  let at = 0;
-  for (const volume of volumes) {
-    data.set(volume.data, at);
-    at += volume.data.length;
-  }
-  const channels = volumes.reduce((sum, volume) => sum + volume.channels, 0);
-  return withData(first, data, channels);
-}
-
-function checkGrid(name: string, [what, a]: [string, Grid], [other, b]: [string, Grid]): void {
-  if (sameGrid(a, b)) return;
-  const difference = (["shape", "spacing", "origin"] as const).find((key) =>
-    a[key].some((x, i) => Math.abs(x - b[key][i]!) > 1e-3),
-  );
-  const of = (grid: Grid): string => {
-    if (difference === "shape") return `[${grid.shape.join(", ")}] voxels`;
-    const numbers = difference ? grid[difference] : grid.direction.flat();
-    return `${difference ?? "direction"} [${numbers.map((x) => Number(x.toFixed(3))).join(", ")}]`;
-  };
-  throw formatError(
-    `Case "${name}": ${what} has ${of(a)}, but ${other} has ${of(b)}: both must lie on one grid, so resample one to the other's.`,
-  );
 }

@@ -1,11 +1,11 @@
 /**
  * @file dataset.json, the description that the Medical Segmentation Decathlon and nnU-Net keep beside their scans.
  *
- * | | Decathlon | nnU-Net v2 |
+ * | | Decathlon, nnU-Net v1 | nnU-Net v2 |
  * |---|---|---|
  * | classes | `"labels": {"0": "background", "1": "liver"}` | `"labels": {"background": 0, "liver": [1, 2]}` |
  * | channels | `"modality": {"0": "CT"}` | `"channel_names": {"0": "CT"}` |
- * | cases | `"training": [{"image": "…", "label": "…"}]` | by file names, which end in `"file_ending"` |
+ * | cases | `"training": [{"image": "…", "label": "…"}]` | by file names, which end in `"file_ending"`, or `"dataset": {"case": {"images": ["…"], "label": "…"}}` |
  *
  * @see https://medicaldecathlon.com
  * @see https://github.com/MIC-DKFZ/nnUNet/blob/master/documentation/dataset_format.md
@@ -17,6 +17,8 @@ import { type LabelTable, labelTable } from "./labels.ts";
 
 /** An image and its label, as paths in the file; an image may be a list of files, one for each channel. */
 export interface Pair {
+  /** Of the case, where the list says. */
+  readonly name?: string;
   readonly images: readonly string[];
   readonly label: string;
 }
@@ -35,15 +37,20 @@ type Json = Readonly<Record<string, unknown>>;
 export function parseDescription(text: string, path: string): Description {
   const where = `"${path}"`;
   const json = objectOf(parse(text, where), where);
-  const { name, labels, modality, channel_names: channelNames, file_ending: fileEnding, training } = json;
+  const { name, labels, modality, channel_names: channelNames } = json;
   const names = channelNames ?? modality;
   return {
     name: typeof name === "string" && name !== "" ? name : undefined,
     channels: names === undefined ? undefined : channelsOf(names, where),
     classes: classesOf(labels, where),
-    // nnU-Net's converter leaves the Decathlon's list in some files; the names of files are what counts then.
-    cases: typeof fileEnding === "string" ? { fileEnding } : { pairs: pairsOf(training, where) },
+    cases: casesOf(json, where),
   };
+}
+
+/** nnU-Net's converter leaves the Decathlon's list in some files; the names of files are what counts then. */
+function casesOf({ dataset, file_ending: fileEnding, training }: Json, where: string): Description["cases"] {
+  if (isObject(dataset)) return { pairs: namedPairs(dataset, where) };
+  return typeof fileEnding === "string" ? { fileEnding } : { pairs: pairsOf(training, where) };
 }
 
 function parse(text: string, where: string): unknown {
@@ -104,15 +111,35 @@ function classesOf(value: unknown, where: string): LabelTable {
 function pairsOf(value: unknown, where: string): readonly Pair[] {
   if (!Array.isArray(value))
     throw formatError(
-      `${where} should list "training" pairs of "image" and "label" (Medical Segmentation Decathlon) or have a "file_ending" (nnU-Net v2).`,
+      `${where} should list "training" pairs of "image" and "label" (Medical Segmentation Decathlon, nnU-Net v1) or have a "file_ending" (nnU-Net v2).`,
     );
   return (value as readonly unknown[]).map((entry, i) => {
-    const { image, label } = objectOf(entry, `Entry ${i} of "training" in ${where}`);
-    const images: readonly unknown[] = Array.isArray(image) ? image : [image];
-    if (images.length > 0 && [...images, label].every((path) => typeof path === "string" && path !== ""))
-      return { images: images as readonly string[], label: label as string };
-    throw formatError(
-      `Entry ${i} of "training" in ${where} should be {"image": "…", "label": "…"} with paths of files, and is ${JSON.stringify(entry).slice(0, 200)}.`,
+    const what = `Entry ${i} of "training" in ${where}`;
+    const { image, label } = objectOf(entry, what);
+    return (
+      pairOf(image, label) ??
+      refuse(`${what} should be {"image": "…", "label": "…"} with paths of files`, entry)
     );
   });
+}
+
+function namedPairs(dataset: Json, where: string): readonly Pair[] {
+  return Object.entries(dataset).map(([name, entry]) => {
+    const what = `"${name}" of "dataset" in ${where}`;
+    const { images, label } = objectOf(entry, what);
+    const pair = pairOf(images, label);
+    return pair
+      ? { name, ...pair }
+      : refuse(`${what} should be {"images": ["…"], "label": "…"} with paths of files`, entry);
+  });
+}
+
+function pairOf(image: unknown, label: unknown): Pair | undefined {
+  const images: readonly unknown[] = Array.isArray(image) ? image : [image];
+  const isPath = (path: unknown): path is string => typeof path === "string" && path !== "";
+  return images.length > 0 && images.every(isPath) && isPath(label) ? { images, label } : undefined;
+}
+
+function refuse(expected: string, found: unknown): never {
+  throw formatError(`${expected}, and is ${JSON.stringify(found).slice(0, 200)}.`);
 }

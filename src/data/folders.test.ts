@@ -1,5 +1,6 @@
+import { writeFileSync } from "node:fs";
 import { basename, relative } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { folderOf, volumeOf } from "../../test/helpers/data-folders.ts";
 import { openFolder } from "./folders.ts";
 
@@ -98,6 +99,102 @@ describe("openFolder", () => {
       values: [[0], [3, 1]],
       ignore: [2],
     });
+  });
+
+  const V1 = {
+    modality: { "0": "T1", "1": "FLAIR" },
+    labels: { "0": "background", "1": "core" },
+    training: ["a", "b"].map((name) => ({
+      image: `./imagesTr/${name}.nii.gz`,
+      label: `./labelsTr/${name}.nii.gz`,
+    })),
+  };
+  /** The names of each case's images and label. */
+  const filesOf = async (path: string): Promise<Readonly<Record<string, readonly string[]>>> => {
+    const { cases } = await openFolder(path);
+    return Object.fromEntries(
+      cases.map((one) => [one.name, [...one.images, one.label].map((file) => basename(file))]),
+    );
+  };
+  const BOTH = {
+    a: ["a_0000.nii.gz", "a_0001.nii.gz", "a.nii.gz"],
+    b: ["b_0000.nii.gz", "b_0001.nii.gz", "b.nii.gz"],
+  };
+  const { modality: _modality, ...unnamed } = V1;
+  const listed = (image: (name: string) => string) => ({
+    ...V1,
+    training: ["a", "b"].map((name) => ({ image: image(name), label: `labelsTr/${name}.nii.gz` })),
+  });
+  test.each<[string, unknown]>([
+    ["without their numbers", V1],
+    ["without their numbers, and without names of channels", unnamed],
+    ["by their first channel", listed((name) => `imagesTr/${name}_0000.nii.gz`)],
+    ["with backslashes and other capitals", listed((name) => `.\\ImagesTr\\${name}.NII.GZ`)],
+    ["by their paths on another machine", listed((name) => `/home/someone/Task7/imagesTr/${name}.nii.gz`)],
+    ["by their paths on Windows", listed((name) => `D:\\data\\Task7\\imagesTr\\${name}_0000.nii.gz`)],
+  ])("nnU-Net v1: files of one channel each, listed %s", async (_, description) => {
+    const root = await folderOf({ "dataset.json": description, ...nnunetFiles });
+    expect(await filesOf(root)).toEqual(BOTH);
+  });
+
+  test("nnU-Net v1 of one channel; a list of numbered scans keeps their numbers", async () => {
+    const files = ["x_0000", "y_0000", "x_0001"].map((name) => [`imagesTr/${name}.nii`, scan] as const);
+    const set = (names: readonly string[]) =>
+      folderOf({
+        "dataset.json": {
+          ...V1,
+          modality: { "0": "CT" },
+          training: names.map((name) => ({ image: `imagesTr/${name}.nii`, label: "label.nii" })),
+        },
+        "label.nii": scan,
+        ...Object.fromEntries(files),
+      });
+    expect(Object.keys(await filesOf(await set(["x_0000", "y_0000"])))).toEqual(["x", "y"]);
+    expect(await filesOf(await set(["x_0000", "x_0001"]))).toEqual({
+      x_0000: ["x_0000.nii", "label.nii"],
+      x_0001: ["x_0001.nii", "label.nii"],
+    });
+  });
+
+  test("nnU-Net v2's list of cases by name, with files anywhere", async () => {
+    const other = await folderOf({ "t1.nii.gz": scan, "flair.nii.gz": scan });
+    process.env["ACSCONV_TEST_SCANS"] = other;
+    onTestFinished(() => void delete process.env["ACSCONV_TEST_SCANS"]);
+    const root = await folderOf({
+      "dataset.json": {
+        ...NNUNET,
+        dataset: {
+          second: {
+            images: ["$ACSCONV_TEST_SCANS/t1.nii.gz", "${ACSCONV_TEST_SCANS}/flair.nii.gz"],
+            label: "labelsTr/b.nii.gz",
+          },
+          first: {
+            images: [`${other}/t1.nii.gz`, "imagesTr/a_0001.nii.gz"],
+            label: "labelsTr/a.nii.gz",
+          },
+        },
+      },
+      ...nnunetFiles,
+    });
+    expect(await filesOf(root)).toEqual({
+      first: ["t1.nii.gz", "a_0001.nii.gz", "a.nii.gz"],
+      second: ["t1.nii.gz", "flair.nii.gz", "b.nii.gz"],
+    });
+  });
+
+  test("what macOS leaves is no label either", async () => {
+    const training = [
+      ...DECATHLON.training,
+      { image: "imagesTr/liver_0.nii.gz", label: ".\\labelsTr\\._liver_0.nii.gz" },
+    ];
+    const root = await folderOf({ "dataset.json": { ...DECATHLON, training }, ...decathlonFiles });
+    expect(Object.keys(await filesOf(root))).toEqual(["liver_0", "liver_1"]);
+  });
+
+  test("a description in UTF-16, as PowerShell writes it", async () => {
+    const root = await folderOf(nnunetFiles);
+    writeFileSync(`${root}/dataset.json`, Buffer.from(`\uFEFF${JSON.stringify(NNUNET)}`, "utf16le"));
+    expect(await filesOf(root)).toEqual(BOTH);
   });
 
   const { "labelsTr/b.nii.gz": _label, ...withoutLabel } = nnunetFiles;
@@ -207,6 +304,30 @@ describe("openFolder", () => {
       { "dataset.json": { ...NNUNET, channel_names: { T1: 0 } }, ...nnunetFiles },
       "format",
       /channels are numbered from "0" on, and these are "T1"\.$/,
+    ],
+    [
+      "files that end otherwise than described",
+      { "dataset.json": { ...NNUNET, file_ending: ".nrrd" }, ...nnunetFiles },
+      "format",
+      /says that files end in "\.nrrd", so those of ".*labelsTr" should end in "\.nrrd", and one is "a\.nii\.gz": rename them, or write "\.nii\.gz" as "file_ending"\.$/,
+    ],
+    [
+      "images without the channel's number",
+      { "dataset.json": NNUNET, "imagesTr/a.nii.gz": scan, "labelsTr/a.nii.gz": scan },
+      "format",
+      /those of ".*imagesTr" should end in "_0000\.nii\.gz", and one is "a\.nii\.gz": rename them\.$/,
+    ],
+    [
+      "a case by name without images",
+      { "dataset.json": { ...NNUNET, dataset: { a: { label: "x.nii" } } } },
+      "format",
+      /^"a" of "dataset" in ".*" should be \{"images": \["…"\], "label": "…"\} .* and is \{"label":"x\.nii"\}\.$/,
+    ],
+    [
+      "a list that lacks a channel on the disk",
+      { "dataset.json": V1, ...withoutChannel },
+      "io",
+      /are missing: ".*imagesTr\/b_0001\.nii\.gz" of case "b"\.$/,
     ],
     [
       "no channels",

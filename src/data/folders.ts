@@ -4,16 +4,22 @@
  * - Medical Segmentation Decathlon: `dataset.json` lists pairs of an image and a label; several channels are a fourth
  *   dimension of the image. A list of any pairs of files elsewhere is written in the same way; an "image" may also be a
  *   list of files.
- * - nnU-Net v2: `imagesTr/CASE_0000.nii.gz`, `CASE_0001` …, one file for each channel, and `labelsTr/CASE.nii.gz`.
+ * - nnU-Net v1: the same list, but `CASE.nii.gz` in it stands for `CASE_0000.nii.gz`, `CASE_0001` …, a file for each channel.
+ * - nnU-Net v2: `imagesTr/CASE_0000.nii.gz`, `CASE_0001` …, and `labelsTr/CASE.nii.gz`; or a list of cases by name.
  *
  * Only names are looked at here; scans are read when they are needed.
  */
 
 import { formatError, ioError } from "../base/errors.ts";
+import { openSource } from "../base/byte-source.ts";
 import { builtin, ioErrors } from "../base/files.ts";
+import { decodeText } from "../base/text.ts";
+import { looksLikeDicom } from "../volume/dicom/parse.ts";
 import { canReadVolume } from "../volume/read.ts";
 import { type Description, type Pair, parseDescription } from "./dataset-json.ts";
+import { channelName, endingOf, isLeftover, parseChannelName, withoutEnding } from "./file-names.ts";
 import type { LabelTable } from "./labels.ts";
+import { ListedFiles } from "./listed-files.ts";
 
 /** The files of a labelled scan. */
 export interface CaseFiles {
@@ -23,8 +29,14 @@ export interface CaseFiles {
   readonly label: string;
 }
 
+/** Which arrays of .npz files are read, where they hold several. */
+export interface ArrayNames {
+  readonly array?: string | undefined;
+  readonly labelArray?: string | undefined;
+}
+
 /** A data set on disk. */
-export interface DataFolder {
+export interface DataFolder extends ArrayNames {
   readonly name: string;
   /** Sorted by name; at least one. */
   readonly cases: readonly CaseFiles[];
@@ -40,9 +52,10 @@ const MAX_DESCRIPTION_BYTES = 2 ** 25;
  * Finds the labelled cases of a data set, and makes sure that all files are there.
  *
  * @param path - the folder with dataset.json, or a file such as that
+ * @param arrays - of .npz files, which may also hold image and label in one
  * @throws {@link AcsconvError} `io` (files that are missing) or `format` (a dataset.json that is none)
  */
-export async function openFolder(path: string): Promise<DataFolder> {
+export async function openFolder(path: string, { array, labelArray }: ArrayNames = {}): Promise<DataFolder> {
   const paths = builtin("node:path");
   const { readFile, stat } = builtin("node:fs/promises");
   const isFolder = (await ioErrors("read", path, () => stat(path))).isDirectory();
@@ -50,80 +63,133 @@ export async function openFolder(path: string): Promise<DataFolder> {
   const found = await stat(file).catch(() => undefined);
   if (!found?.isFile())
     throw ioError(
-      `There is no dataset.json in "${path}": expected a data set in the layout of the Medical Segmentation Decathlon or nnU-Net v2.`,
+      `There is no dataset.json in "${path}": expected a data set in the layout of the Medical Segmentation Decathlon or nnU-Net.`,
     );
   if (found.size > MAX_DESCRIPTION_BYTES)
     throw formatError(`"${file}" has ${found.size} bytes, too many for the description of a data set.`);
-  const description = parseDescription(await ioErrors("read", file, () => readFile(file, "utf8")), file);
-  const root = paths.dirname(file);
+  const text = decodeText(await ioErrors("read", file, () => readFile(file)));
+  const description = parseDescription(text, file);
+  const root = paths.resolve(paths.dirname(file));
   const cases =
     "pairs" in description.cases
-      ? namedCases(description.cases.pairs, root)
+      ? await listedCases(description.cases.pairs, root, description.channels)
       : await nnunetCases(root, description, description.cases.fileEnding);
   if (cases.length === 0)
     throw ioError(`The data set "${path}" is empty: dataset.json and its folders hold no labelled case.`);
   await checkFiles(cases, path);
   return {
-    name: description.name ?? paths.basename(paths.resolve(root)),
+    name: description.name ?? paths.basename(root),
     cases: cases.sort((a, b) => (a.name < b.name ? -1 : 1)),
     channels: description.channels,
     classes: description.classes,
+    array,
+    labelArray,
   };
 }
 
-/** What macOS leaves beside files on other systems' disks. */
-const isLeftover = (name: string): boolean => name.startsWith("._");
-
-function namedCases(pairs: readonly Pair[], root: string): CaseFiles[] {
-  const paths = builtin("node:path");
-  const real = pairs.filter(({ images }) => !images.some((path) => isLeftover(paths.basename(path))));
-  const short = real.map(({ images }) => withoutEnding(paths.basename(images[0]!)));
-  // Files of one name in several folders are told apart by their whole path.
-  const isUnique = new Set(short).size === short.length;
-  return real.map(({ images, label }, i) => ({
-    name: isUnique ? short[i]! : withoutEnding(images[0]!).replace(/^\.\//, ""),
-    images: images.map((path) => paths.resolve(root, path)),
-    label: paths.resolve(root, label),
-  }));
+async function listedCases(
+  pairs: readonly Pair[],
+  root: string,
+  channels: readonly string[] | undefined,
+): Promise<CaseFiles[]> {
+  const files = new ListedFiles(root);
+  const real = pairs.filter(({ images, label }) => ![...images, label].some(isLeftoverPath));
+  const names = caseNames(real);
+  const cases: CaseFiles[] = [];
+  for (const [i, { images, label }] of real.entries())
+    cases.push({
+      name: names[i]!,
+      images: await imagesOf(images, files, channels?.length),
+      label: (await files.find(label)) ?? files.expected(label),
+    });
+  return cases;
 }
 
-/** `scan.nii.gz` → `scan` */
-export const withoutEnding = (path: string): string => path.replace(/(\.nii)?\.[a-z]+$/i, "");
+/** Written with either slash. */
+const lastPart = (path: string): string =>
+  path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1);
+const isLeftoverPath = (path: string): boolean => isLeftover(lastPart(path));
+
+function caseNames(pairs: readonly Pair[]): readonly string[] {
+  const files = pairs.map(({ images }) => lastPart(images[0]!));
+  // A number that is the same for all counts channels, else it tells cases apart.
+  const areFirst = files.every((file) => parseChannelName(file)?.channel === 0);
+  const short = files.map((file) => (areFirst ? parseChannelName(file)!.stem : withoutEnding(file)));
+  // Files of one name in several folders are told apart by their whole path.
+  const isUnique = new Set(short).size === short.length;
+  return pairs.map(
+    ({ name, images }, i) =>
+      name ?? (isUnique ? short[i]! : withoutEnding(images[0]!).replaceAll("\\", "/").replace(/^\.\//, "")),
+  );
+}
+
+/**
+ * The files of a case's image. A single one in a list may stand for one of each channel, as nnU-Net v1 numbers them on disk.
+ *
+ * @param count - of the channels, where the description names them
+ */
+async function imagesOf(
+  listed: readonly string[],
+  files: ListedFiles,
+  count: number | undefined,
+): Promise<readonly string[]> {
+  const found = await Promise.all(listed.map((path) => files.find(path)));
+  const [path, ...more] = listed as [string, ...string[]];
+  const [file] = found;
+  const unnumbered = { stem: withoutEnding(path), channel: 0, ending: endingOf(path) };
+  const first = file === undefined ? unnumbered : parseChannelName(path);
+  if (more.length > 0 || first?.channel !== 0) return listed.map((one, i) => found[i] ?? files.expected(one));
+  const nameOf = (channel: number): string => channelName({ ...first, channel });
+  const channels: string[] = [];
+  const most = count ?? (file === undefined ? Infinity : 1);
+  while (channels.length < most) {
+    const next = await files.find(nameOf(channels.length));
+    if (next === undefined) break;
+    channels.push(next);
+  }
+  // The file of a list may hold all channels itself; where there is none at all, it is what is missing.
+  if (channels.length <= (file === undefined ? 0 : 1)) return [file ?? files.expected(path)];
+  for (let c = channels.length; c < (count ?? 0); c++) channels.push(files.expected(nameOf(c)));
+  return channels;
+}
 
 /** Cases by their labels and by their first channel, so that a case that lacks either is found and reported. */
 async function nnunetCases(root: string, description: Description, ending: string): Promise<CaseFiles[]> {
   const paths = builtin("node:path");
-  if (!canReadVolume(`x${ending}`))
+  const file = paths.join(root, "dataset.json");
+  if (!canReadVolume(`x${ending}`) && ending !== ".dcm")
     throw formatError(
-      `The data set's files end in "${ending}", which is no format that we read: expected .nii.gz, .nii, .nrrd, .mha or .npy.`,
+      `The data set's files end in "${ending}", which is no format that we read: expected .nii.gz, .nii, .nrrd, .mha, .npy or .dcm.`,
     );
   const channels = description.channels;
-  if (!channels)
-    throw formatError(
-      `"${paths.join(root, "dataset.json")}" should name the images' channels in "channel_names".`,
+  if (!channels) throw formatError(`"${file}" should name the images' channels in "channel_names".`);
+  const [images, labels] = [paths.join(root, "imagesTr"), paths.join(root, "labelsTr")];
+  const names = new Set<string>();
+  for (const [folder, end] of [
+    [labels, ending],
+    [images, `_0000${ending}`],
+  ] as const) {
+    const there = (await ioErrors("read", folder, () => readdirOf(folder))).filter(
+      (name) => !isLeftover(name),
     );
-  const first = `_0000${ending}`;
-  const names = new Set([
-    ...(await namesIn(paths.join(root, "labelsTr"), ending)),
-    ...(await namesIn(paths.join(root, "imagesTr"), first)),
-  ]);
-  return [...names].map((name) => ({
-    name,
-    images: channels.map((_, c) =>
-      paths.join(root, "imagesTr", `${name}_${String(c).padStart(4, "0")}${ending}`),
-    ),
-    label: paths.join(root, "labelsTr", `${name}${ending}`),
+    const own = there.filter((name) => name.endsWith(end));
+    const other = there.find(canReadVolume);
+    if (own.length === 0 && other !== undefined) {
+      const remedy = endingOf(other) === ending ? "" : `, or write "${endingOf(other)}" as "file_ending"`;
+      throw formatError(
+        `"${file}" says that files end in "${ending}", so those of "${folder}" should end in "${end}", and one is "${other}": rename them${remedy}.`,
+      );
+    }
+    for (const name of own) names.add(name.slice(0, -end.length));
+  }
+  return [...names].map((stem) => ({
+    name: stem,
+    images: channels.map((_, channel) => paths.join(images, channelName({ stem, channel, ending }))),
+    label: paths.join(labels, `${stem}${ending}`),
   }));
 }
 
-/** The names of a folder's files without `ending`, of those that have it. */
-async function namesIn(folder: string, ending: string): Promise<readonly string[]> {
-  const { readdir } = builtin("node:fs/promises");
-  const names = await ioErrors("read", folder, () => readdir(folder));
-  return names
-    .filter((name) => name.endsWith(ending) && !isLeftover(name))
-    .map((name) => name.slice(0, -ending.length));
-}
+const readdirOf = (folder: string): Promise<readonly string[]> => builtin("node:fs/promises").readdir(folder);
 
 async function checkFiles(cases: readonly CaseFiles[], path: string): Promise<void> {
   const { stat } = builtin("node:fs/promises");
@@ -133,9 +199,13 @@ async function checkFiles(cases: readonly CaseFiles[], path: string): Promise<vo
       const found = await stat(file).catch(() => undefined);
       if (!found) missing.push(`"${file}" of case "${name}"`);
       // A folder may hold DICOM slices.
-      else if (!found.isDirectory() && !canReadVolume(file))
+      else if (
+        !found.isDirectory() &&
+        !canReadVolume(file) &&
+        !(await looksLikeDicom(await openSource(file)))
+      )
         throw formatError(
-          `Case "${name}": "${file}" is no volume that we read: expected .nii.gz, .nii, .nrrd, .mha or .npy.`,
+          `Case "${name}": "${file}" is no volume that we read: expected .nii.gz, .nii, .nrrd, .mha, .npy or DICOM.`,
         );
     }
   }

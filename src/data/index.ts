@@ -18,7 +18,7 @@ export { integer, normal, seedFor, shuffled } from "../base/random.ts";
 export { uniform } from "../base/uniform.js";
 export { CACHE_BYTES, type CaseOptions, CaseStore, type LabelledScan, readCase } from "./cases.ts";
 export type { Dataset, Example, Random } from "../model/dataset.ts";
-export { type CaseFiles, type DataFolder, openFolder } from "./folders.ts";
+export { type ArrayNames, type CaseFiles, type DataFolder, openFolder } from "./folders.ts";
 export { IGNORED, type LabelTable } from "./labels.ts";
 export { type PatchOptions, patches, wholeScans } from "./patches.ts";
 export { HALVES, type Region, cropToRegion } from "./region.ts";

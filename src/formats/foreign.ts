@@ -5,7 +5,7 @@
 
 import type { ErrorCode } from "../base/error-codes.ts";
 import { formatError } from "../base/errors.ts";
-import { printable } from "../base/names.ts";
+import { printable } from "../base/printable.ts";
 import type { Tensor } from "../graph/tensor.ts";
 
 /** What is in a file of weights. */

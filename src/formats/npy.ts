@@ -5,7 +5,7 @@
  */
 
 import { inputError } from "../base/errors.ts";
-import { dtypeBy, DTYPES, elementType } from "../base/dtypes.ts";
+import { type DTypeOf, dtypeBy, DTYPES, elementType } from "../base/dtypes.ts";
 import { type Tensor, byteLength as bytesIn, elementCount } from "../graph/tensor.ts";
 import { type Fail, failOf } from "./foreign.ts";
 import { gatherBytes, swapBytes } from "../base/bytes.ts";
@@ -15,15 +15,32 @@ const MAX_HEADER_BYTES = 10_000;
 /** NumPy's own limit was 32, and is 64. */
 const MAX_RANK = 64;
 
+/** What the header of a .npy file says. */
+export interface NpyHeader {
+  /** Undefined for what is no plain number: text, Python objects, structures, dates. */
+  readonly dtype: DTypeOf<"numpy"> | undefined;
+  readonly dims: readonly number[];
+  /** NumPy's own name of the element type, such as `<f4` or `|O`. */
+  readonly descr: string;
+  readonly bigEndian: boolean;
+  readonly fortran: boolean;
+  /** Where the elements begin. */
+  readonly start: number;
+}
+
+/** As many bytes of a .npy file as always hold its header. */
+export const NPY_HEADER_BYTES = 12 + MAX_HEADER_BYTES;
+
+/** How many bytes a .npy file has, by its header. */
+export const npyBytes = ({ dtype, dims, start }: NpyHeader): number =>
+  start + (dtype ? bytesIn(dtype, dims) : 0);
+
 /**
- * Parses a .npy file. Big-endian and Fortran-ordered arrays are turned into
- * little-endian, row-major ones; others share the memory of `bytes`.
+ * Parses the header of a .npy file; the elements need not be there.
  *
- * @throws {@link AcsconvError} `format`; Python objects are never unpickled
+ * @throws {@link AcsconvError} `format`
  */
-export function readNpy({ buffer, byteOffset, byteLength }: Uint8Array, name: string): Tensor {
-  // As a plain array, because slice() of Node's Buffer would not copy.
-  const bytes = new Uint8Array(buffer, byteOffset, byteLength);
+export function readNpyHeader(bytes: Uint8Array, name: string): NpyHeader {
   const fail: Fail = failOf(name);
   if (bytes.length < 12 || String.fromCharCode(...bytes.subarray(1, 6)) !== "NUMPY" || bytes[0] !== 0x93)
     fail("is not a NumPy file");
@@ -35,10 +52,7 @@ export function readNpy({ buffer, byteOffset, byteLength }: Uint8Array, name: st
     fail(`is damaged: it has a NumPy header of version ${version} and ${headerLength} bytes`);
   const header = new TextDecoder().decode(bytes.subarray(start, start + headerLength));
 
-  const descr = /'descr':\s*'([<>|=]?)([a-zA-Z])(\d*)'/.exec(header);
-  const dtype = descr ? dtypeBy("numpy", `${descr[2]}${descr[3]}`) : undefined;
-  if (!dtype)
-    fail(`holds elements that are not plain numbers (${/'descr':\s*([^,]*)/.exec(header)?.[1] ?? "?"})`);
+  const plain = /'descr':\s*'([<>|=]?)([a-zA-Z])(\d*)'/.exec(header);
   const shape =
     /'shape':\s*\(([\d,\sL]*)\)/.exec(header) ?? fail("is damaged: its NumPy header has no shape");
   const dims = shape[1]!
@@ -46,21 +60,58 @@ export function readNpy({ buffer, byteOffset, byteLength }: Uint8Array, name: st
     .map((size) => size.trim())
     .filter((size) => size !== "")
     .map((size) => Number.parseInt(size, 10));
-  const size = bytesIn(dtype, dims);
-  if (dims.length > MAX_RANK || !Number.isSafeInteger(size) || start + headerLength + size > bytes.length)
-    fail(`is truncated: ${dims.join(" × ")} elements of ${dtype} do not fit into its ${bytes.length} bytes`);
+  if (dims.length > MAX_RANK) fail(`is damaged: it has ${dims.length} axes`);
+  return {
+    dtype: plain ? dtypeBy("numpy", `${plain[2]}${plain[3]}`) : undefined,
+    dims,
+    descr: /'descr':\s*('[^']*'|\[[^\]]*\]?)/.exec(header)?.[1] ?? "?",
+    bigEndian: plain?.[1] === ">",
+    fortran: /'fortran_order':\s*True/.test(header),
+    start: start + headerLength,
+  };
+}
 
-  let elements = bytes.subarray(start + headerLength, start + headerLength + size);
+/**
+ * Parses a .npy file. Big-endian and Fortran-ordered arrays are turned into
+ * little-endian, row-major ones; others share the memory of `bytes`.
+ *
+ * @throws {@link AcsconvError} `format`; Python objects are never unpickled
+ */
+export function readNpy({ buffer, byteOffset, byteLength }: Uint8Array, name: string): Tensor {
+  // As a plain array, because slice() of Node's Buffer would not copy.
+  const bytes = new Uint8Array(buffer, byteOffset, byteLength);
+  const header = readNpyHeader(bytes, name);
+  checkNpy(header, bytes.length, name);
+  const { dtype, dims, start } = header;
+  let elements = bytes.subarray(start, npyBytes(header));
   const width = DTYPES[dtype].bits / 8;
-  if (descr?.[1] === ">" && width > 1) {
+  if (header.bigEndian && width > 1) {
     elements = elements.slice();
     swapBytes(elements, dtype.startsWith("complex") ? width / 2 : width);
   }
-  if (/'fortran_order':\s*True/.test(header)) {
+  if (header.fortran) {
     const strides = dims.map((_, axis) => elementCount(dims.slice(0, axis)));
     elements = gatherBytes(elements, { dims, strides }, width);
   }
-  return { dtype: dtype, dims, bytes: elements };
+  return { dtype, dims, bytes: elements };
+}
+
+/**
+ * Checks that an array is of numbers, and that a file of `size` bytes can hold it.
+ *
+ * @throws {@link AcsconvError} `format`
+ */
+export function checkNpy(
+  header: NpyHeader,
+  size: number,
+  name: string,
+): asserts header is NpyHeader & { dtype: DTypeOf<"numpy"> } {
+  const fail: Fail = failOf(name);
+  const { dtype, dims, descr } = header;
+  if (!dtype) fail(`holds elements that are not plain numbers of up to 64 bits (${descr})`);
+  const needed = npyBytes(header);
+  if (!Number.isSafeInteger(needed) || needed > size)
+    fail(`is truncated: ${dims.join(" × ")} elements of ${dtype} do not fit into its ${size} bytes`);
 }
 
 /**

@@ -3,8 +3,11 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { type Tensor, numbersOf, tensorOf } from "../graph/tensor.ts";
 import { encodeNpy, readNpy } from "./npy.ts";
-import { encodeNpz, readNpz } from "./npz.ts";
+import { encodeNpz, openNpz, readNpz } from "./npz.ts";
 import { readVolume } from "../volume/read.ts";
+import type { Volume } from "../volume/volume.ts";
+import { openSource } from "../base/byte-source.ts";
+import { deflated, npyOf, zipOf } from "../../test/helpers/zip-bombs.ts";
 
 const fixture = (name: string): string =>
   fileURLToPath(new URL(`../../test/fixtures/volumes/${name}`, import.meta.url));
@@ -84,12 +87,72 @@ describe("damaged files", () => {
   });
 });
 
+describe("array by array", () => {
+  test("what is not asked for is not unpacked: damage there is not met", async () => {
+    const good = deflated(npyOf([2, 1, 2], 4));
+    const bad = { packed: Uint8Array.of(7, 7, 7), size: 300 };
+    const archive = await openNpz(
+      await openSource(zipOf({ "bad.npy": bad, "good.npy": good, "a.txt": bad })),
+    );
+    expect(archive.names).toEqual(["bad", "good"]);
+    expect(archive.arrays).toEqual([
+      { name: "bad", dtype: undefined, dims: [] },
+      { name: "good", dtype: "uint8", dims: [2, 1, 2] },
+    ]);
+    expect(archive.read("good")).toEqual({ dtype: "uint8", dims: [2, 1, 2], bytes: new Uint8Array(4) });
+    expect(() => archive.read("bad")).toThrow(/cannot be unpacked|unpacks to/);
+    expect(() => archive.read("other")).toThrow(
+      'has no array "other": it holds bad (no numbers), good (uint8 [2, 1, 2]).',
+    );
+  });
+});
+
 describe("as volumes", () => {
+  const volumeOf = (arrays: Record<string, Tensor>, array?: string): Promise<Volume> =>
+    readVolume(new File(partsOf(arrays), "a.npz"), { array, onWarning: () => undefined });
+  const partsOf = (arrays: Record<string, Tensor>): Uint8Array<ArrayBuffer>[] =>
+    encodeNpz(new Map(Object.entries(arrays))).map((part) => new Uint8Array(part));
+  const three = tensorOf("int64", [1, 1, 1, 1, 3], [1, -2, 3]);
+
+  test("64-bit integers stay whole, or are refused; leading axes of one go", async () => {
+    const volume = await volumeOf({ scan: three, spacing: tensorOf("float64", [3], [1, 1, 1]) });
+    expect(volume.data).toEqual(Int32Array.of(1, -2, 3));
+    expect(volume.shape).toEqual([1, 1, 3]);
+    const large = tensorOf("int64", [1, 1, 1], [2 ** 40]);
+    await expect(volumeOf({ large })).rejects.toThrow(/64-bit integer 1099511627776, too large for a voxel/);
+  });
+
+  test.each<[string, Record<string, Tensor>, RegExp]>([
+    [
+      "no spacing",
+      { data: three, spacing: tensorOf("float64", [3], [0, 1, 1]) },
+      /"a\.npz" cannot be read as a volume: .*positive spacing/,
+    ],
+    [
+      "axes that are no units",
+      { data: three, direction: tensorOf("float64", [3, 3], [0, 0, 2, 0, 2, 0, 2, 0, 0]) },
+      /three unit vectors, along D, H and W/,
+    ],
+    [
+      "complex numbers",
+      { data: { dtype: "complex64", dims: [1, 1, 1], bytes: new Uint8Array(8) } },
+      /complex numbers: save/,
+    ],
+    ["a plane", { data: tensorOf("uint8", [2, 2], [1, 2, 3, 4]) }, /shape \[2, 2\], where a volume is/],
+  ])("refused: %s", async (_, arrays, says) => {
+    await expect(volumeOf(arrays)).rejects.toMatchObject({
+      kind: "format",
+      message: expect.stringMatching(says) as string,
+    });
+  });
+
   test("the only array, or the one that is named", async () => {
     const path = fixture("counted.npz");
     await expect(readVolume(path)).rejects.toMatchObject({
       kind: "input",
-      message: expect.stringMatching(/holds the arrays u1, u2.*`array`/) as string,
+      message: expect.stringMatching(
+        /holds the arrays u1 \(uint8 \[2, 3\]\), u2 .*--array NAME \(`array` in code\)/,
+      ) as string,
     });
     const volume = await readVolume(path, { array: "fortran3" });
     expect(volume.data).toEqual(Float32Array.of(0, 1, 2, 3, 4, 5));

@@ -7,7 +7,8 @@
 
 import { Inflate } from "fflate";
 import { AcsconvError, messageOf } from "../base/errors.ts";
-import { type Budget, decodeText, type Fail } from "./foreign.ts";
+import { allocate } from "../base/memory.ts";
+import { type Budget, DEFLATE_MAX_RATIO, decodeText, type Fail } from "./foreign.ts";
 
 /** More than any checkpoint has. */
 const MAX_ENTRIES = 200_000;
@@ -28,6 +29,10 @@ const STORED = 0;
 const DEFLATED = 8;
 /** Compressed bytes given to the decompressor at once: they can become a thousand times as many. */
 const INFLATE_STEP = 4096;
+/** Compressed bytes that may come to nothing: what follows the end of an entry does, and costs much time. */
+const MAX_IDLE = 4 * INFLATE_STEP;
+/** The same where only the beginning is wanted, such as a header. */
+const FIRST_STEP = 64;
 
 /** An entry: where it lies, and how. */
 interface Entry {
@@ -44,10 +49,11 @@ export class ZipArchive {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   readonly #entries: ReadonlyMap<string, Entry>;
-  readonly #budget: Budget;
+  readonly #budget: Budget | undefined;
   readonly #fail: Fail;
 
-  constructor(bytes: Uint8Array, budget: Budget, fail: Fail) {
+  /** @param budget - bounds what is unpacked in all; without one each entry is bounded by its packed size */
+  constructor(bytes: Uint8Array, budget: Budget | undefined, fail: Fail) {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#budget = budget;
@@ -59,8 +65,15 @@ export class ZipArchive {
     return [...this.#entries.keys()];
   }
 
-  /** The content of an entry; stored ones are part of the archive's bytes. */
-  read(name: string): Uint8Array | undefined {
+  /** How many bytes an entry says it unpacks to. */
+  sizeOf(name: string): number | undefined {
+    return this.#entries.get(name)?.size;
+  }
+
+  /**
+   * The content of an entry, or its first `most` bytes: no more is unpacked. Stored ones are part of the archive's bytes.
+   */
+  read(name: string, most = Infinity): Uint8Array | undefined {
     const entry = this.#entries.get(name);
     if (!entry) return undefined;
     const { method, encrypted, packed, size, at } = entry;
@@ -72,29 +85,33 @@ export class ZipArchive {
       at + LOCAL_BYTES + this.#view.getUint16(at + 26, true) + this.#view.getUint16(at + 28, true);
     this.#require(start, packed);
     const content = this.#bytes.subarray(start, start + packed);
-    if (method === STORED && packed === size) return content;
+    if (method === STORED && packed === size) return content.subarray(0, Math.min(size, most));
     return method === DEFLATED
-      ? this.#inflate(name, content, size)
+      ? this.#inflate(name, content, size, Math.min(size, most))
       : this.#fail(
           `has an entry ${JSON.stringify(name)} in a compression that is not known (${method})`,
           "E_UNSUPPORTED",
         );
   }
 
-  #inflate(name: string, packed: Uint8Array, size: number): Uint8Array {
-    this.#budget.take(size);
-    const content = new Uint8Array(size);
-    let end = 0;
+  #inflate(name: string, packed: Uint8Array, size: number, wanted: number): Uint8Array {
     const wrong = (found: string): never =>
       this.#fail(`is damaged: its entry ${JSON.stringify(name)} of ${size} bytes ${found}`);
+    if (size > DEFLATE_MAX_RATIO * packed.length) wrong(`cannot come of ${packed.length} packed ones`);
+    this.#budget?.take(wanted);
+    const content = allocate(() => new Uint8Array(wanted), wanted, `The array ${JSON.stringify(name)}`);
+    let [end, idle] = [0, 0];
     const inflate = new Inflate((chunk) => {
       if (end + chunk.length > size) wrong("unpacks to more");
-      content.set(chunk, end);
+      const part = chunk.subarray(0, Math.max(0, wanted - end));
+      content.set(part, end);
       end += chunk.length;
     });
-    for (let at = 0; at === 0 || at < packed.length; at += INFLATE_STEP) {
-      const step = packed.subarray(at, at + INFLATE_STEP);
-      const isLast = at + INFLATE_STEP >= packed.length;
+    const stride = wanted < size && wanted < INFLATE_STEP * 4 ? FIRST_STEP : INFLATE_STEP;
+    for (let at = 0; at === 0 || (at < packed.length && (wanted === size || end < wanted)); at += stride) {
+      const step = packed.subarray(at, at + stride);
+      const isLast = at + stride >= packed.length;
+      const before = end;
       try {
         inflate.push(step, isLast);
       } catch (error) {
@@ -105,8 +122,10 @@ export class ZipArchive {
           );
         throw error;
       }
+      idle = end === before ? idle + step.length : 0;
+      if (idle > MAX_IDLE) wrong(`unpacks to ${end}`);
     }
-    return end === size ? content : wrong(`unpacks to ${end}`);
+    return end === size || (wanted < size && end >= wanted) ? content : wrong(`unpacks to ${end}`);
   }
 
   #require(at: number, count: number): void {
@@ -140,6 +159,7 @@ export class ZipArchive {
     const { start, count } = this.#directoryPlace();
     if (count > MAX_ENTRIES) this.#fail(`claims to have ${count} entries; the limit is ${MAX_ENTRIES}`);
     const entries = new Map<string, Entry>();
+    let packedBytes = 0;
     const view = this.#view;
     for (let i = 0, at = start; i < count; i++) {
       this.#require(at, ENTRY_BYTES);
@@ -155,8 +175,15 @@ export class ZipArchive {
         size: size!,
         at: local!,
       });
+      packedBytes += packed!;
       at = extra + extraLength! + commentLength!;
     }
+    // Bombs let many entries unpack the same bytes.
+    if (packedBytes > this.#bytes.length)
+      this.#fail(
+        `is damaged: its entries overlap, with ${packedBytes} bytes in ${this.#bytes.length}`,
+        "E_UNSAFE",
+      );
     return entries;
   }
 

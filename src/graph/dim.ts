@@ -27,6 +27,16 @@ interface Term {
   readonly atoms: readonly Atom[];
 }
 
+/** The longest expression of a size, in letters; networks as they are exported stay below a few hundred. */
+export const SIZE_LIMIT = 10_000;
+
+/** Thrown where a size would be longer than {@link SIZE_LIMIT}. */
+export class SizeLimitError extends Error {
+  constructor() {
+    super(`an expression of a size takes more than ${SIZE_LIMIT} letters`);
+  }
+}
+
 /** A canonical polynomial with at least one symbol in it. Make one with the functions below. */
 export class SymbolicDim {
   readonly terms: readonly Term[];
@@ -36,6 +46,7 @@ export class SymbolicDim {
   constructor(terms: readonly Term[]) {
     this.terms = terms;
     this.key = terms.map(termKey).join(" + ");
+    if (this.key.length > SIZE_LIMIT) throw new SizeLimitError();
   }
 
   toString(): string {
@@ -43,7 +54,8 @@ export class SymbolicDim {
   }
 }
 
-const dimKey = (dim: Dim): string => (typeof dim === "number" ? String(dim) : dim.key);
+/** Equal sizes have equal keys. */
+export const dimKey = (dim: Dim): string => (typeof dim === "number" ? String(dim) : dim.key);
 function atomKey(atom: Atom): string {
   if (atom.kind === "symbol") return atom.name;
   const [a, b] = atom.args.map(dimKey);
@@ -87,6 +99,8 @@ export const subDims = (a: Dim, b: Dim): Dim => addDims(a, mulDims(b, -1));
 
 export function mulDims(a: Dim, b: Dim): Dim {
   if (typeof a === "number" && typeof b === "number") return a * b;
+  // Every term takes a letter, and like terms may merge: a bound on the work, not on what comes out.
+  if (termsOf(a).length * termsOf(b).length > SIZE_LIMIT) throw new SizeLimitError();
   return normalise(
     termsOf(a).flatMap((s) =>
       termsOf(b).map((t) => ({

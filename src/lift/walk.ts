@@ -27,6 +27,7 @@ import {
 } from "../ops/roles.ts";
 import type { Known, Lifted } from "../ops/rule.ts";
 import { knownOf } from "../ops/constant-ops.ts";
+import { withNode } from "../ops/well-formed.ts";
 import { contextOf, type Surroundings, type Visit } from "./context.ts";
 import type { Decisions } from "./decisions.ts";
 import { DepthPolicy, type Step } from "./depth.ts";
@@ -127,7 +128,9 @@ export class Walk {
     const { lift } = rule;
     const image = inputs.some((input) => input && hasHeight(input.axes));
     if (typeof lift !== "function" && image) context.refuse("E_OPERATOR", lift.refuse);
-    const axes = typeof lift === "function" ? lift(context) : verbatim(context);
+    const axes = withNode(node, known, () =>
+      typeof lift === "function" ? lift(context) : verbatim(context),
+    );
     node.outputs.forEach((name, i) => {
       if (name) this.#record(name, visit, i, axes[i] ?? axes[0]!);
     });
@@ -181,8 +184,9 @@ export class Walk {
     const shape = this.#writer.builder.known(name).shape;
     const rank = liftedShape(axes).length;
     if (shape && shape.length !== rank) {
-      throw new Error(
-        `${nodeLabel(visit.node)}: roles ${showAxes(axes)} make rank ${rank}, but the lifted node has shape [${shape.join(", ")}]`,
+      throw liftError(
+        `E_ROLE_MIX: ${nodeLabel(visit.node)} reads tensors whose axes do not stand for the same: they make ${showAxes(axes)}, of which 3D has ${rank} axes, and [${shape.join(", ")}] comes out; cut the graph before it with \`outputs\`.`,
+        { code: "E_ROLE_MIX" },
       );
     }
     const withDepth = axes.map((axis, k): Axis => {

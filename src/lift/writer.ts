@@ -5,7 +5,8 @@ import { seedFor, uniform } from "../base/random.ts";
 import type { Dim } from "../graph/dim.ts";
 import { type Graph, int, type Node, nodeOf, opsetOf } from "../graph/graph.ts";
 import { literalNumbers } from "../graph/nd-array.ts";
-import { type DType, DTYPES, elementCount, int64Tensor, tensorOf } from "../graph/tensor.ts";
+import { byteLength, type DType, DTYPES, elementCount, int64Tensor, tensorOf } from "../graph/tensor.ts";
+import { MAX_MODEL_BYTES } from "../onnx/format.ts";
 import { GraphBuilder } from "../ops/builder.ts";
 import { type Axes, liftedShape } from "../ops/roles.ts";
 import type { Lifted } from "../ops/rule.ts";
@@ -82,6 +83,11 @@ export class Writer {
   /** A parameter that exists only in 3D; its name seeds the random numbers that `value` is given. */
   parameter(name: string, dtype: DType, dims: readonly number[], value: (random: number) => number): string {
     const count = elementCount(dims);
+    if (byteLength(dtype, dims) > MAX_MODEL_BYTES)
+      throw liftError(
+        `The parameter "${name}" [${dims.join(", ")}] would take ${byteLength(dtype, dims)} bytes; at most ${MAX_MODEL_BYTES} are possible: choose a kind that keeps the 2D kernels, such as acs.`,
+        { code: "E_LIMIT" },
+      );
     return this.builder.initializer(
       name,
       tensorOf(dtype, dims, this.#draws ? drawn(count, name, value) : this.#zeros(count)),

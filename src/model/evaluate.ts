@@ -217,6 +217,8 @@ export async function evaluateCases(
     if (!settled) {
       settled = settle(session, network, { ...options, output: "labels" });
       requireChannels(factsOf(session)?.task?.channels, options);
+      if (network.channels > image.channels)
+        options.onNote?.(`the images' one channel feeds all ${network.channels} of the network`);
     }
     const scores = comparable(settled.scores, network.reading?.classes ?? 1);
     const order = classOrder(settled, options.labels);

@@ -143,7 +143,9 @@ test("metadata that is not ours to read leaves a plain model", async () => {
   const broken = decodeModel(model.toBytes());
   for (const value of ["", "{}", '{"format":99}', "[1]", "null"]) {
     const bytes = new Model({ ...broken, metadata: new Map([["acsconv", value]]) }).toBytes();
-    const plain = await load(bytes);
+    const warnings: string[] = [];
+    const plain = await load(bytes, { onWarning: (sentence) => warnings.push(sentence) });
+    expect(warnings).toHaveLength(1);
     expect(plain.lifted).toBeUndefined();
     expect(plain.graph.nodes.length).toBeGreaterThan(graph.nodes.length);
   }

@@ -239,15 +239,25 @@ export class Model {
   }
 }
 
+/** How {@link load} tells what it finds. */
+export interface LoadOptions {
+  /** Told what is odd about the file, a sentence at a time; the console unless given. */
+  readonly onWarning?: (sentence: string) => void;
+}
+
 /**
  * Loads an ONNX model from a path (or `file:` URL), a Blob or bytes. A 3D model
- * that acsconv saved comes back as the lifted network it is.
+ * that acsconv saved comes back as the lifted network it is, unless its graph was edited since: that is what counts, and
+ * it is then a plain 3D network, with a warning.
  *
  * @throws {@link AcsconvError} ("io" or "format") if it cannot be read
  */
-export async function load(source: ModelSource): Promise<Model> {
+export async function load(
+  source: ModelSource,
+  { onWarning = (sentence) => console.warn(sentence) }: LoadOptions = {},
+): Promise<Model> {
   const graph = await readModel(source);
-  const restored = restore(graph);
+  const restored = restore(graph, onWarning);
   if (!restored) return new Model(graph);
   const { source: source2d, options } = restored;
   return new Model(restored.graph, { source: source2d, options });
@@ -302,7 +312,7 @@ function sizesOf(
   const sizes = new Map<string, number>();
   for (const { name, shape } of inputs) {
     shape?.forEach((dim, axis) => {
-      const size = feeds[name]?.dims[axis];
+      const size = Object.hasOwn(feeds, name) ? feeds[name]?.dims[axis] : undefined;
       if (typeof dim !== "number" && ["D", "H", "W"].includes(dim.key) && size !== undefined)
         sizes.set(dim.key, size);
     });

@@ -87,8 +87,13 @@ export function networkOf(
   const isNumber = (dim: number | string): number | undefined => (typeof dim === "number" ? dim : undefined);
   const [batch, ...own] = input.dims.map(isNumber);
   const [ownChannels] = own.splice(channelAxis - 1, 1);
-  if (ownChannels !== undefined && ownChannels !== channels && channels !== 1)
-    throw inputError(`The network takes ${ownChannels} channels, but the volume has ${channels}.`);
+  // A network that was trained on several is not served by one of them.
+  const trained = factsOf(session)?.task?.channels ?? [];
+  const canFeedAll = channels === 1 && trained.length < 2;
+  if (ownChannels !== undefined && ownChannels !== channels && !canFeedAll) {
+    const names = trained.length === ownChannels ? ` (${trained.join(", ")})` : "";
+    throw inputError(`The network takes ${ownChannels} channels${names}, but the volume has ${channels}.`);
+  }
   const unread = output.dims.length === 4 ? null : (channelAxisOfSizes(output.dims) ?? channelAxis);
   return {
     input: input.name,

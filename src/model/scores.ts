@@ -51,6 +51,12 @@ export function readNetwork(graph: Graph): NetworkReading {
   return made;
 }
 
+/** The channels of the image that a network takes; undefined where it leaves them open, or they cannot be told. */
+export function inputChannels(graph: Graph): number | undefined {
+  const size = graph.inputs[0]?.shape?.[readNetwork(graph).channelAxis ?? 1];
+  return typeof size === "number" ? size : undefined;
+}
+
 /** What the first output, or the named one, holds. */
 export function readScores(graph: Graph, output = graph.outputs[0]?.name): Reading {
   const reading = output === undefined ? undefined : readNetwork(graph).outputs.get(output);

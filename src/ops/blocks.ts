@@ -10,17 +10,32 @@
  * @see https://onnx.ai/onnx/operators/onnx__DepthToSpace.html
  */
 
-import { floorDivDims, mulDims } from "../graph/dim.ts";
-import { intAttr, ints, type Node, stringAttr } from "../graph/graph.ts";
+import { graphError } from "../base/errors.ts";
+import { type Dim, floorDivDims, mulDims } from "../graph/dim.ts";
+import { intAttr, ints, type Node, nodeLabel, stringAttr } from "../graph/graph.ts";
 import { floatTensor, type Tensor } from "../graph/tensor.ts";
 import { depthToSpace, spaceToDepth } from "./blocks-gradient.ts";
-import { dtypeOf, refused, shapeOf } from "./common.ts";
+import { dtypeOf, fail, refused, shapeOf } from "./common.ts";
+import type { InferContext } from "./rule.ts";
+
+/** Side of a block. */
+function sideOf(c: InferContext, x: readonly Dim[] | undefined): number {
+  const b = intAttr(c.node, "blocksize", 0);
+  if (b < 1) fail(c, `blocksize is ${b}, but must be at least 1`);
+  if (x && x.length !== 4) fail(c, `needs an image [N, C, H, W], got [${x.join(", ")}]`);
+  return b;
+}
 
 export const DepthToSpace = refused(
   "moves features into blocks of pixels",
   (c) => {
     const x = shapeOf(c, 0);
-    const b = intAttr(c.node, "blocksize", 1);
+    const b = sideOf(c, x);
+    if (x && typeof x[1] === "number" && x[1] % (b * b) !== 0)
+      throw graphError(
+        `${nodeLabel(c.node)}: ${x[1]} features cannot be dealt out to blocks of ${b} × ${b} pixels; blocksize must be at most ${Math.floor(Math.sqrt(x[1]))}, with a square that divides them.`,
+        { code: "E_LIMIT" },
+      );
     const shape = x && [x[0]!, floorDivDims(x[1]!, b * b), mulDims(x[2]!, b), mulDims(x[3]!, b)];
     return [{ dtype: dtypeOf(c, 0), shape }];
   },
@@ -32,7 +47,7 @@ export const SpaceToDepth = refused(
   "moves blocks of pixels into features",
   (c) => {
     const x = shapeOf(c, 0);
-    const b = intAttr(c.node, "blocksize", 1);
+    const b = sideOf(c, x);
     const shape = x && [x[0]!, mulDims(x[1]!, b * b), floorDivDims(x[2]!, b), floorDivDims(x[3]!, b)];
     return [{ dtype: dtypeOf(c, 0), shape }];
   },

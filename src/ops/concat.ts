@@ -19,6 +19,7 @@ export const joined = (inputs: readonly string[], output: string, axis: number):
   nodeOf("Concat", inputs, output, { axis: int(axis) });
 
 export const Concat: OpRule = {
+  required: "all",
   infer(c) {
     const shapes = c.inputs.map((input) => input?.shape);
     const known = shapes.find((shape) => shape !== undefined);

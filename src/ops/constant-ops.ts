@@ -49,6 +49,7 @@ export function constantOf(node: Node): Tensor | undefined {
 const notFollowed = (what: string) => ({ refuse: `${what} depends on the data` });
 
 export const Constant: OpRule = {
+  required: 0,
   infer(c) {
     const tensor = constantOf(c.node);
     return [tensor ? knownOf(tensor) : unknown];
@@ -94,6 +95,7 @@ function progression(c: InferContext): { start: number; delta: number; length: n
 }
 
 export const Range: OpRule = {
+  required: 3,
   infer: (c) => shaped(c, [progression(c)?.length ?? c.fresh()]),
   value(c) {
     const found = progression(c);

@@ -62,6 +62,7 @@ function outputShape(c: InferContext): readonly Dim[] | undefined {
 }
 
 export const ConvTranspose: OpRule = {
+  required: 2,
   infer: (c) => shaped(c, outputShape(c)),
 
   lift(c) {

@@ -57,6 +57,7 @@ function outputShape(c: InferContext): readonly Dim[] | undefined {
 }
 
 export const Conv: OpRule = {
+  required: 2,
   infer: (c) => shaped(c, outputShape(c)),
 
   lift(c) {

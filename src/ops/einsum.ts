@@ -46,6 +46,7 @@ function operandGradient(
 }
 
 export const Einsum: OpRule = {
+  required: "all",
   infer(c) {
     const { terms, output } = equationOf(c.node);
     const sizes = new Map<string, Dim>();

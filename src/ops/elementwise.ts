@@ -51,6 +51,7 @@ export const unaryOnDims = (gradient: GradientRule, f: (x: Dim) => Dim | undefin
 
 /** y = f(a, b, …) over broadcast operands. */
 export const broadcast = (gradient: GradientRule | null, f?: OnDims, dtype?: DType): OpRule => ({
+  required: "all",
   infer: (c) => [{ dtype: dtype ?? dtypeOf(c, 0), shape: broadcastShape(c) }],
   ...(f && { value: (c) => broadcastValue(c, f) }),
   lift: liftBroadcast,
@@ -74,6 +75,7 @@ function broadcastValue(c: InferContext, f: OnDims): [NdArray] | undefined {
 
 /** Where(condition, x, y): the type is x's. */
 export const Where: OpRule = {
+  required: 3,
   infer: (c) => [{ dtype: dtypeOf(c, 1), shape: broadcastShape(c) }],
   value(c) {
     const [condition, x, y] = c.inputs.map((input) => input?.value);
@@ -149,7 +151,7 @@ const cast = (typeOf: (c: InferContext) => DType | undefined): OpRule => ({
 
 export const Cast = cast((c) => dtypeFromOnnx(intAttr(c.node, "to", 1)));
 /** The type is that of the second operand. */
-export const CastLike = cast((c) => dtypeOf(c, 1));
+export const CastLike: OpRule = { ...cast((c) => dtypeOf(c, 1)), required: 2 };
 
 function castTo(c: InferContext, to: DType | undefined): (NdArray | undefined)[] | undefined {
   const x = c.inputs[0]?.value;

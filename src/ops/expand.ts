@@ -19,6 +19,7 @@ import { atom, type Axis, isHeight, isSpatial, liftedShape, showAxes } from "./r
 import type { OpRule } from "./rule.ts";
 
 export const Expand: OpRule = {
+  required: 2,
   infer(c) {
     const x = shapeOf(c, 0);
     const target = c.inputs[1]?.value;
@@ -58,6 +59,7 @@ export const Expand: OpRule = {
 };
 
 export const Tile: OpRule = {
+  required: 2,
   infer(c) {
     const x = shapeOf(c, 0);
     const repeats = c.inputs[1]?.value;

@@ -32,6 +32,7 @@ const gradient: GradientRule = (c) => {
 };
 
 export const Gather: OpRule = {
+  required: 2,
   infer(c) {
     const [x, indices] = [shapeOf(c, 0), shapeOf(c, 1)];
     if (!x || !indices) return shaped(c);

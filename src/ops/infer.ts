@@ -11,6 +11,7 @@ import type { DType } from "../graph/tensor.ts";
 import { ruleFor } from "./index.ts";
 import type { InferContext, Known, OpRule } from "./rule.ts";
 import { knownOf, VALUE_LIMIT } from "./constant-ops.ts";
+import { requireInputs, requireSizes, withNode } from "./well-formed.ts";
 
 let unknowns = 0;
 /** A size nothing is known of; equal to itself only. */
@@ -25,6 +26,17 @@ export function inferNode(
 ): readonly Known[] {
   const rule = ruleFor(node);
   if (!rule) return node.outputs.map(() => ({}));
+  requireInputs(node, rule);
+  return withNode(node, inputs, () => inferByRule(rule, node, inputs, opset, outer));
+}
+
+function inferByRule(
+  rule: OpRule,
+  node: Node,
+  inputs: readonly (Known | undefined)[],
+  opset: number,
+  outer?: ReadonlyMap<string, Known>,
+): readonly Known[] {
   const context: InferContext = {
     node,
     inputs,
@@ -38,6 +50,7 @@ export function inferNode(
     },
   };
   const outputs = rule.infer(context);
+  requireSizes(node, outputs);
   const values = valuesOf(rule, context, outputs);
   return node.outputs.map((_, i): Known => {
     const value = values?.[i];

@@ -73,6 +73,7 @@ function transposedTaps(node: Node, weight: readonly number[]): number {
 }
 
 export const LiftedConv: OpRule = {
+  required: 2,
   infer: (c) => shaped(c, sizes(c, shapeOf(c, 1)?.[0], convSize)),
   lift: refuse,
   gradient: null,
@@ -87,6 +88,7 @@ export const LiftedConv: OpRule = {
 };
 
 export const LiftedConvTranspose: OpRule = {
+  required: 2,
   infer(c) {
     const w = shapeOf(c, 1);
     const channels = w && mulDims(w[1]!, groupsOf(c.node));

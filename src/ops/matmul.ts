@@ -20,6 +20,7 @@ const transposed = (c: { readonly node: LiftContext["node"] }, name: string): bo
   intAttr(c.node, name, 0) === 1;
 
 export const Gemm: OpRule = {
+  required: 2,
   infer(c) {
     const [a, b] = [shapeOf(c, 0), shapeOf(c, 1)];
     if (!a || !b) return shaped(c);
@@ -128,6 +129,7 @@ function flattenedHead(c: LiftContext, features: Axis, output: Dim): readonly Ax
 }
 
 export const MatMul: OpRule = {
+  required: 2,
   infer: (c) => shaped(c, productShape(c, shapeOf(c, 0), shapeOf(c, 1))),
 
   lift(c) {
@@ -179,6 +181,7 @@ function productShape(c: InferContext, a?: readonly Dim[], b?: readonly Dim[]): 
 
 /** α·A′·B′: ONNX Runtime's own MatMul, of operands that are read transposed where `transA`, `transB` say so. */
 export const FusedMatMul: OpRule = {
+  required: 2,
   infer(c) {
     const side = (i: number, attr: string): readonly Dim[] | undefined => {
       const shape = shapeOf(c, i);

@@ -29,6 +29,7 @@ const liftImage: LiftRule = (c) => {
 };
 
 export const BatchNormalization: OpRule = {
+  required: 5,
   infer(c) {
     const statistic = { dtype: dtypeOf(c, 3), shape: shapeOf(c, 3) };
     return [...sameAsInput(c), statistic, statistic];
@@ -67,6 +68,7 @@ export const TrainingBatchNorm: OpRule = {
 };
 
 export const imageNormalization = (gradient: GradientRule | null, slots?: OpRule["slots"]): OpRule => ({
+  required: slots ? 3 : 1,
   infer: sameAsInput,
   lift: liftImage,
   gradient,
@@ -83,6 +85,7 @@ export const imageNormalization = (gradient: GradientRule | null, slots?: OpRule
  * the fused operator cannot broadcast along depth, so it is written out.
  */
 export const LayerNormalization: OpRule = {
+  required: 2,
   infer(c) {
     const x = shapeOf(c, 0);
     const axis = x && normAxis(c, intAttr(c.node, "axis", -1), x.length);

@@ -64,6 +64,7 @@ const gradient: GradientRule = (c) => {
 };
 
 export const Pad: OpRule = {
+  required: 2,
   infer(c) {
     const x = shapeOf(c, 0);
     const pads = x && padsOf(c, (i) => c.inputs[i], x.length);

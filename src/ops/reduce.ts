@@ -12,7 +12,7 @@ import { addDims, type Dim, maxDims, minDims, mulDims } from "../graph/dim.ts";
 import { normAxis, numbersIn, shaped, shapeOf } from "./common.ts";
 import type { GradientRule } from "./gradient.ts";
 import { isNoop, reducedAxes } from "./reduce-gradient.ts";
-import { type Axis, hasRole, isHeight, isSpatial, liftedAxes, liftedAxis, showAxes } from "./roles.ts";
+import { type Axis, hasRole, isSpatial, liftedAxes, liftedAxis, showAxes } from "./roles.ts";
 import type { InferContext, LiftContext, OpRule } from "./rule.ts";
 
 const keepsDims = (c: InferContext | LiftContext): boolean => intAttr(c.node, "keepdims", 1) === 1;
@@ -67,8 +67,9 @@ export const reduce = (gradient: GradientRule | null, join?: keyof typeof JOINS)
   gradient,
 });
 
-/** A reduced height stays an axis of height, of size 1, and so depth does. */
-const shrink = (axis: Axis): Axis => (isHeight(axis) ? [{ role: "H", size: 1 }] : []);
+/** A reduced height stays an axis of height, of size 1, and so depth does; width stays width. */
+const shrink = (axis: Axis): Axis =>
+  axis.length === 1 && isSpatial(axis) ? [{ role: axis[0]!.role, size: 1 }] : [];
 
 /** ArgMax and ArgMin: the index of the extreme element along one axis. */
 export const argExtreme: OpRule = {

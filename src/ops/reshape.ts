@@ -56,7 +56,9 @@ const regrouping = (
   alias: Traits["alias"],
   sizesOf: (c: InferContext) => readonly Dim[] | undefined,
   lift: LiftRule,
+  required = 1,
 ): OpRule => ({
+  required,
   infer: (c) => shaped(c, sizesOf(c)),
   value(c) {
     const x = c.inputs[0]?.value;
@@ -69,13 +71,14 @@ const regrouping = (
   traits: { alias },
 });
 
-export const Reshape = regrouping("reshape", reshapeSizes, (c) => {
+const liftReshape: LiftRule = (c) => {
   const target = c.input(1).known.value;
   if (!target) return c.refuse("E_RESHAPE", "takes its sizes from the data");
   const axes = matchAxes(c, c.input(0).axes, exportedSizes(c, Array.from(target.data)));
   c.reshape(c.name(0), axes, true);
   return [axes];
-});
+};
+export const Reshape = regrouping("reshape", reshapeSizes, liftReshape, 2);
 
 /** The target's sizes in the exported network, with 0 and −1 resolved. */
 function exportedSizes(c: LiftContext, target: readonly Dim[]): number[] {
@@ -194,7 +197,7 @@ function unsqueezeSizes(c: InferContext): Dim[] | undefined {
   return x && given && insertOnes<Dim>(x, unsqueezed(c, given, x.length), 1);
 }
 
-export const Unsqueeze = regrouping("ones", unsqueezeSizes, (c) => {
+const liftUnsqueeze: LiftRule = (c) => {
   const { axes } = c.input(0);
   const given = c.numbers(1);
   if (!given) return c.refuse("E_AXES", "takes its axes from a computation");
@@ -202,17 +205,22 @@ export const Unsqueeze = regrouping("ones", unsqueezeSizes, (c) => {
   const out = insertOnes<Axis>(axes, at, []);
   c.emit([c.name(0), c.ints(at.map((axis) => liftedAxis(out, axis)))]);
   return [out];
-});
+};
+export const Unsqueeze = regrouping("ones", unsqueezeSizes, liftUnsqueeze, 2);
 
-const permutation = (c: { readonly node: Node }, rank: number): readonly number[] =>
-  intsAttr(c.node, "perm") ?? Array.from({ length: rank }, (_, i) => rank - 1 - i);
+/** The axes in their new order; reversed where the node does not say. */
+function permutation(c: { readonly node: Node }, rank: number): readonly number[] {
+  const perm = intsAttr(c.node, "perm") ?? Array.from({ length: rank }, (_, i) => rank - 1 - i);
+  if (perm.length !== rank) fail(c, `permutes ${perm.length} axes of a tensor of rank ${rank}`);
+  if (perm.some((_, axis) => !perm.includes(axis)))
+    fail(c, `perm [${perm.join(", ")}] is no order of ${rank} axes`);
+  return perm;
+}
 
 export const Transpose: OpRule = {
   infer(c) {
     const x = shapeOf(c, 0);
     const perm = x && permutation(c, x.length);
-    if (x && perm!.length !== x.length)
-      fail(c, `permutes ${perm!.length} axes of a tensor of rank ${x.length}`);
     return shaped(c, perm && perm.map((axis) => x[axis]!));
   },
   value(c) {

@@ -11,7 +11,7 @@
 
 import { type Dim, floorDim, mulDims, sameDim } from "../graph/dim.ts";
 import { intsAttr, stringAttr } from "../graph/graph.ts";
-import { literalNumbers } from "../graph/nd-array.ts";
+import { literalNumbers, type NdArray } from "../graph/nd-array.ts";
 import { floatTensor } from "../graph/tensor.ts";
 import { normAxis, numbersIn, shaped, shapeOf } from "./common.ts";
 import { cropsRegion, resize as gradient, withoutAxes } from "./resize-gradient.ts";
@@ -71,15 +71,29 @@ export const Resize: OpRule = {
     }
     const scales = c.node.inputs[2] ? literalNumbers(c.input(2).known.value) : undefined;
     const cubic = stringAttr(c.node, "mode", "nearest") === "cubic";
-    return scales && scales.length > 0
-      ? byScales(c, axes, over, scales, cubic)
-      : bySizes(c, axes, over, cubic);
+    if (!scales || scales.length === 0) return bySizes(c, axes, over, cubic);
+    return fillsExport(c, axes, over, scales)
+      ? toSizes(c, axes, over, { value: c.outputs[0]!.shape!, twin: c.outputs[0]!.shape! }, cubic)
+      : byScales(c, axes, over, scales, cubic);
   },
 
   gradient,
   // Cubic interpolation overshoots.
   traits: { resamples: true, averages: (node) => stringAttr(node, "mode", "nearest") !== "cubic" },
 };
+
+/**
+ * Whether a map that was pooled to one pixel is brought back to a size that the export baked in: its factor is the size
+ * of another tensor.
+ */
+const fillsExport = (
+  c: LiftContext,
+  axes: Axes,
+  over: readonly number[],
+  scales: readonly number[],
+): boolean =>
+  c.baked &&
+  axes.some((axis, i) => isSpatial(axis) && axis[0]!.size === 1 && (scales[over.indexOf(i)] ?? 1) > 1);
 
 function byScales(
   c: LiftContext,
@@ -106,12 +120,23 @@ function bySizes(c: LiftContext, axes: Axes, over: readonly number[], cubic: boo
   const value = c.node.inputs[3] ? c.input(3).known.value : undefined;
   const twin = c.node.inputs[3] ? c.input(3).twin.value : undefined;
   if (!value || !twin) return c.refuse("E_RESIZE", "takes its target size from the data");
+  const ofAxes = ({ data }: NdArray): (Dim | undefined)[] => axes.map((_, i) => data[over.indexOf(i)]);
+  return toSizes(c, axes, over, { value: ofAxes(value), twin: ofAxes(twin) }, cubic);
+}
+
+/** @param target - sizes per axis, in the 2D network and as they are for depth */
+function toSizes(
+  c: LiftContext,
+  axes: Axes,
+  over: readonly number[],
+  target: { readonly value: readonly (Dim | undefined)[]; readonly twin: readonly (Dim | undefined)[] },
+  cubic: boolean,
+) {
   const out = axes.map((axis, i): Axis => {
-    const at = over.indexOf(i);
-    const target = value.data[at];
+    const size = target.value[i];
     const role = axis[0]?.role;
-    if (at < 0 || target === undefined || !isSpatial(axis)) return axis;
-    return [targetAtom(c, axis, target, twin.data[at]!, role === "W" ? "W" : "H")];
+    if (!over.includes(i) || size === undefined || !isSpatial(axis)) return axis;
+    return [targetAtom(c, axis, size, target.twin[i]!, role === "W" ? "W" : "H")];
   });
   if (cubic) return liftCubic(c, axes, out, undefined);
   c.emit([c.name(0), "", "", c.shape(liftedShape(out))], { attrs: withoutAxes(c.node) });

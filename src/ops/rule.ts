@@ -123,6 +123,8 @@ export interface LiftContext {
 }
 
 export interface OpRule {
+  /** How many inputs, from the first on, must be there; "all" that are listed. 1 unless said otherwise. */
+  readonly required?: number | "all";
   /** Types of the outputs. Throw AcsconvError("graph") where inputs contradict the operator. */
   infer(c: InferContext): readonly Known[];
   /** Elements of the outputs where the inputs' are known (or, for Shape, their sizes). */

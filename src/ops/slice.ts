@@ -100,6 +100,7 @@ function spaced(c: Algebra, g: string, axis: number, step: number): string {
 }
 
 export const Slice: OpRule = {
+  required: 3,
   infer(c) {
     const x = shapeOf(c, 0);
     if (!x) return shaped(c);

@@ -7,13 +7,17 @@
  */
 
 import { indexOf } from "../graph/graph-index.ts";
-import { type Graph, intsAttr, type Node } from "../graph/graph.ts";
+import { liftError } from "../base/errors.ts";
+import { type Graph, intsAttr, type Node, nodeLabel } from "../graph/graph.ts";
 import { tensorOf } from "../graph/tensor.ts";
 import { type Block, blockOf, convolutionOf, oneHot } from "../ops/blocks.ts";
 import { traitsOf } from "../ops/index.ts";
 import { inferTypes } from "../ops/infer.ts";
 import type { Known } from "../ops/rule.ts";
 import { dropUnused } from "./tidy.ts";
+
+/** Features of a block, whose square is the size of the kernel: 8192 make one of 268 MB. */
+const MAX_FEATURES = 2 ** 13;
 
 export function blocksToConvolutions(graph: Graph): Graph {
   const types = inferTypes(graph);
@@ -24,6 +28,12 @@ export function blocksToConvolutions(graph: Graph): Graph {
     const features = block && types.get(block.input)?.shape?.[1];
     if (!block || typeof features !== "number") return node;
     const { input } = block;
+    const fine = block.enlarges ? features : features * block.b ** 2;
+    if (fine > MAX_FEATURES)
+      throw liftError(
+        `${nodeLabel(node)} moves ${fine} features into or out of pixels; at most ${MAX_FEATURES} can be lifted: cut the graph before it with \`outputs\`.`,
+        { code: "E_LIMIT" },
+      );
     const kernel = `${node.outputs[0]!}/blocks`;
     const { dims, bytes } = block.kernel(features);
     initializers.set(

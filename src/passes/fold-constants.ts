@@ -16,11 +16,21 @@ import { elementCount, type Tensor, tensorOf } from "../graph/tensor.ts";
 import { ruleFor, traitsOf } from "../ops/index.ts";
 import { inferTypes } from "../ops/infer.ts";
 import type { Known } from "../ops/rule.ts";
-import { constantOf, identityNode, knownOf } from "../ops/constant-ops.ts";
+import { constantOf, identityNode, knownOf, VALUE_LIMIT } from "../ops/constant-ops.ts";
+import { requireConstants, withNode } from "../ops/well-formed.ts";
 import { renameReads } from "./tidy.ts";
 
 /** Folding more elements than this would cost more than it saves (32 million: a 128 MB weight). */
 const FOLD_LIMIT = 2 ** 25;
+
+/**
+ * Elements of a constant that is folded though it is much larger than what it is made of (Expand, Tile, a filled shape),
+ * and of all such together. Beyond, the node stays: it says the same in fewer bytes.
+ */
+const GROWN_LIMIT = 2 ** 20;
+
+/** From how many times its operands' elements on a constant has grown. */
+const GROWN = 4;
 
 /** @param folds - whether a node may be folded; all may unless given */
 export function foldConstants(graph: Graph, folds: (node: Node) => boolean = () => true): Graph {
@@ -28,13 +38,27 @@ export function foldConstants(graph: Graph, folds: (node: Node) => boolean = () 
   const initializers = new Map(graph.initializers);
   const inputs = new Set(graph.inputs.map(({ name }) => name));
   const nodes: Node[] = [];
+  const constants = new Set(initializers.keys());
+  let grown = 0;
+  const isTooLarge = (node: Node): boolean => {
+    const made = node.outputs.flatMap((name) => (name === "" ? [] : [types.get(name) ?? {}]));
+    if (!node.inputs.every((name) => name === "" || constants.has(name))) return false;
+    for (const name of node.outputs) constants.add(name);
+    requireConstants(node, made);
+    const count = elementsOf(made);
+    if (count <= VALUE_LIMIT || count < GROWN * elementsOf(node.inputs.map((name) => types.get(name) ?? {})))
+      return false;
+    grown += count;
+    return grown > GROWN_LIMIT;
+  };
   const visit = (node: Node): void => {
     const branch = "then_branch" in node.attrs ? chosenBranch(node, types) : undefined;
     if (branch) {
       for (const inner of inlineBranch(node, branch, initializers)) visit(inner);
       return;
     }
-    const folded = folds(node) ? foldNode(node, types, initializers, opsetOf(graph)) : undefined;
+    const folded =
+      !isTooLarge(node) && folds(node) ? foldNode(node, types, initializers, opsetOf(graph)) : undefined;
     if (!folded) {
       nodes.push(node);
       return;
@@ -42,12 +66,20 @@ export function foldConstants(graph: Graph, folds: (node: Node) => boolean = () 
     node.outputs.forEach((name, i) => {
       if (!name || inputs.has(name)) return;
       initializers.set(name, folded[i]!);
+      constants.add(name);
       if (!types.has(name)) types.set(name, knownOf(folded[i]!));
     });
   };
   graph.nodes.forEach(visit);
   return { ...graph, nodes, initializers };
 }
+
+/** Of all values whose sizes are known. */
+const elementsOf = (values: readonly Known[]): number =>
+  values.reduce((sum, { shape }) => {
+    const dims = shape?.filter((n) => typeof n === "number");
+    return sum + (dims && dims.length === shape!.length ? elementCount(dims) : 0);
+  }, 0);
 
 function foldNode(
   node: Node,
@@ -74,8 +106,13 @@ function foldNode(
     fresh: () => Number.NaN,
     subgraph: () => [],
   };
-  const outputs = rule.infer(context);
-  const values = rule.value(context);
+  const { outputs, values } = withNode(node, context.inputs, () => {
+    const inferred = rule.infer(context);
+    return {
+      outputs: inferred,
+      values: elementsOf(inferred) > FOLD_LIMIT ? undefined : rule.value?.(context),
+    };
+  });
   if (!values || !node.outputs.every((_, i) => values[i] && outputs[i]?.dtype)) return undefined;
   const tensors = node.outputs.map((_, i) => literalTensor({ ...outputs[i]!, value: values[i]! }));
   return tensors.every((tensor) => tensor !== undefined) ? tensors : undefined;

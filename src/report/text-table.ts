@@ -1,5 +1,7 @@
 /** @file Text tables: columns aligned, numbers to the right, two spaces between. */
 
+import { printable } from "../base/printable.ts";
+
 /** A number, perhaps with a unit or a multiplier after it (`1.2 M`, `64%`, `–`). */
 const NUMERIC = /^(?:[-+]?[\d.,]+(?:e[-+]?\d+)?(?: ± [\d.]+)?\s?[a-zA-Zµ%×/²³]{0,4}|[-–])?$/;
 
@@ -8,7 +10,9 @@ const NUMERIC = /^(?:[-+]?[\d.,]+(?:e[-+]?\d+)?(?: ± [\d.]+)?\s?[a-zA-Zµ%×/²
  *
  * @returns lines without a final newline; the header is underlined
  */
-export function formatTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
+export function formatTable(titles: readonly string[], cells: readonly (readonly string[])[]): string {
+  const header = titles.map(printable);
+  const rows = cells.map((row) => row.map(printable));
   const columns = header.map((title, i) => {
     const cells = rows.map((row) => row[i] ?? "");
     const width = Math.max(title.length, ...cells.map((cell) => cell.length));

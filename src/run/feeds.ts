@@ -16,7 +16,7 @@ export function checkFeeds(inputs: readonly ValueSpec[], feeds: RunTensors): voi
     });
   }
   for (const input of inputs) {
-    const feed = feeds[input.name];
+    const feed = Object.hasOwn(feeds, input.name) ? feeds[input.name] : undefined;
     const reason = feed ? mismatch(input, feed) : "found nothing";
     if (!reason) continue;
     throw inputError(`Input "${input.name}": expected ${describe(input)}, ${reason}.`, {

@@ -40,16 +40,14 @@ async function answer(request) {
     }
     case "run": {
       if (!session) throw new Error("no model is loaded");
-      /** @type {Record<string, ort.Tensor>} */
-      const feeds = {};
-      for (const [name, { dtype, data, dims }] of Object.entries(request.feeds)) {
-        // The constructor's overloads tie each type to its array, which a loop over all types cannot.
-        feeds[name] = new ort.Tensor(
-          /** @type {"float32"} */ (dtype),
-          /** @type {Float32Array} */ (data),
-          dims,
-        );
-      }
+      // Not by assignment: an input may be called "__proto__".
+      const feeds = Object.fromEntries(
+        Object.entries(request.feeds).map(([name, { dtype, data, dims }]) => [
+          name,
+          // The constructor's overloads tie each type to its array, which a loop over all types cannot.
+          new ort.Tensor(/** @type {"float32"} */ (dtype), /** @type {Float32Array} */ (data), dims),
+        ]),
+      );
       const results = Object.entries(await session.run(feeds, request.fetch));
       const value = results.map(([name, { type, dims, data }]) => ({ name, type, dims, data }));
       const buffers = value.flatMap(({ data }) =>

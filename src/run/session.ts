@@ -40,8 +40,18 @@ export async function createSession(
   model: Uint8Array | string,
   { device = "cpu", ...options }: SessionOptions = {},
 ): Promise<Session> {
-  return new Session(await openEngine(model, { device, ...options }), device);
+  const engine = await openEngine(model, { device, ...options });
+  if (engine.outputs.some(({ name }) => name === UNFETCHABLE)) {
+    await engine.release();
+    throw inputError(
+      `The network has an output called "${UNFETCHABLE}", which ONNX Runtime's JavaScript cannot hand out: rename it in the file.`,
+    );
+  }
+  return new Session(engine, device);
 }
+
+/** Results are put into an object by assignment, which sets its prototype instead. */
+const UNFETCHABLE = "__proto__";
 
 /** A model in ONNX Runtime. Runs that are asked for together are done one after the other. */
 export class Session {

@@ -170,7 +170,7 @@ describe("what cannot be read is one sentence", () => {
     ["bomb.nii.gz", gzipSync(patched(42, 30000, 30000, 30000)), "format", /promises 54000000000000 bytes/],
     ["negative.nii", patched(42, -4), "format", /its sizes are -4 × 4 × 3/],
     ["rank.nii", patched(40, 9), "format", /9 dimensions/],
-    ["complex.nii", patched(70, 32), "format", /NIfTI type 32/],
+    ["complex.nii", patched(70, 32), "format", /complex numbers/],
     ["text.nrrd", Buffer.from("hello"), "format", /text\.nrrd/],
     ["text.mha", Buffer.from("hello"), "format", /text\.mha/],
     ["cut.npy", Buffer.from("\x93NUMPY", "latin1"), "format", /not a NumPy file/],
@@ -224,6 +224,7 @@ describe("writing", () => {
       await expect(writeVolume(bad, join(folder, name))).rejects.toMatchObject({ kind: "input", message });
     };
     await refused(volume, "a.png", /should end in \.nii/);
+    await refused(volume, "a.dcm", /without the DICOM images .* by writeSegmentation/);
     await refused({ ...volume, data: new Uint8Array(3) }, "a.nii", /needs 60 voxels, not 3/);
     await refused({ ...volume, spacing: [1, 0, 1] }, "a.nii", /positive spacing/);
     await refused(

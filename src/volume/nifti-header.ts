@@ -13,15 +13,23 @@ import { gridFromRas, rasAffine } from "./geometry.ts";
 import { type Vec3, MIN_DETERMINANT, determinant, dot, map3, norm, scale } from "./vec3.ts";
 import { type Grid, type Volume, voxelTypeOf } from "./volume.ts";
 
-/** What NIfTI stores in a voxel; `rgb` is three uint8 side by side. */
-export type NiftiType = DTypeOf<"nifti"> | "rgb";
+/** The codes of colours: three or four uint8 side by side. */
+const COLOURS: Readonly<Record<number, number>> = { 128: 3, 2304: 4 };
 
-const RGB = 128;
-const typeOfCode = (code: number): NiftiType | undefined => (code === RGB ? "rgb" : dtypeBy("nifti", code));
+/** Types that we do not read, and what to do about them. */
+const UNREAD: Readonly<Record<number, string>> = {
+  1: "single bits: save them as uint8",
+  32: "complex numbers: save their magnitude instead",
+  1536: "numbers of 128 bits: save them as float32",
+  1792: "complex numbers: save their magnitude instead",
+  2048: "complex numbers: save their magnitude instead",
+};
 
 export interface NiftiHeader {
   readonly littleEndian: boolean;
-  readonly type: NiftiType;
+  readonly type: DTypeOf<"nifti">;
+  /** Numbers side by side in a voxel: 3 or 4 in colours. */
+  readonly components: number;
   readonly grid: Grid;
   /** The product of the dimensions beyond the third. */
   readonly channels: number;
@@ -29,10 +37,15 @@ export interface NiftiHeader {
   readonly offset: number;
   readonly slope: number;
   readonly inter: number;
+  /** What was odd, and what was taken instead: sentences without their subject, the file. */
+  readonly oddities: readonly string[];
 }
 
 export const NIFTI1_BYTES = 348;
 export const NIFTI2_BYTES = 540;
+
+/** More than any extension of a header takes. */
+const MAX_OFFSET = 2 ** 31;
 
 type Fields = ReturnType<typeof fieldsOf>;
 
@@ -80,46 +93,91 @@ export function parseNiftiHeader(bytes: Uint8Array, littleEndian: boolean, name:
 
   const rank = fields.dim(0);
   if (!(rank >= 1 && rank <= 7)) fail(`is not a NIfTI file: it says it has ${rank} dimensions`);
-  const size = (i: number): number => (i <= rank ? fields.dim(i) : 1);
-  const sizes = [1, 2, 3, 4, 5, 6, 7].map(size);
+  const oddities: string[] = [];
+  const said = [1, 2, 3, 4, 5, 6, 7].slice(0, rank).map(fields.dim);
+  // Some write 0 where there is no further dimension.
+  const isUnset = (n: number, i: number): boolean => i >= 3 && n === 0;
+  if (said.some(isUnset)) oddities.push(`says that its sizes are ${said.join(" × ")}: zeros are read as 1`);
+  const sizes = Array.from({ length: 7 }, (_, i) => (i >= rank || isUnset(said[i]!, i) ? 1 : said[i]!));
   if (!sizes.every((n) => Number.isSafeInteger(n) && n >= 1))
-    fail(`is damaged: its sizes are ${sizes.slice(0, rank).join(" × ")}`);
+    fail(`is damaged: its sizes are ${said.join(" × ")}`);
+  const size = (i: number): number => sizes[i - 1]!;
   const shape: Vec3 = [size(3), size(2), size(1)];
 
-  const type =
-    typeOfCode(fields.datatype) ??
-    fail(`holds voxels of NIfTI type ${fields.datatype}, which we do not read`, "E_UNSUPPORTED");
-  if (!(fields.offset >= bytes.length && Number.isInteger(fields.offset)))
-    fail(`is damaged: its voxels begin at byte ${fields.offset}, within the header`);
+  const components = COLOURS[fields.datatype] ?? 1;
+  const type = components > 1 ? "uint8" : dtypeBy("nifti", fields.datatype);
+  if (!type)
+    fail(
+      `holds ${UNREAD[fields.datatype] ?? `voxels of NIfTI type ${fields.datatype}, which there is not`}`,
+      "E_UNSUPPORTED",
+    );
+  const { offset } = fields;
+  if (!(offset >= bytes.length && offset <= MAX_OFFSET && Number.isInteger(offset)))
+    fail(
+      `is damaged: it says that its voxels begin at byte ${offset}; if they follow the header, vox_offset should be ${bytes.length + 4}`,
+    );
   // A slope of 0 means that nothing is scaled.
   const scaled = Number.isFinite(fields.slope) && fields.slope !== 0;
+  if (scaled && !Number.isFinite(fields.inter))
+    oddities.push(`has an intercept that is no number (scl_inter ${fields.inter}): 0 is taken`);
   return {
     littleEndian,
     type,
-    grid: gridFromRas(shape, affineOf(fields, shape) ?? fail("is damaged: its affine is singular")),
+    components,
+    grid: gridFromRas(shape, affineOf(fields, shape, oddities)),
     channels: size(4) * size(5) * size(6) * size(7),
-    offset: fields.offset,
+    offset,
     slope: scaled ? fields.slope : 1,
     inter: scaled && Number.isFinite(fields.inter) ? fields.inter : 0,
+    oddities,
   };
 }
 
 type Rows = readonly (readonly number[])[];
 
+/** The sform if there is one, else the qform, else spacing alone: the order that nibabel keeps. */
+function affineOf(fields: Fields, shape: Vec3, oddities: string[]): Rows {
+  const candidates = [
+    { name: SFORM, rows: fields.sformCode > 0 ? sformOf(fields) : undefined },
+    { name: QFORM, rows: fields.qformCode > 0 ? qformOf(fields) : undefined },
+    { name: "spacing, with the origin in the middle", rows: centredOn(fields, shape) },
+  ].flatMap(({ name, rows }) => (rows ? [{ name, rows: inMillimetres(rows, fields.units) }] : []));
+  const chosen = candidates.find(({ rows }) => isInvertible(rows)) ?? {
+    name: "spacing of 1 mm, with the origin in the middle",
+    rows: centred([1, 1, 1], shape),
+  };
+  const [first] = candidates;
+  if (chosen !== first)
+    oddities.push(
+      `has a broken orientation (${first!.name} ${numbersIn(first!.rows)}): its ${chosen.name} is taken`,
+    );
+  const quaternion = [0, 1, 2].map(fields.qform);
+  if (chosen.name === QFORM && Math.hypot(...quaternion) > 1 + QUATERNION_EXCESS)
+    oddities.push(
+      `has a quaternion that is longer than 1 (${quaternion.join(", ")}): its direction alone is taken`,
+    );
+  const unset = [1, 2, 3]
+    .slice(0, fields.dim(0))
+    .map(fields.pixdim)
+    .filter((mm) => !(Math.abs(mm) > 0 && Number.isFinite(mm)));
+  if (chosen.name !== SFORM && unset.length > 0)
+    oddities.push(`has spacing ${unset.join(", ")} along ${unset.length} of its axes: 1 is taken`);
+  return chosen.rows;
+}
+
+const SFORM = "sform";
+const QFORM = "qform";
+/** More than rounding makes of a unit quaternion. */
+const QUATERNION_EXCESS = 1e-3;
+
 /** Millimetres per unit of length. */
 const MILLIMETRES: Readonly<Record<number, number>> = { 1: 1000, 2: 1, 3: 0.001 };
 
-/** The sform if there is one, else the qform, else spacing alone: the order that nibabel keeps. */
-function affineOf(fields: Fields, shape: Vec3): Rows | undefined {
-  const candidates = [
-    fields.sformCode > 0 ? sformOf(fields) : undefined,
-    fields.qformCode > 0 ? qformOf(fields) : undefined,
-    centredOn(fields, shape),
-  ];
-  const millimetres = MILLIMETRES[fields.units & 7] ?? 1;
-  const rows = candidates.find((candidate) => candidate !== undefined && isInvertible(candidate));
-  return rows?.map((row) => row.map((x) => x * millimetres));
-}
+const inMillimetres = (rows: Rows, units: number): Rows =>
+  rows.map((row) => row.map((x) => x * (MILLIMETRES[units & 7] ?? 1)));
+
+const numbersIn = (rows: Rows): string =>
+  rows.map((row) => row.map((x) => +x.toPrecision(4)).join(" ")).join("; ");
 
 const sformOf = (fields: Fields): Rows =>
   [0, 1, 2].map((row) => [0, 1, 2, 3].map((column) => fields.sform(row, column)));
@@ -151,8 +209,9 @@ function qformOf(fields: Fields): Rows {
 }
 
 /** No affine at all: the origin is in the middle, i runs to the left (nibabel's reading of old files). */
-function centredOn(fields: Fields, [depth, height, width]: Vec3): Rows {
-  const [x, y, z] = zoomsOf(fields);
+const centredOn = (fields: Fields, shape: Vec3): Rows => centred(zoomsOf(fields), shape);
+
+function centred([x, y, z]: Vec3, [depth, height, width]: Vec3): Rows {
   return [
     [-x, 0, 0, ((width - 1) / 2) * x],
     [0, y, 0, (-(height - 1) / 2) * y],
@@ -160,11 +219,15 @@ function centredOn(fields: Fields, [depth, height, width]: Vec3): Rows {
   ];
 }
 
+/** Millimetres from voxel to voxel below which numbers are no lengths, but what an unset field holds. */
+const SHORTEST = 1e-9;
+
 function isInvertible(rows: Rows): boolean {
   if (!rows.every((row) => row.every(Number.isFinite))) return false;
   const column = (i: number): Vec3 => {
     const [x, y, z] = [rows[0]![i]!, rows[1]![i]!, rows[2]![i]!];
     const length = Math.hypot(x, y, z);
+    if (!(length > SHORTEST && length < 1 / SHORTEST)) return [0, 0, 0];
     return [x / length, y / length, z / length];
   };
   return Math.abs(determinant([column(0), column(1), column(2)])) > MIN_DETERMINANT;

@@ -14,22 +14,28 @@ import { swapBytes } from "../base/bytes.ts";
  * Reads a NIfTI-1 or NIfTI-2 file, plain or gzipped, scaled by its slope and
  * intercept (then float32). Dimensions beyond the third become channels.
  */
-export async function readNifti(source: ByteSource): Promise<Volume> {
+export async function readNifti(source: ByteSource, onWarning: (sentence: string) => void): Promise<Volume> {
   const reader = await ByteReader.open(source);
   try {
     const { header, bytes: read } = await readHeader(reader);
-    const components = header.type === "rgb" ? 3 : 1;
+    const { components } = header;
+    for (const oddity of header.oddities) onWarning(`"${source.name}" ${oddity}.`);
     const length = voxelCount(header.grid) * header.channels * components;
-    const Numbers = DTYPES[header.type === "rgb" ? "uint8" : header.type].array;
+    const Numbers = DTYPES[header.type].array;
     const size = length * Numbers.BYTES_PER_ELEMENT;
     const skipped = header.offset - read;
     if (skipped + size > reader.available)
       throw formatError(
         `"${source.name}" is truncated: its header promises ${size} bytes of voxels, more than the file can hold.`,
       );
-    await reader.readInto(new Uint8Array(skipped));
+    await reader.skip(skipped);
     const numbers: FileNumbers = allocate(() => new Numbers(length), size);
     await reader.readInto(new Uint8Array(numbers.buffer));
+    const tail = await reader.checkEnd();
+    if (tail > 0)
+      onWarning(
+        `"${source.name}" has ${tail} bytes behind its end that are not part of the scan: they are ignored.`,
+      );
     if (!header.littleEndian) swapBytes(new Uint8Array(numbers.buffer), numbers.BYTES_PER_ELEMENT);
 
     const separated = separate(numbers, components);

@@ -1,65 +1,158 @@
 /**
  * @file Volumes in NumPy files. A .npz of ours holds `data` and its grid:
  * `spacing` [3], `origin` [3], `direction` [3, 3], as in {@link Grid}; of
- * others' files we take the array that is named, or the only one there is.
+ * others' files we take the array that is named, or the only one of numbers.
  */
 
-import { formatError, inputError } from "../base/errors.ts";
-import { type Tensor, bytesOf, numbersOf, tensorOf } from "../graph/tensor.ts";
+import { formatError, inputError, messageOf } from "../base/errors.ts";
+import { type Tensor, bytesOf, elementCount, numbersOf, tensorOf } from "../graph/tensor.ts";
 import { encodeNpy, readNpy } from "../formats/npy.ts";
-import { encodeNpz, readNpz } from "../formats/npz.ts";
-import type { Vec3 } from "./vec3.ts";
+import { type NpzArchive, describeArrays, encodeNpz } from "../formats/npz.ts";
+import { type Mat3, type Vec3, norm } from "./vec3.ts";
 import { type Grid, type Volume, checkVolume, plainGrid, voxelTypeOf, withData } from "./volume.ts";
 import { type FileNumbers, voxelsOf } from "./voxels.ts";
 
 /** The array of a .npy file as a volume: [D, H, W] or [C, D, H, W], 1 mm apart. */
 export const volumeFromNpy = (bytes: Uint8Array, name: string): Volume =>
-  volumeOf(readNpy(bytes, name), undefined, name);
+  volumeOf(readNpy(bytes, name), {}, name);
 
 /**
- * A volume of a .npz archive.
+ * A volume of a .npz archive; no other array is unpacked.
  *
- * @param array - its name there; by default `data`, or the only array
+ * @param array - its name there, or `name[3]` for the fourth part of one of several volumes; by default `data`, or the
+ *   only array of numbers
  */
-export function volumeFromNpz(bytes: Uint8Array, name: string, array?: string): Volume {
-  const tensors = readNpz(bytes, name);
-  const names = [...tensors.keys()];
-  const chosen = array ?? (tensors.has("data") ? "data" : names.length === 1 ? names[0] : undefined);
-  const tensor = chosen === undefined ? undefined : tensors.get(chosen);
-  if (!tensor)
-    throw inputError(
-      `"${name}" holds the arrays ${names.join(", ")}: say which one is the volume with \`array\`.`,
-      { code: "E_AMBIGUOUS" },
+export function volumeFromNpz(
+  archive: NpzArchive,
+  name: string,
+  array: string | undefined,
+  onWarning: (sentence: string) => void,
+): Volume {
+  const chosen = array ?? defaultArray(archive, name);
+  const [whole, part] = partOf(archive, chosen);
+  const tensor =
+    part === undefined ? archive.read(whole) : subTensor(archive.read(whole), part, chosen, name);
+  if (part === undefined) refuseSet(archive, whole, tensor, name);
+  const geometry = geometryOf(archive);
+  if (geometry.spacing && !geometry.direction && new Set(geometry.spacing).size > 1)
+    onWarning(
+      `"${name}" has \`spacing\` but no \`direction\`: read as ${geometry.spacing.join(" × ")} mm along D, H, W, the array's own axes.`,
     );
-  return volumeOf(tensor, tensors, name);
+  return volumeOf(tensor, geometry, name);
 }
 
-function volumeOf(tensor: Tensor, geometry: ReadonlyMap<string, Tensor> | undefined, name: string): Volume {
-  const { dims } = tensor;
+/** Our own, or the only one of numbers beside the geometry. */
+function defaultArray(archive: NpzArchive, name: string): string {
+  if (archive.has(DATA)) return DATA;
+  const { arrays } = archive;
+  const candidates = arrays.filter(({ name: key, dtype }) => dtype !== undefined && !GEOMETRY.includes(key));
+  if (candidates.length === 1) return candidates[0]!.name;
+  // What it is that cannot be read, is said when it is.
+  if (arrays.length === 1) return arrays[0]!.name;
+  throw inputError(
+    `"${name}" holds the arrays ${describeArrays(arrays)}: say which one is the volume with --array NAME (\`array\` in code), or NAME[0] for the first of several.`,
+    { code: "E_AMBIGUOUS" },
+  );
+}
+
+const DATA = "data";
+const GEOMETRY: readonly string[] = ["spacing", "origin", "direction", "affine"];
+
+/** Sizes without the leading ones that batches leave. */
+function volumeDims(dims: readonly number[]): readonly number[] {
+  const extra = Math.max(0, dims.length - 4);
+  return dims.slice(0, extra).every((size) => size === 1) ? dims.slice(extra) : dims;
+}
+
+/** `name[3]` as the array and the index, unless an array is called so. */
+function partOf(archive: NpzArchive, array: string): [name: string, part?: number] {
+  const [, whole, index] = /^(.*)\[(\d+)\]$/.exec(array) ?? [];
+  if (whole === undefined || archive.has(array) || !archive.has(whole)) return [array];
+  return [whole, Number(index)];
+}
+
+function subTensor({ dtype, dims, bytes }: Tensor, part: number, array: string, name: string): Tensor {
+  const [count = 0, ...rest] = dims;
+  if (part >= count || rest.length === 0)
+    throw inputError(`"${name}" has no ${array}: the array has the shape [${dims.join(", ")}].`, {
+      code: "E_UNKNOWN_NAME",
+    });
+  const size = bytes.length / count;
+  return { dtype, dims: rest, bytes: bytes.subarray(part * size, (part + 1) * size) };
+}
+
+/** `train_images` beside `train_labels`, one of them for each, are scans one after the other and not channels of one. */
+function refuseSet(archive: NpzArchive, array: string, { dims }: Tensor, name: string): void {
+  const labels = array.replace(/images$/, "labels");
+  const [count] = dims;
+  if (labels === array || dims.length < 4 || !archive.has(labels)) return;
+  const { dims: labelled = [] } = archive.arrays.find((other) => other.name === labels) ?? {};
+  if (labelled[0] !== count || labelled.length > 2) return;
+  throw inputError(
+    `"${name}" is a data set: its array ${array} holds ${count} scans, with their classes in ${labels}; name one of them, as in --array '${array}[0]', or give the file as data.`,
+    { code: "E_AMBIGUOUS" },
+  );
+}
+
+/** What an archive says of where its voxels lie. */
+interface Geometry {
+  readonly spacing?: Vec3 | undefined;
+  readonly origin?: Vec3 | undefined;
+  readonly direction?: Mat3 | undefined;
+}
+
+function geometryOf(archive: NpzArchive): Geometry {
+  const { arrays } = archive;
+  const vector = (key: string, length: number): number[] | undefined => {
+    const found = arrays.find(
+      ({ name, dtype, dims }) => name === key && dtype && elementCount(dims) === length,
+    );
+    return found && [...numbersOf(archive.read(key))];
+  };
+  const axes = vector("direction", 9);
+  return {
+    spacing: vector("spacing", 3) as Vec3 | undefined,
+    origin: vector("origin", 3) as Vec3 | undefined,
+    direction: axes && ([axes.slice(0, 3), axes.slice(3, 6), axes.slice(6)] as unknown as Mat3),
+  };
+}
+
+function volumeOf(tensor: Tensor, geometry: Geometry, name: string): Volume {
+  const dims = volumeDims(tensor.dims);
   if (dims.length !== 3 && dims.length !== 4)
     throw formatError(
-      `"${name}" holds an array of shape [${dims.join(", ")}], where a volume is [D, H, W] or [C, D, H, W].`,
+      `"${name}" holds an array of shape [${tensor.dims.join(", ")}], where a volume is [D, H, W] or [C, D, H, W].`,
     );
+  if (tensor.dtype.startsWith("complex"))
+    throw formatError(`"${name}" holds complex numbers: save its magnitude instead.`, {
+      code: "E_UNSUPPORTED",
+    });
   const shape = dims.slice(-3) as [number, number, number];
-  const vector = (key: string, length: number): number[] | undefined => {
-    const found = geometry?.get(key);
-    return found && found.dims.reduce((a, b) => a * b, 1) === length ? [...numbersOf(found)] : undefined;
-  };
   const plain = plainGrid(shape);
-  const axes = vector("direction", 9);
   const grid: Grid = {
     shape,
-    spacing: (vector("spacing", 3) as Vec3 | undefined) ?? plain.spacing,
-    origin: (vector("origin", 3) as Vec3 | undefined) ?? plain.origin,
-    direction: axes
-      ? ([axes.slice(0, 3), axes.slice(3, 6), axes.slice(6)] as unknown as Grid["direction"])
-      : plain.direction,
+    spacing: geometry.spacing ?? plain.spacing,
+    origin: geometry.origin ?? plain.origin,
+    direction: geometry.direction ?? plain.direction,
   };
-  // A copy, where the elements are part of a larger buffer: a volume owns its voxels.
-  const numbers = numbersOf(tensor).slice() as FileNumbers;
-  const volume = withData(grid, voxelsOf(numbers, name), dims.length === 4 ? dims[0]! : 1);
-  checkVolume(volume);
+  const volume = withData(grid, voxelsOf(elementsOf(tensor), name), dims.length === 4 ? dims[0]! : 1);
+  try {
+    checkVolume(volume);
+    if (!grid.direction.every((axis) => Math.abs(norm(axis) - 1) < 1e-3))
+      throw new Error("its direction should be three unit vectors, along D, H and W");
+  } catch (cause) {
+    throw formatError(`"${name}" cannot be read as a volume: ${messageOf(cause)}`, { cause });
+  }
   return volume;
+}
+
+/** A copy, where the elements are part of a larger buffer: a volume owns its voxels. */
+function elementsOf(tensor: Tensor): FileNumbers {
+  const { dtype } = tensor;
+  // As they are: a double does not hold all of them.
+  if (dtype === "int64") return new BigInt64Array(tensor.bytes.slice().buffer);
+  if (dtype === "uint64") return new BigUint64Array(tensor.bytes.slice().buffer);
+  return numbersOf(tensor).slice();
 }
 
 const voxelTensor = (volume: Volume): Tensor => ({
@@ -75,7 +168,7 @@ export const encodeNpyVolume = (volume: Volume): Uint8Array[] => encodeNpy(voxel
 export const encodeNpzVolume = (volume: Volume): Uint8Array[] =>
   encodeNpz(
     new Map([
-      ["data", voxelTensor(volume)],
+      [DATA, voxelTensor(volume)],
       ["spacing", tensorOf("float64", [3], volume.spacing)],
       ["origin", tensorOf("float64", [3], volume.origin)],
       ["direction", tensorOf("float64", [3, 3], volume.direction.flat())],

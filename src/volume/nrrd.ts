@@ -1,13 +1,27 @@
 /**
- * @file Volumes to NRRD (.nrrd), attached and raw.
+ * @file Volumes from NRRD (.nrrd, .nhdr), and to it: attached and raw.
  *
  * @see https://teem.sourceforge.net/nrrd/format.html
  */
 
+import type { ByteSource } from "../base/byte-source.ts";
+import { volumeOfAxes } from "./axes.ts";
+import { parseNrrd } from "./nrrd-header.ts";
+import { headOf, readRaw } from "./raw-voxels.ts";
 import { bytesOf } from "../graph/tensor.ts";
 import { stepsOf } from "./geometry.ts";
 import type { Vec3 } from "./vec3.ts";
 import { type Volume, voxelTypeOf } from "./volume.ts";
+
+/** Reads a NRRD file, its voxels in the same file or in others. Components of a voxel and time become channels. */
+export async function readNrrd(source: ByteSource, onWarning: (sentence: string) => void): Promise<Volume> {
+  const { voxels, axes, units } = parseNrrd(await headOf(source), source.name);
+  if (units.length > 0)
+    onWarning(
+      `"${source.name}" says that its lengths are in ${units.join(", ")}: they are read as mm, as ITK does.`,
+    );
+  return volumeOfAxes(await readRaw(voxels, source), axes, source.name);
+}
 
 /**
  * A volume as the parts of a NRRD file: header, voxels. Channels become a list

@@ -1,10 +1,14 @@
 /** @file Reading volumes: picks the reader by the file's name. */
 
-import { AcsconvError, formatError } from "../base/errors.ts";
-import { builtin, isFolder } from "../base/files.ts";
+import { AcsconvError, formatError, inputError } from "../base/errors.ts";
+import { isFolder } from "../base/files.ts";
 import { openSource } from "../base/byte-source.ts";
+import { printable } from "../base/printable.ts";
+import { openNpz } from "../formats/npz.ts";
 import type { DicomInput } from "./dicom/files.ts";
-import { type ItkImage, quietly, volumeFromItk } from "./itk.ts";
+import { readMetaImage } from "./meta-image.ts";
+import { refusalOf } from "./other-formats.ts";
+import { readNrrd } from "./nrrd.ts";
 import { readNifti, readNiftiGrid } from "./nifti.ts";
 import { volumeFromNpy, volumeFromNpz } from "./npz-volume.ts";
 import type { Grid, Volume } from "./volume.ts";
@@ -15,9 +19,9 @@ export interface ReadOptions {
    * DICOM: which series, where a folder has several; its UID, or its place (from 0) in the error's list. Where a series
    * holds several volumes (time points, echoes), `"UID:1"` or `"0:1"` is the second of them.
    */
-  readonly series?: string | number;
-  /** NumPy archives: which array is the volume. */
-  readonly array?: string;
+  readonly series?: string | number | undefined;
+  /** NumPy archives: which array is the volume, or `name[3]` for the fourth of an array of several. */
+  readonly array?: string | undefined;
   /** Told of what is odd but can be read, such as unevenly spaced slices; `console.warn` by default. */
   readonly onWarning?: (sentence: string) => void;
 }
@@ -26,10 +30,10 @@ export interface ReadOptions {
 const FORMATS = {
   ".nii": "nifti",
   ".nii.gz": "nifti",
-  ".nrrd": "itk",
-  ".nhdr": "itk",
-  ".mha": "itk",
-  ".mhd": "itk",
+  ".nrrd": "nrrd",
+  ".nhdr": "nrrd",
+  ".mha": "meta",
+  ".mhd": "meta",
   ".npy": "npy",
   ".npz": "npz",
 } as const;
@@ -39,10 +43,8 @@ const FORMATS = {
  * .mhd), NumPy (.npy, .npz), or a DICOM file or folder. Integers stay integers
  * unless the file scales them; float64 becomes float32.
  *
- * @param input - a path (Node), or a browser's `File`; of a DICOM folder all
- *   files, as `<input type="file" webkitdirectory>` has them. For NRRD and
- *   MetaImage a browser loads ITK's WebAssembly from where `@itk-wasm/image-io`
- *   is told to.
+ * @param input - a path (Node), or a browser's `File`, which has to hold the voxels itself; of a DICOM folder all files,
+ *   as `<input type="file" webkitdirectory>` has them
  * @throws {@link AcsconvError} `io` (no such file …), `format` (damaged …) or `input` (several series …)
  */
 export async function readVolume(
@@ -54,15 +56,21 @@ export async function readVolume(
   if (typeof input === "string" && (await isFolder(input))) return readDicomOrRefuse(input, options);
   const name = typeof input === "string" ? input : input.name;
   const suffix = suffixOf(name);
+  const refusal = suffix ? undefined : await refusalOf(input);
+  if (refusal) throw refusal;
+  refuseUnfit(name, suffix, options);
+  const onWarning = warnerOf(options);
   switch (suffix && FORMATS[suffix]) {
     case "nifti":
-      return readNifti(await openSource(input));
+      return readNifti(await openSource(input), onWarning);
     case "npy":
       return volumeFromNpy(await bytesFrom(input), name);
     case "npz":
-      return volumeFromNpz(await bytesFrom(input), name, options.array);
-    case "itk":
-      return volumeFromItk(await readItk(input, suffix!), name);
+      return volumeFromNpz(await openNpz(await openSource(input)), name, options.array, onWarning);
+    case "nrrd":
+      return readNrrd(await openSource(input), onWarning);
+    case "meta":
+      return readMetaImage(await openSource(input), onWarning);
     case undefined:
       return readDicomOrRefuse(input, options);
   }
@@ -80,6 +88,18 @@ export const canReadVolume = (name: string): boolean => suffixOf(name) !== undef
 const suffixOf = (name: string): keyof typeof FORMATS | undefined =>
   (Object.keys(FORMATS) as (keyof typeof FORMATS)[]).find((end) => name.toLowerCase().endsWith(end));
 
+/** What only some formats have is not ignored where it is asked of another. */
+function refuseUnfit(
+  name: string,
+  suffix: keyof typeof FORMATS | undefined,
+  { array, series }: ReadOptions,
+): void {
+  if (array !== undefined && suffix !== ".npz")
+    throw inputError(`"${name}" has no arrays with names, as .npz files do: leave \`array\` out (--array).`);
+  if (series !== undefined && suffix !== undefined)
+    throw inputError(`"${name}" has no series, as DICOM folders do: leave \`series\` out (--series).`);
+}
+
 const unknownFormat = (name: string): AcsconvError =>
   formatError(
     `"${name}" is no volume that we read: expected ${Object.keys(FORMATS).join(", ")}, or a DICOM file or folder.`,
@@ -87,25 +107,16 @@ const unknownFormat = (name: string): AcsconvError =>
   );
 
 async function readDicomOrRefuse(input: DicomInput, options: ReadOptions): Promise<Volume> {
+  if (typeof input === "string") refuseUnfit(input, undefined, options);
   const { looksLikeDicom } = await import("./dicom/parse.ts");
   const { readDicom } = await import("./dicom/read.ts");
   const single = input instanceof File || (typeof input === "string" && !(await isFolder(input)));
   if (single && !(await looksLikeDicom(await openSource(input))))
     throw unknownFormat(typeof input === "string" ? input : input.name);
-  const onWarning = options.onWarning ?? ((sentence: string) => console.warn(sentence));
-  return readDicom(input, { series: options.series, onWarning });
+  return readDicom(input, { series: options.series, onWarning: warnerOf(options) });
 }
+
+const warnerOf = ({ onWarning }: ReadOptions): ((sentence: string) => void) =>
+  onWarning ?? ((sentence) => console.warn(printable(sentence)));
 
 const bytesFrom = async (input: string | File): Promise<Uint8Array> => (await openSource(input)).bytes();
-
-async function readItk(input: string | File, suffix: string): Promise<ItkImage> {
-  const itk = await import("@itk-wasm/image-io");
-  const name = typeof input === "string" ? input : input.name;
-  return quietly(`"${name}"`, async () => {
-    if (typeof input !== "string") return (await itk.readImage(input)).image as ItkImage;
-    const read = suffix === ".nrrd" || suffix === ".nhdr" ? itk.nrrdReadImageNode : itk.metaReadImageNode;
-    const { couldRead, image } = await read(builtin("node:path").resolve(input));
-    if (!couldRead) throw new Error("its header is not of that format");
-    return image as ItkImage;
-  });
-}

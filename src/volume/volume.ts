@@ -9,8 +9,11 @@
  */
 
 import { DTYPES } from "../base/dtypes.ts";
-import { inputError, ioError } from "../base/errors.ts";
+import { inputError } from "../base/errors.ts";
+import { allocate } from "../base/memory.ts";
 import { type Mat3, MIN_DETERMINANT, type Vec3, determinant } from "./vec3.ts";
+
+export { allocate } from "../base/memory.ts";
 
 /** What a voxel may be. 64-bit types are narrowed when a file is read. */
 export type Voxels =
@@ -90,20 +93,6 @@ export const emptyLike = (like: Voxels, length: number): Voxels => {
   const Type = VOXEL_TYPES[voxelTypeOf(like)];
   return allocate(() => new Type(length), length * Type.BYTES_PER_ELEMENT);
 };
-
-/** Runs `make`, which allocates `bytes`; where memory is too small for them, an error says so. */
-export function allocate<T>(make: () => T, bytes: number): T {
-  try {
-    return make();
-  } catch (cause) {
-    if (!(cause instanceof RangeError)) throw cause;
-    const gigabytes = (bytes / 2 ** 30).toFixed(1);
-    throw ioError(`A volume of ${gigabytes} GiB does not fit into memory: use a smaller one.`, {
-      cause,
-      code: "E_MEMORY",
-    });
-  }
-}
 
 /**
  * Checks a volume that others made: as many voxels as its shape says, finite

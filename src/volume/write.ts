@@ -55,6 +55,11 @@ const suffixOf = (path: string): keyof typeof FORMATS | undefined =>
 function formatOf(path: string): (typeof FORMATS)[keyof typeof FORMATS] {
   const suffix = suffixOf(path);
   if (suffix) return FORMATS[suffix];
+  if (/\.dcm$/i.test(path))
+    throw inputError(
+      `Cannot write a volume to "${path}" without the DICOM images that it is of: labels are written with them by writeSegmentation.`,
+      { code: "E_UNSUPPORTED" },
+    );
   throw inputError(
     `Cannot write a volume to "${path}": its name should end in ${Object.keys(FORMATS).join(", ")}.`,
     { code: "E_UNSUPPORTED" },

@@ -9,7 +9,7 @@
 import { AcsconvError } from "../base/errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import { readModel } from "../onnx/model-file.ts";
-import { arraysOf } from "../formats/npz.ts";
+import { NpzArchive, arraysOf } from "../formats/npz.ts";
 import { Budget, type Contents, type Fail, failOf } from "../formats/foreign.ts";
 import { readHdf5 } from "../formats/hdf5.ts";
 import { pickleOf, readStreamCheckpoint, readZipCheckpoint } from "../formats/pytorch/checkpoint.ts";
@@ -80,7 +80,7 @@ const startsWith = (bytes: Uint8Array, text: string): boolean =>
 function readArchive(archive: ZipArchive, name: string, budget: Budget, fail: Fail): WeightFile {
   const pickle = pickleOf(archive);
   if (pickle !== undefined) return { format: "pytorch", ...readZipCheckpoint(archive, pickle, budget, fail) };
-  const tensors = arraysOf(archive, name);
+  const tensors = arraysOf(new NpzArchive(archive, name));
   if (tensors.size === 0)
     fail("is a zip archive, but has neither a PyTorch checkpoint nor NumPy arrays in it", "E_UNSUPPORTED");
   return { format: "npz", tensors, metadata: new Map() };

@@ -3,9 +3,10 @@
  * vite builds the page, Chromium runs it.
  */
 
-import { mkdtemp, readFile, readdir, rm } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { build, defaultClientConditions, preview, type InlineConfig, type PreviewServer } from "vite";
@@ -13,9 +14,11 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { samples2d } from "../../experiments/src/poc/data.ts";
 import { pretrained } from "../../src/index.ts";
 import { encodePng, montage } from "../../src/report/index.ts";
-import { readVolume } from "../../src/volume/index.ts";
+import { readSegmentation, readVolume } from "../../src/volume/index.ts";
 import { launchChromium } from "../helpers/chromium.ts";
+import { saveSeries } from "../helpers/dicom.ts";
 import { readNpz } from "../helpers/npz.ts";
+import { randomVolume } from "../helpers/volumes.ts";
 import type { Checks } from "./page/main.ts";
 
 declare const checks: Checks;
@@ -125,6 +128,23 @@ test("a scan is read and drawn as in Node", async () => {
   expect(Uint8Array.from(png)).toEqual(encodePng(montage(volume)));
 });
 
+test("a DICOM segmentation is written and read as in Node", async () => {
+  const scan = randomVolume("int16");
+  const files = saveSeries(join(folder, "ct"), scan).map((path) => [...readFileSync(path)]);
+  const labels = Array.from(scan.data, (_, i) => i % 2);
+  const { shape, spacing, origin, direction } = scan;
+  const grid = { shape, spacing, origin, direction };
+  const made = await page.evaluate(([...given]) => checks.segmentation(...given), [
+    grid,
+    labels,
+    files,
+  ] as const);
+  expect(made.labels).toEqual(labels);
+  const path = join(folder, "seg.dcm");
+  await writeFile(path, Uint8Array.from(made.bytes));
+  expect(Array.from((await readSegmentation(path, scan)).data)).toEqual(labels);
+});
+
 test.each(["D17_codecs/jls", "D18_varying_slopes_rle/pet", "D11_interleaved_acquisitions/ct", "D12_rtdose"])(
   "a DICOM folder is read as in Node: %s",
   async (name) => {
@@ -140,6 +160,33 @@ test.each(["D17_codecs/jls", "D18_varying_slopes_rle/pet", "D11_interleaved_acqu
     expect(told).toHaveLength(expected.length);
   },
 );
+
+test.each([
+  ["cases/M03_itk_types/int64.mha"],
+  ["cases/M04_nrrd_spaces/permuted.nrrd"],
+  ["cases/M01_nrrd_detached/sub.nhdr"],
+  ["cases/P01_numpy/with_text.npz"],
+  ["cases/N01_gz_tail/members.nii.gz"],
+  ["cases/N01_gz_tail/zeros.nii.gz"],
+  ["cases/N01_gz_tail/garbage.nii.gz"],
+  ["hostile/big.mha"],
+  ["hostile/sing.nii"],
+])("%s is the same as in Node", async (path) => {
+  const content = await readFile(here(`../fixtures/${path}`));
+  // Not served, because servers unpack what ends in .gz.
+  const name = basename(path);
+  const found = await page.evaluate(([bytes, file]) => checks.read(bytes, file), [
+    [...content],
+    name,
+  ] as const);
+  const warnings: string[] = [];
+  const onWarning = (sentence: string): void => void warnings.push(sentence);
+  const expected = await readVolume(new File([content], name), { onWarning }).then(
+    ({ shape, data }) => ({ shape: [...shape], data: [...data], warnings }),
+    (error: unknown) => ({ error: String(error), warnings }),
+  );
+  expect(found).toEqual(expected);
+});
 
 test.each([
   {

@@ -7,6 +7,7 @@ import { parametersOf } from "../../train/parameters.ts";
 import type { Volume } from "../../volume/index.ts";
 import { formatDuration } from "../progress.ts";
 import type { TrainPlan } from "../../train/runs/plan.ts";
+import { printable } from "../../base/printable.ts";
 
 /** As wide as the longest title. */
 const TITLE_WIDTH = "parameters".length;
@@ -40,7 +41,7 @@ export function describePlan(plan: TrainPlan): string {
     ],
     ["memory", `about ${bytes(memory)} in a step`],
   ];
-  return lines.map(([title, text]) => `${title.padEnd(TITLE_WIDTH)}  ${text}`).join("\n");
+  return lines.map(([title, text]) => `${title.padEnd(TITLE_WIDTH)}  ${printable(text)}`).join("\n");
 }
 
 const describeGrid = ({ channels, shape, spacing }: Volume): string =>

@@ -14,6 +14,7 @@ import { metricTables } from "../metric-tables.ts";
 import { importDefault } from "./config-module.ts";
 import { describePlan, describeTime } from "./describe.ts";
 import { type TrainView, startTrainView } from "./view.ts";
+import { print, printNote } from "../print.ts";
 
 /** As parsed: these, and those of the configuration by their names. */
 export interface TrainFlags extends GlobalOptions, Readonly<Record<string, unknown>> {
@@ -38,9 +39,9 @@ export async function runTraining(flags: TrainFlags): Promise<void> {
   const options = { folder: out, resume, overwrite, onWarning: warn };
   if (dryRun) {
     const plan = await planTraining(config, options);
-    process.stdout.write(`${describePlan(plan)}\n`);
+    print(describePlan(plan));
     const seconds = await interruptible((signal) => measureSpeed(plan, signal));
-    process.stdout.write(`${describeTime(seconds, plan)}\n`);
+    print(describeTime(seconds, plan));
     return;
   }
   const { plan, result, signal } = await watched(config, options, quiet);
@@ -51,7 +52,7 @@ export async function runTraining(flags: TrainFlags): Promise<void> {
       `interrupted after step ${result.steps} of ${all}, and saved: "acsconv train --resume -o ${out}" goes on.`,
     );
   }
-  if (!quiet) process.stdout.write(`${describeResult(result, plan)}\n`);
+  if (!quiet) print(describeResult(result, plan));
 }
 
 /** Trains, with progress on stderr. While there is something to save, the first Ctrl-C only asks for an end. */
@@ -71,7 +72,7 @@ async function watched(
       ...options,
       signal,
       onPlan(plan) {
-        if (!quiet) process.stderr.write(`${describePlan(plan)}\n\n`);
+        if (!quiet) printNote(`${describePlan(plan)}\n`);
         Object.assign(seen, { plan, view: startTrainView(plan.monitor, quiet) });
         interrupts(controller);
       },

@@ -5,6 +5,7 @@
 
 import type { EventOf, TrainEvent } from "../../train/events.ts";
 import { LINE_MS, REDRAW_MS, formatBar, formatDuration, formatRate } from "../progress.ts";
+import { printable } from "../../base/printable.ts";
 
 export interface TrainView {
   onEvent(event: TrainEvent): void;
@@ -38,14 +39,14 @@ export function startTrainView(monitor: string, quiet: boolean): TrainView {
   const draw = (above: readonly string[], block: readonly string[]): void => {
     const width = (stream.columns || 80) - 1;
     const up = linesDrawn > 0 ? `\u001B[${linesDrawn}F` : "";
-    const lines = [...above, ...block.map((line) => line.slice(0, width))];
+    const lines = [...above, ...block.map((line) => line.slice(0, width))].map(printable);
     stream.write(`${up}\u001B[J${lines.map((line) => `${line}\n`).join("")}`);
     linesDrawn = block.length;
     drawnAt = performance.now();
   };
   const say = (line: string): void => {
     if (stream.isTTY) draw([line], []);
-    else stream.write(`${line}\n`);
+    else stream.write(`${printable(line)}\n`);
   };
 
   const stop = (): void => {

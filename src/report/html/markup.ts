@@ -3,6 +3,8 @@
  * that names from people's files can stand anywhere on a page.
  */
 
+import { printableLines } from "../../base/printable.ts";
+
 /** A piece of HTML. */
 export class Markup {
   readonly text: string;
@@ -29,5 +31,5 @@ function rendered(part: Part): string {
   if (part === undefined) return "";
   if (part instanceof Markup) return part.text;
   if (typeof part === "object") return part.map(rendered).join("");
-  return String(part).replaceAll(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+  return printableLines(String(part)).replaceAll(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }

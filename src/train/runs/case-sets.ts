@@ -4,6 +4,7 @@ import { inputError } from "../../base/errors.ts";
 import { CaseStore, checkGrids, readCases } from "../../data/cases.ts";
 import { type CaseFiles, type DataFolder, openFolder } from "../../data/folders.ts";
 import { splitCases } from "../../data/split.ts";
+import { Warnings } from "../../data/warnings.ts";
 import type { LabelledCase } from "../../model/evaluate.ts";
 import type { Volume } from "../../volume/volume.ts";
 import { type RegionConfig, regionOf } from "./config.ts";
@@ -37,22 +38,23 @@ export async function caseSets(
   onWarning: (sentence: string) => void,
 ): Promise<CaseSets> {
   const { spacing, orientation, window, normalize, region, validation, validationRegion, seed } = config;
-  const options = { channels, onWarning, spacing, orientation, window, normalize };
+  const warnings = new Warnings(onWarning);
+  const options = { channels, onWarning: warnings.tell, spacing, orientation, window, normalize };
   const setOf = (files: readonly CaseFiles[], part: RegionConfig | undefined, from = folder): CaseSet => ({
     files,
     store: new CaseStore(files, from, { ...options, region: part && regionOf(part) }),
-    read: () => readCases(files, from),
+    read: () => readCases(files, from, warnings),
   });
   const isShare = typeof validation === "number" && validation > 0;
   const parts = isShare ? splitCases(folder.cases, validation, seed) : undefined;
-  const other = typeof validation === "string" ? await openFolder(validation) : undefined;
+  const other = typeof validation === "string" ? await openFolder(validation, config) : undefined;
   if (other) checkSameClasses(folder, other, validation as string);
   const aside = other?.cases ?? parts?.validation ?? (validationRegion && folder.cases);
   const sets = {
     training: setOf(parts?.training ?? folder.cases, region),
     validation: aside && setOf(aside, validationRegion, other),
   };
-  await checkGrids([...sets.training.files, ...(aside ?? [])]);
+  await checkGrids([...new Set([...sets.training.files, ...(aside ?? [])])], warnings);
   const { image: scan } = await sets.training.store.load(0);
   await sets.validation?.store.load(0);
   return { ...sets, scan };

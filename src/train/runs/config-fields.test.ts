@@ -10,6 +10,8 @@ describe("a configuration", () => {
       kind: "soft-acs",
       classes: 3,
       data: "Task09_Spleen",
+      array: "image",
+      labelArray: "label",
       validation: 0.2,
       region: "left",
       validationRegion: [

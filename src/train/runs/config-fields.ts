@@ -113,9 +113,11 @@ export const CONFIG_GROUPS = {
     data: flagged(
       text,
       "--data <folder>",
-      "labelled scans: Medical Segmentation Decathlon or nnU-Net v2",
+      "labelled scans: Medical Segmentation Decathlon or nnU-Net",
       PATH,
     ),
+    array: flagged(text, "--array <name>", "which array of a .npz file is the image", DATA),
+    labelArray: flagged(text, "--label-array <name>", "which array of a .npz file is the label", DATA),
     validation: flagged(
       validation,
       "--validation <folder|part>",

@@ -2,6 +2,7 @@
 
 import { formatError, messageOf } from "../../base/errors.ts";
 import { builtin, ioErrors } from "../../base/files.ts";
+import { decodeText } from "../../base/text.ts";
 import type { TrainConfig } from "./config.ts";
 import { checkConfig, withPaths } from "./config-fields.ts";
 
@@ -30,7 +31,7 @@ function parse(bytes: Uint8Array, path: string): unknown {
   if (bytes.length > MAX_BYTES)
     throw formatError(`"${path}" is too large for a configuration: name another file.`);
   try {
-    return JSON.parse(new TextDecoder().decode(bytes));
+    return JSON.parse(decodeText(bytes));
   } catch (error) {
     throw formatError(`"${path}" is no valid JSON: ${messageOf(error).replace(/\.$/, "")}.`);
   }

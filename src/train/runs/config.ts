@@ -36,6 +36,10 @@ export interface TrainConfig extends Preparation {
   readonly classes?: number;
   /** Folder of labelled scans, as of the Medical Segmentation Decathlon or nnU-Net. */
   readonly data?: string;
+  /** Which array of a .npz file is the image, where it holds several. */
+  readonly array?: string;
+  /** Which array of a .npz file is the label. */
+  readonly labelArray?: string;
   /** Another such folder, or the share of cases that is set aside. */
   readonly validation?: string | number;
   /** Train on this part of every scan only. */

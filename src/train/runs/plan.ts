@@ -96,7 +96,7 @@ export async function makePlan(
   onWarning: (sentence: string) => void = () => undefined,
 ): Promise<TrainPlan> {
   const { model: network, kind } = await networkOfRun(config, onWarning);
-  const data = await openFolder(config.data);
+  const data = await openFolder(config.data, config);
   checkClasses(network, data);
   const size = config.size ?? fixedSize(network) ?? USUAL_SIZE;
   const sets = await caseSets(config, data, channelsOf(network, data), onWarning);

@@ -4,7 +4,7 @@ import { inputError } from "../../base/errors.ts";
 import type { DataFolder } from "../../data/folders.ts";
 import { withKind } from "../../lift/options.ts";
 import { type Model, lift, load } from "../../model/model.ts";
-import { readNetwork, readScores } from "../../model/scores.ts";
+import { inputChannels, readNetwork, readScores } from "../../model/scores.ts";
 import type { LiftKind } from "../../ops/kinds/index.ts";
 import { shapeText } from "../../report/figures.ts";
 import type { Size3 } from "../../run/tensor.ts";
@@ -25,7 +25,7 @@ export async function networkOfRun(
   { model: path, kind, classes, seed }: RunConfig,
   onWarning: (sentence: string) => void,
 ): Promise<{ readonly model: Model; readonly kind: LiftKind | undefined }> {
-  const loaded = await load(path);
+  const loaded = await load(path, { onWarning });
   const { lifted } = loaded;
   const present = lifted && (lifted.options.kind ?? USUAL_KIND);
   const isLifted = is2d(loaded) || (kind !== undefined && kind !== present);
@@ -64,17 +64,13 @@ export function checkClasses(model: Model, { classes: { names } }: Pick<DataFold
   );
 }
 
-const channelAxisOf = ({ graph }: Model): number => readNetwork(graph).channelAxis ?? 1;
-
 /** The network's input channels; where it leaves them open, those of the data. */
-export function channelsOf(model: Model, { channels }: DataFolder): number {
-  const own = model.inputs[0]?.shape?.[channelAxisOf(model)];
-  return typeof own === "number" ? own : (channels?.length ?? 1);
-}
+export const channelsOf = ({ graph }: Model, { channels }: DataFolder): number =>
+  inputChannels(graph) ?? channels?.length ?? 1;
 
 /** [D, H, W] of the network's input, where they are fixed. */
 export function fixedSize(model: Model): Size3 | undefined {
-  const channels = channelAxisOf(model);
+  const channels = readNetwork(model.graph).channelAxis ?? 1;
   const size = model.inputs[0]?.shape?.filter((_, axis) => axis > 0 && axis !== channels) ?? [];
   return size.length === 3 && size.every((n) => typeof n === "number")
     ? (size as unknown as Size3)

@@ -229,7 +229,7 @@ const REFUSED: [path: string, message: RegExp][] = [
   ["hostile/dicom_min/spacing1", /0\.dcm" .* PixelSpacing \(0028,0030\) holds 1 numbers/],
   ["hostile/dicom_min/rows", /0\.dcm" is truncated: it holds 96 bytes of pixels, not 7200000000/],
   ["hostile/dicom-1715-jpeg", /1\.dcm" is damaged/],
-  ["hostile/two", /2 DICOM series.*0: MR "\\x1b\[31mred\\x1b\]0;pwn\\x07", 3 images/],
+  ["hostile/two", /2 DICOM series.*0: MR "\\u001b\[31mred\\u001b\]0;pwn\\u0007", 3 images/],
 ];
 
 test.each(REFUSED)("refuses %s", async (path, message) => {

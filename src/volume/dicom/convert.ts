@@ -11,7 +11,7 @@ import { formatError, ioError, messageOf } from "../../base/errors.ts";
 import { compressedImages } from "./codestream.ts";
 import type { DicomFile } from "./headers.ts";
 import type { Stack } from "./stack.ts";
-import { printable } from "../../base/names.ts";
+import { printable } from "../../base/printable.ts";
 import { warningsOf } from "./warnings.ts";
 import { headerOf, plainStream } from "./parse.ts";
 import { concatenated, encapsulated, unpackFrames } from "./unpack.ts";

@@ -1,7 +1,7 @@
 /** @file Volumes from DICOM: headers tell series apart and place their images, dcm2niix sorts and decodes them. */
 
 import { formatError, inputError } from "../../base/errors.ts";
-import { printable } from "../../base/names.ts";
+import { printable } from "../../base/printable.ts";
 import { UNCOMPRESSED } from "./extent.ts";
 import { type Vec3, cross } from "../vec3.ts";
 import { type Volume, voxelCount } from "../volume.ts";
@@ -9,6 +9,7 @@ import { type Converted, convert } from "./convert.ts";
 import { withoutCopies } from "./copies.ts";
 import type { DicomInput } from "./files.ts";
 import type { DicomFile } from "./headers.ts";
+import { isSegmentationClass } from "./segmentation-class.ts";
 import { chooseSeries, checkFiles, listed, openDicom, seriesChoice, seriesName } from "./series.ts";
 import { type Stack, stackImages } from "./stack.ts";
 import { type Contents, contentsOf, signsOf, turnedGrid, volumeOf } from "./voxels.ts";
@@ -20,13 +21,6 @@ export interface DicomOptions {
   /** Told of what is odd but can be read. */
   readonly onWarning: (sentence: string) => void;
 }
-
-/** Segmentations and label maps. */
-const SEGMENTATIONS = ["1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7"];
-
-/** Whether a file's pixels are a segmentation. */
-export const isSegmentation = ({ sopClass }: { readonly sopClass: string }): boolean =>
-  SEGMENTATIONS.includes(sopClass);
 
 /** A volume that can be chosen. */
 interface Candidate {
@@ -48,7 +42,7 @@ export async function readDicom(
 ): Promise<Volume> {
   const series = chooseSeries(await openDicom(input, onWarning), input, wanted);
   const what = seriesName(series, input);
-  if (isSegmentation(series))
+  if (isSegmentationClass(series.sopClass))
     throw formatError(`${what} is a segmentation, not an image: it can only be read as labels.`, {
       code: "E_UNSUPPORTED",
     });

@@ -1,9 +1,10 @@
 /** @file The DICOM series in a folder, and choosing one of them. */
 
 import { formatError, inputError } from "../../base/errors.ts";
-import { printable } from "../../base/names.ts";
+import { printable } from "../../base/printable.ts";
 import { type DicomInput, inputName, listFiles } from "./files.ts";
 import { type DicomFile, readHeader } from "./headers.ts";
+import { isSegmentationClass } from "./segmentation-class.ts";
 
 /** Files whose headers are read at once. */
 const BATCH = 16;
@@ -94,17 +95,20 @@ export function chooseSeries(
   wanted?: string | number,
 ): DicomSeries {
   const { series: choice } = seriesChoice(wanted);
+  // A segmentation beside its images is no image to choose from.
+  const images = all.filter(({ sopClass }) => !isSegmentationClass(sopClass));
+  const some = images.length > 0 ? images : all;
   const chosen =
     choice === undefined
-      ? all.length === 1 && all[0]
-      : (all.find(({ uid }) => uid === choice) ?? (typeof choice === "number" && all[choice]));
+      ? some.length === 1 && some[0]
+      : (all.find(({ uid }) => uid === choice) ?? (typeof choice === "number" && some[choice]));
   if (chosen) return chosen;
   const problem =
     choice === undefined
       ? "choose one with `series`, by number or UID"
       : `none of them is "${printable(String(choice))}"`;
   throw inputError(
-    `"${inputName(input)}" holds ${all.length} DICOM series, ${problem} (${listed(all.map(describe))}).`,
+    `"${inputName(input)}" holds ${some.length} DICOM series, ${problem} (${listed(some.map(describe))}).`,
     { code: "E_AMBIGUOUS" },
   );
 }

@@ -6,7 +6,7 @@
  */
 
 import { formatError } from "../../base/errors.ts";
-import { printable } from "../../base/names.ts";
+import { printable } from "../../base/printable.ts";
 import { gridFromSteps } from "../geometry.ts";
 import { type Mat3, type Vec3, cross, dot, norm, scale, subtract, unit } from "../vec3.ts";
 import { type Grid, plainGrid } from "../volume.ts";

@@ -6,7 +6,7 @@
  */
 
 import type { DataSet } from "dicom-parser";
-import { printable } from "../../base/names.ts";
+import { printable } from "../../base/printable.ts";
 import type { Fail } from "../../formats/foreign.ts";
 
 const TAGS = {
@@ -43,6 +43,13 @@ const TAGS = {
   PixelValueTransformationSequence: "x00289145",
   PlanePositionSequence: "x00209113",
   PlaneOrientationSequence: "x00209116",
+  SegmentationType: "x00620001",
+  SegmentSequence: "x00620002",
+  SegmentNumber: "x00620004",
+  SegmentLabel: "x00620005",
+  SegmentIdentificationSequence: "x0062000a",
+  ReferencedSegmentNumber: "x0062000b",
+  MaximumFractionalValue: "x0062000e",
   GridFrameOffsetVector: "x3004000c",
   DoseGridScaling: "x3004000e",
   SharedFunctionalGroupsSequence: "x52009229",

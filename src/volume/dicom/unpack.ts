@@ -6,6 +6,7 @@
 import type { DataSet } from "dicom-parser";
 import { cross, dot } from "../vec3.ts";
 import { ITEM, SEQUENCE_END } from "./codestream.ts";
+import { decimal } from "./decimal.ts";
 import type { DicomFile, Frame } from "./headers.ts";
 import type { Tag } from "./tags.ts";
 import { keyOf } from "./tags.ts";
@@ -101,15 +102,6 @@ function encode(
       ...encapsulated([image]),
     ].filter((part) => part !== undefined),
   );
-}
-
-/** As exactly as 16 characters allow. */
-function decimal(value: number): string {
-  for (let digits = 16; digits > 0; digits--) {
-    const text = String(Number(value.toPrecision(digits)));
-    if (text.length <= 16) return text;
-  }
-  return "0";
 }
 
 const ascii = (text: string): Uint8Array => new TextEncoder().encode(text);

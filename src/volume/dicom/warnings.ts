@@ -1,6 +1,6 @@
 /** @file What dcm2niix says, as warnings of ours: what concerns the images, once and safe on a terminal. */
 
-import { printable } from "../../base/names.ts";
+import { printable } from "../../base/printable.ts";
 
 /** What dcm2niix says of nearly all files that are not fresh from a scanner, or what we check and tell ourselves. */
 const NOISE: readonly RegExp[] = [

@@ -12,7 +12,13 @@ import {
 import { tensorOf } from "../../../src/graph/tensor.ts";
 import { encodePng, montage } from "../../../src/report/index.ts";
 import { adam, dice, TrainingSession, trainingStep } from "../../../src/train/index.ts";
-import { readVolume } from "../../../src/volume/index.ts";
+import {
+  type Grid,
+  encodeSegmentation,
+  readSegmentation,
+  readVolume,
+  withData,
+} from "../../../src/volume/index.ts";
 import { readNpz } from "../../helpers/npz.ts";
 
 const download = async (url: string): Promise<Uint8Array<ArrayBuffer>> =>
@@ -97,12 +103,34 @@ export const checks = {
     return { grid: { shape, spacing, origin, direction }, channels, sum, png };
   },
 
+  /** Labels as a DICOM segmentation of these files: its bytes, and what is read from them. */
+  async segmentation(grid: Grid, labels: readonly number[], files: readonly (readonly number[])[]) {
+    const source = files.map((bytes, i) => new File([Uint8Array.from(bytes)], `${i}.dcm`));
+    const segments = [{ value: 1, name: "liver", colour: [230, 159, 0] }] as const;
+    const parts = await encodeSegmentation(withData(grid, Uint8Array.from(labels)), { source, segments });
+    const file = new File(parts, "seg.dcm");
+    const read = await readSegmentation(file, grid);
+    return { bytes: [...new Uint8Array(await file.arrayBuffer())], labels: [...read.data] };
+  },
+
   /** A DICOM folder, as the files that the user picked in it; and what was told. */
   async dicom(paths: readonly string[]) {
     const files = await Promise.all(paths.map(async (path) => new File([await download(path)], path)));
     const told: string[] = [];
     const volume = await readVolume(files, { onWarning: (sentence) => told.push(sentence) });
     return { volume: { ...volume, data: Array.from(volume.data) }, told };
+  },
+
+  /** What a file holds, and what is said of it. */
+  async read(content: readonly number[], name: string) {
+    const warnings: string[] = [];
+    const onWarning = (sentence: string): void => void warnings.push(sentence);
+    try {
+      const { shape, data } = await readVolume(new File([Uint8Array.from(content)], name), { onWarning });
+      return { shape, data: Array.from(data), warnings };
+    } catch (error) {
+      return { error: String(error), warnings };
+    }
   },
 
   /** The message of the error that opening and running a model ends in. */
