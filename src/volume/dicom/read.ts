@@ -135,7 +135,7 @@ function tellValues(files: readonly DicomFile[], what: string, onWarning: (sente
       `${what} gives its values by a table, ModalityLUTSequence (0028,3000), which is not applied: voxels hold the stored numbers.`,
     );
   const colours = files[0]!.colours;
-  const coded = /^YBR/.test(colours) && UNCOMPRESSED.includes(files[0]!.transferSyntax);
+  const coded = colours.startsWith("YBR") && UNCOMPRESSED.includes(files[0]!.transferSyntax);
   if (coded || colours.startsWith("PALETTE"))
     onWarning(
       `${what} codes its colours as ${printable(colours)} (0028,0004), which is not decoded: voxels hold the stored numbers.`,

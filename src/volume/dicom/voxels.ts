@@ -35,8 +35,7 @@ export interface Contents {
  */
 export function contentsOf({ bytes }: Converted, unsigned32: boolean, what: string): Contents {
   const header = parseNiftiHeader(bytes.subarray(0, NIFTI1_BYTES), true, what);
-  const { components } = header;
-  const { type } = header;
+  const { components, type } = header;
   const Numbers = DTYPES[type === "int32" && unsigned32 ? "uint32" : type].array;
   const length = voxelCount(header.grid) * header.channels * components;
   if (header.offset + length * Numbers.BYTES_PER_ELEMENT > bytes.length)
