@@ -3,12 +3,17 @@
 import { ioError } from "../../base/errors.ts";
 import { builtin } from "../../base/files.ts";
 import { readGrid, readVolume } from "../../volume/read.ts";
+import type { ArrayNames } from "../folders.ts";
 import type { NamedScan } from "./data-set.ts";
 
 /** A scan that is a file, or a folder of DICOM slices. */
-export const scanIn = (path: string, what: Pick<NamedScan, "name" | "label" | "split">): NamedScan => ({
+export const scanIn = (
+  path: string,
+  what: Pick<NamedScan, "name" | "label" | "split">,
+  { array }: ArrayNames,
+): NamedScan => ({
   ...what,
-  read: (onWarning) => readVolume(path, { onWarning }),
+  read: (onWarning) => readVolume(path, { onWarning, array }),
   grid: () => readGrid(path),
 });
 

@@ -18,6 +18,7 @@ import {
   type SplitName,
   splitNamed,
 } from "./data-set.ts";
+import type { ArrayNames } from "../folders.ts";
 import { entriesOf, scanIn } from "./files.ts";
 
 /** More would be no folder of scans, but a disk. */
@@ -32,7 +33,10 @@ const NO_CLASSES = /^(images|labels|masks|segmentations?)(tr|ts)?$/i;
  *
  * @throws {@link AcsconvError} `format` for a class without scans, or a single class; `io`
  */
-export async function openClassFolders(root: string): Promise<ClassificationSet | undefined> {
+export async function openClassFolders(
+  root: string,
+  arrays: ArrayNames,
+): Promise<ClassificationSet | undefined> {
   const paths = builtin("node:path");
   const { folders } = await entriesOf(root);
   if (folders.length === 0 || folders.some((name) => NO_CLASSES.test(name))) return undefined;
@@ -48,7 +52,7 @@ export async function openClassFolders(root: string): Promise<ClassificationSet 
     if (within.length === 0)
       throw formatError(`"${paths.join(root, folder)}" has no folders: expected one for each class.`);
     for (const name of within)
-      scans.push(...(await scansOfClass(root, paths.join(folder, name), name || folder, splits[i])));
+      scans.push(...(await scansOfClass(root, paths.join(folder, name), name || folder, splits[i], arrays)));
   }
   const resolved = paths.resolve(root);
   return classificationSet(paths.basename(resolved), scans, `"${root}"`);
@@ -59,12 +63,13 @@ async function scansOfClass(
   folder: string,
   label: string,
   split: SplitName | undefined,
+  arrays: ArrayNames,
 ): Promise<NamedScan[]> {
   const paths = builtin("node:path");
   const found: NamedScan[] = [];
   const add = (path: string): void => {
     const name = path.split(paths.sep).join("/");
-    if (found.push(scanIn(paths.join(root, path), { name, label, split })) > MAX_SCANS)
+    if (found.push(scanIn(paths.join(root, path), { name, label, split }, arrays)) > MAX_SCANS)
       throw formatError(`"${paths.join(root, folder)}" holds more than ${MAX_SCANS} scans.`, {
         code: "E_LIMIT",
       });

@@ -12,6 +12,7 @@ import { parse } from "csv-parse/sync";
 import { type AcsconvError, formatError, ioError, messageOf } from "../../base/errors.ts";
 import { builtin, ioErrors } from "../../base/files.ts";
 import { withoutEnding } from "../file-names.ts";
+import type { ArrayNames } from "../folders.ts";
 import { canReadVolume } from "../../volume/read.ts";
 import {
   type ClassificationSet,
@@ -46,7 +47,7 @@ interface Row {
  * @throws {@link AcsconvError} `io` for files that are missing; `format` for columns that are, rows without a label, files
  *   that are listed twice, a single class
  */
-export async function openTable(path: string): Promise<ClassificationSet> {
+export async function openTable(path: string, arrays: ArrayNames): Promise<ClassificationSet> {
   const paths = builtin("node:path");
   const { readFile, stat } = builtin("node:fs/promises");
   const { size } = await ioErrors("read", path, () => stat(path));
@@ -77,7 +78,7 @@ export async function openTable(path: string): Promise<ClassificationSet> {
         `Line ${line} of ${where}: "${name}" is no volume that we read: expected .nii.gz, .nii, .nrrd, .mha, .npy, .npz, or a DICOM folder.`,
       );
     const split = columns.split === undefined ? undefined : splitOf(cells[columns.split]!, line, where);
-    scans.push(scanIn(file, { name, label: cells[columns.label]!, split }));
+    scans.push(scanIn(file, { name, label: cells[columns.label]!, split }, arrays));
   }
   if (missing.length > 0)
     throw ioError(
