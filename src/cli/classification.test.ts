@@ -133,6 +133,12 @@ describe("three layouts of the same data", () => {
 
     const shown = await run("predict @run-archive/model.onnx @set.npz -o @t.csv");
     expect(shown.stdout).toMatch(/test\/5 +[01] +[01]\.\d{4}\nwrote /);
+    expect(await run("predict @run-folders/model.onnx @table/table.csv -o @u.csv --quiet")).toMatchObject({
+      code: 0,
+    });
+    expect(readFileSync(at("u.csv"), "utf8").replaceAll(/^[^,]*,/gm, "")).toBe(
+      readFileSync(at("s.csv"), "utf8").replaceAll(/^[^,]*,/gm, ""),
+    );
     const archived = readFileSync(at("t.csv"), "utf8").trim().split("\n").slice(1);
     expect(archived.map((line) => line.split(",").slice(2).map(Number))).toEqual(
       rows.slice(1).map((row) => row.slice(2).map(Number)),

@@ -7,7 +7,7 @@ import { inputError } from "../base/errors.ts";
 import { type Named, flagged, namedList, oneOf } from "../base/fields.ts";
 import { checkGrids, readCases } from "../data/cases.ts";
 import { SPLITS, type SplitName, scansOf, splitsOf, withClasses } from "../data/classification/data-set.ts";
-import { readScans } from "../data/classification/scans.ts";
+import { readScans, requireWholeScans } from "../data/classification/scans.ts";
 import type { ArrayNames } from "../data/folders.ts";
 import { type LabelledData, openData } from "../data/open.ts";
 import { Warnings } from "../data/warnings.ts";
@@ -30,7 +30,7 @@ import { startProgress } from "./progress.ts";
 import { readConfig } from "../train/runs/config-file.ts";
 import { writeText } from "../train/runs/folder.ts";
 import { createMetrics, needsScores } from "../train/choices.ts";
-import { checkClasses } from "../train/runs/trained-network.ts";
+import { channelsOf, checkClasses } from "../train/runs/trained-network.ts";
 import { print, printNote } from "./print.ts";
 
 interface EvaluateFlags extends GlobalOptions, Readonly<Record<string, unknown>> {
@@ -189,6 +189,7 @@ async function casesOf(
   const names = model.task?.classes?.names;
   const data = names && isClassifier(model.graph) ? withClasses(given, names, "the network has") : given;
   checkClasses(model, data);
+  requireWholeScans(data.cases, channelsOf(model, data));
   const part = split ?? (splitsOf(data).length > 0 ? "test" : undefined);
   const cases = part ? scansOf(data, part) : data.cases;
   return { data, ...(part && { part }), count: cases.length, read: () => readScans(cases, warnings) };

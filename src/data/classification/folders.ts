@@ -23,7 +23,6 @@ import { entriesOf, scanIn } from "./files.ts";
 
 /** More would be no folder of scans, but a disk. */
 const MAX_SCANS = 1_000_000;
-const MAX_DEPTH = 16;
 
 /** Folders of data sets with a label for each voxel, which are no classes. */
 const NO_CLASSES = /^(images|labels|masks|segmentations?)(tr|ts)?$/i;
@@ -66,6 +65,8 @@ async function scansOfClass(
   arrays: ArrayNames,
 ): Promise<NamedScan[]> {
   const paths = builtin("node:path");
+  const { realpath } = builtin("node:fs/promises");
+  const rootPath = await realpath(root);
   const found: NamedScan[] = [];
   const add = (path: string): void => {
     const name = path.split(paths.sep).join("/");
@@ -74,26 +75,31 @@ async function scansOfClass(
         code: "E_LIMIT",
       });
   };
-  const visit = async (path: string, depth: number): Promise<void> => {
+  /** @param above - the folders that it lies in, where links lead to */
+  const visit = async (path: string, above: readonly string[]): Promise<void> => {
     const whole = paths.join(root, path);
+    const real = await realpath(whole);
+    if (above.includes(real) || real === rootPath)
+      throw formatError(`"${whole}" is a link to a folder that it lies in: remove it.`);
     const { files, folders } = await entriesOf(whole);
     const volumes = files.filter(canReadVolume);
     const slices = files.filter(isDicom);
     if (volumes.length === 0 && slices.length > 0) {
-      if (depth === 0)
+      if (above.length === 0)
         throw formatError(
           `The class folder "${whole}" holds DICOM files side by side ("${slices[0]}"), which do not tell where one scan ends: put the files of each scan into a folder of its own.`,
         );
       add(path);
     }
-    for (const name of volumes) add(paths.join(path, name));
-    if (depth >= MAX_DEPTH && folders.length > 0)
+    const beside = volumes.length > 0 ? slices.find((name) => DICOM.test(name)) : undefined;
+    if (beside !== undefined)
       throw formatError(
-        `"${whole}" lies more than ${MAX_DEPTH} folders deep in its class: do its links lead in a circle?`,
+        `"${whole}" holds volumes and DICOM files side by side ("${volumes[0]}", "${beside}"): remove what is there twice, or put the files of each DICOM scan into a folder of its own.`,
       );
-    for (const name of folders) await visit(paths.join(path, name), depth + 1);
+    for (const name of volumes) add(paths.join(path, name));
+    for (const name of folders) await visit(paths.join(path, name), [...above, real]);
   };
-  await visit(folder, 0);
+  await visit(folder, []);
   if (found.length === 0)
     throw ioError(
       `The class folder "${paths.join(root, folder)}" holds no scan: expected volumes (.nii.gz, .nii, .nrrd, .mha, .npy, .npz) or folders of DICOM slices; remove it if it is no class.`,
@@ -101,5 +107,7 @@ async function scansOfClass(
   return found;
 }
 
-/** Whether a file looks like a slice: DICOM files have `.dcm`, `.ima`, no ending, or a number. */
-const isDicom = (name: string): boolean => /\.(dcm|dicom|ima)$/i.test(name) || !/\.[a-z_]\w*$/i.test(name);
+const DICOM = /\.(dcm|dicom|ima)$/i;
+
+/** Whether a file looks like a slice: it says so, or has no ending, or a number as such. */
+const isDicom = (name: string): boolean => DICOM.test(name) || !/\.[a-z_]\w*$/i.test(name);

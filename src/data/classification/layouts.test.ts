@@ -72,11 +72,27 @@ describe("a folder for each class", () => {
     await expect(openData(root)).rejects.toThrow(/has folders of parts and of classes side by side/);
   });
 
+  test("refuses links that lead in a circle", async () => {
+    const root = await folderOf({ "a/x.npy": scan(1), "b/deep/y.npy": scan(1) });
+    symlinkSync(join(root, "b"), join(root, "b", "deep", "again"));
+    await expect(openData(root)).rejects.toThrow(
+      /again" is a link to a folder that it lies in: remove it\.$/,
+    );
+    const other = await folderOf({ "a/x.npy": scan(1), "b/y.npy": scan(1) });
+    symlinkSync(other, join(other, "a", "all"));
+    await expect(openData(other)).rejects.toThrow(/all" is a link to a folder/);
+  });
+
   test.each<[string, Record<string, unknown>, RegExp]>([
     [
       "a class without scans",
       { "a/x.npy": scan(1), "b/notes.txt": "" },
       /class folder ".*b" holds no scan: expected volumes/,
+    ],
+    [
+      "volumes beside slices",
+      { "a/1.dcm": "", "a/x.npy": scan(1), "b/y.npy": scan(1) },
+      /holds volumes and DICOM files side by side \("x\.npy", "1\.dcm"\)/,
     ],
     ["one class only", { "a/x.npy": scan(1) }, /has one class only, "a": to tell classes apart takes two/],
     [

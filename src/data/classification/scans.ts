@@ -15,6 +15,7 @@ import {
 } from "../../model/prepare.ts";
 import type { Vec3 } from "../../volume/vec3.ts";
 import type { Grid, Volume } from "../../volume/volume.ts";
+import { parseChannelName } from "../file-names.ts";
 import { Kept } from "../kept.ts";
 import { type Warnings, ofCase } from "../warnings.ts";
 import type { ClassifiedScan } from "./data-set.ts";
@@ -109,4 +110,26 @@ export async function gridsOf(scans: readonly ClassifiedScan[]): Promise<readonl
     grids.push({ shape, spacing, origin, direction });
   }
   return grids;
+}
+
+/**
+ * Makes sure that no scan is one channel of several: a class for each of nnU-Net's `case_0000.nii.gz`, `case_0001.nii.gz`
+ * would be learned from half of what there is.
+ *
+ * @param channels - of the network
+ * @throws {@link AcsconvError} `input` where the files of every case are as many as the channels
+ */
+export function requireWholeScans(scans: readonly ClassifiedScan[], channels: number): void {
+  if (channels < 2) return;
+  const groups = new Map<string, string[]>();
+  for (const { name } of scans) {
+    const parsed = parseChannelName(name);
+    if (!parsed) return;
+    groups.set(parsed.stem, [...(groups.get(parsed.stem) ?? []), name]);
+  }
+  const [first] = groups.values();
+  if (!first || [...groups.values()].some((files) => files.length !== channels)) return;
+  throw inputError(
+    `The network takes ${channels} channels, and files such as "${first.join('" and "')}" look like those of one scan, a file for each: join them into one file with ${channels} channels, because a class is given to each file.`,
+  );
 }

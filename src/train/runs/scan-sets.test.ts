@@ -110,6 +110,28 @@ describe("which scans", () => {
   });
 });
 
+test("files of one channel each are no scans for a network of several", async () => {
+  const { graph } = shapeClassifier(2, 2);
+  const weight = floatTensor([2, 2, 3, 3], new Float32Array(36).fill(0.1));
+  const two = new Model({
+    ...graph,
+    inputs: [{ ...graph.inputs[0]!, shape: [symbol("N"), 2, symbol("H"), symbol("W")] }],
+    initializers: new Map([...graph.initializers, ["first.weight", weight]]),
+  });
+  const files = {
+    "a/x_0000.npy": scan(),
+    "a/x_0001.npy": scan(),
+    "b/y_0000.npy": scan(),
+    "b/y_0001.npy": scan(),
+  };
+  await expect(plan(files, {}, two)).rejects.toThrow(
+    /takes 2 channels, and files such as "a\/x_0000\.npy" and "a\/x_0001\.npy" look like those of one scan/,
+  );
+  expect((await plan(files)).training.files).toHaveLength(4);
+  const { "a/x_0001.npy": _, ...numbered } = files;
+  expect((await plan(numbered, {}, two)).training.files).toHaveLength(3);
+});
+
 describe("in which size", () => {
   const of = (...shapes: Vec3[]) =>
     Object.fromEntries(shapes.map((shape, i) => [`${i % 2 === 0 ? "a" : "b"}/${i}.nii`, scan(shape)]));

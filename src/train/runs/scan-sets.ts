@@ -8,7 +8,7 @@ import {
   splitsOf,
   withClasses,
 } from "../../data/classification/data-set.ts";
-import { ScanStore, gridsOf, readScans } from "../../data/classification/scans.ts";
+import { ScanStore, gridsOf, readScans, requireWholeScans } from "../../data/classification/scans.ts";
 import type { ArrayNames } from "../../data/folders.ts";
 import { openData } from "../../data/open.ts";
 import { splitCases } from "../../data/split.ts";
@@ -27,9 +27,10 @@ export async function scanSets(
   onWarning: (sentence: string) => void,
 ): Promise<RunData> {
   const { spacing, orientation, window, normalize } = config;
+  const channels = channelsOf(network, data);
+  requireWholeScans(data.cases, channels);
   const { training, validation } = await partsOf(config, data);
   const size = config.size ?? (await usualSize(training, network, config, onWarning));
-  const channels = channelsOf(network, data);
   const warnings = new Warnings(onWarning);
   const setOf = (scans: readonly ClassifiedScan[]): CaseSet => {
     const store = new ScanStore(scans, {
