@@ -9,6 +9,7 @@ export { AcsconvError, type ErrorKind } from "./base/errors.ts";
 export { ERROR_CODES, type ErrorCode } from "./base/error-codes.ts";
 export { LIFT_KINDS, type LiftOptions } from "./lift/options.ts";
 export type { NodeReport } from "./lift/walk.ts";
+export type { Classification, ClassifyOptions } from "./model/classify.ts";
 export type { CaseResult, CasesOptions, CasesResult, LabelledCase } from "./model/evaluate.ts";
 export { lift, load, type LoadOptions, Model, unlift } from "./model/model.ts";
 export type { Task, TaskClasses } from "./model/task.ts";

@@ -2,6 +2,7 @@
 
 import { formatTable } from "../report/text-table.ts";
 import type { Metrics } from "../model/evaluate.ts";
+import type { LabelledData } from "../data/open.ts";
 import { partsOf } from "../train/events.ts";
 
 /** 0.8132; `–` for what nothing says anything about. */
@@ -11,8 +12,9 @@ export const formatValue = (value: number | undefined): string =>
 /**
  * @param metrics - as metrics give them: `dice` and `dice.liver`; `confusion.liver as tumour` become a table of their own
  * @param classes - in the order of their lines
+ * @param counted - what a confusion matrix counts
  */
-export function metricTables(metrics: Metrics, classes: readonly string[]): string {
+export function metricTables(metrics: Metrics, classes: readonly string[], counted: string): string {
   const names = Object.keys(metrics).map(partsOf);
   const columns = [...new Set(names.map(({ metric }) => metric))].filter((metric) => metric !== CONFUSION);
   const hasPart = (part: string): boolean => columns.some((metric) => `${metric}.${part}` in metrics);
@@ -24,14 +26,18 @@ export function metricTables(metrics: Metrics, classes: readonly string[]): stri
   ];
   const tables = columns.length > 0 ? [formatTable(["class", ...columns], lines)] : [];
   const isCounted = names.some(({ metric }) => metric === CONFUSION);
-  return [...tables, ...(isCounted ? [confusionTable(metrics, classes)] : [])].join("\n\n");
+  return [...tables, ...(isCounted ? [confusionTable(metrics, classes, counted)] : [])].join("\n\n");
 }
+
+/** What a confusion matrix of a data set counts. */
+export const countedIn = ({ kind }: Pick<LabelledData, "kind">): string =>
+  kind === "segmentation" ? "voxels" : "scans";
 
 const CONFUSION = "confusion";
 
-const confusionTable = (metrics: Metrics, classes: readonly string[]): string =>
+const confusionTable = (metrics: Metrics, classes: readonly string[], counted: string): string =>
   formatTable(
-    ["voxels that are", ...classes.map((name) => `as ${name}`)],
+    [`${counted} that are`, ...classes.map((name) => `as ${name}`)],
     classes.map((truth) => [
       truth,
       ...classes.map((predicted) => String(metrics[`${CONFUSION}.${truth} as ${predicted}`])),

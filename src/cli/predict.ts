@@ -9,6 +9,7 @@ import { withoutEnding } from "../data/file-names.ts";
 import { Warnings } from "../data/warnings.ts";
 import { type Model, load } from "../index.ts";
 import { type PredictOptions, type PredictionKind, predictVolume } from "../model/index.ts";
+import { isClassifier } from "../model/network.ts";
 import { inputChannels } from "../model/scores.ts";
 import { MACHINE, NETWORK, PREPARATION, WINDOWS, asTrained } from "../model/settings.ts";
 import type { TaskClasses } from "../model/task.ts";
@@ -17,6 +18,7 @@ import type { Session, SessionOptions } from "../run/session.ts";
 import { type Volume, readChannels, writeVolume } from "../volume/index.ts";
 import { warn } from "./errors.ts";
 import { type GlobalOptions, addFlags, valuesOfFlags } from "./flags.ts";
+import { classifyScans } from "./predict-classes.ts";
 import { previewPng } from "./preview.ts";
 import { formatDuration, startProgress } from "./progress.ts";
 import { print, printNote } from "./print.ts";
@@ -79,6 +81,9 @@ Examples:
   nnU-Net's files, one for each channel (case_0000.nii.gz, case_0001.nii.gz), under other names than case.nii.gz:
   $ acsconv predict run/model.onnx Dataset001/imagesTs -o results/ --name "{case}_{output}.nrrd"
 
+  A classifier: the class of each scan, and a table of the probabilities of all classes:
+  $ acsconv predict run/model.onnx scans/ -o scores.csv
+
   A backbone that was trained on ImageNet: its feature maps, axial slices first:
   $ acsconv predict resnet18.acs.onnx t1.nii.gz -o maps.npz --output features --normalize imagenet --orient LPS
 
@@ -91,11 +96,14 @@ export function addPredict(program: Command): void {
     .command("predict")
     .summary("run a 3D network over scans")
     .description(
-      "Run a 3D network over scans of any size, in overlapping windows. Results lie on the scan's own grid.",
+      "Run a 3D network over scans of any size, in overlapping windows. Results lie on the scan's own grid; those of a classifier are a table.",
     )
-    .argument("<model.onnx>", "a 3D network: one input [N, C, D, H, W], a score per voxel")
+    .argument("<model.onnx>", "a 3D network: one input [N, C, D, H, W], a score per voxel or per scan")
     .argument("<scans...>", "volumes, folders of volumes, DICOM folders; a data set stands for its imagesTs")
-    .requiredOption("-o, --out <path>", "file for the result, or a folder for those of several scans")
+    .requiredOption(
+      "-o, --out <path>",
+      "file for the result, or a folder for those of several scans; of a classifier a .csv",
+    )
     .option(
       "--name <pattern>",
       "of results in a folder: {case} is the scan's name, {output} what is written; the end says the format (default: {case}.nii.gz, of other than labels {case}_{output}.nii.gz)",
@@ -122,13 +130,32 @@ export function addPredict(program: Command): void {
 
 async function predict(modelPath: string, scans: readonly string[], flags: PredictFlags): Promise<void> {
   const model = await load(modelPath, { onWarning: warn });
+  const settings = valuesOfFlags<Settings>(SETTINGS, flags);
+  const machine = valuesOfFlags<Pick<SessionOptions, keyof typeof MACHINE>>(MACHINE, flags);
+  const series = flags.series === undefined ? undefined : seriesOf(flags.series);
+  const choice = {
+    channels: model.task?.channels?.length ?? inputChannels(model.graph),
+    onWarning: warn,
+    onNote: (note: string) => say(flags, note),
+  };
+  if (isClassifier(model.graph) && flags.output !== "features") {
+    const { quiet = false, out } = flags;
+    return classifyScans(model, {
+      modelPath,
+      scans,
+      out,
+      settings,
+      machine,
+      read: { series, array: flags.array },
+      choice,
+      quiet,
+    });
+  }
   const jobs = await planScans(scans, {
+    ...choice,
     target: flags.out,
     what: flags.output,
     pattern: flags.name,
-    channels: model.task?.channels?.length ?? inputChannels(model.graph),
-    onWarning: warn,
-    onNote: (note) => say(flags, note),
   });
   if (jobs.some(({ output }) => isDicomResult(output))) checkSegmentable(flags.output, jobs[0]!.output);
   if (typeof flags.preview === "string") {
@@ -137,8 +164,6 @@ async function predict(modelPath: string, scans: readonly string[], flags: Predi
     await checkApart([modelPath, ...jobs.flatMap(({ files, output }) => [...files, output]), flags.preview]);
     await checkWritable(flags.preview);
   }
-  const settings = valuesOfFlags<Settings>(SETTINGS, flags);
-  const machine = valuesOfFlags<Pick<SessionOptions, keyof typeof MACHINE>>(MACHINE, flags);
   const session = await model.session({ ...machine, size: settings.patch ?? model.task?.patch });
   let failed = 0;
   try {

@@ -18,18 +18,28 @@ export const isDicomResult = (path: string): boolean => /\.dcm$/i.test(path);
 const canWriteResult = (path: string): boolean => canWriteVolume(path) || isDicomResult(path);
 
 /** Where results go, and for what network. */
-export interface ScanPlan {
+export interface ScanPlan extends ScanChoice {
   /** A file for a single scan, else a folder, which is made if need be. */
   readonly target: string;
   /** What is written: a word for the names in that folder. */
   readonly what: string;
   /** Of names in that folder: see {@link nameOfResult}. */
   readonly pattern?: string | undefined;
+}
+
+/** For what network scans are listed. */
+export interface ScanChoice {
   /** Channels of the images that the network was made for; undefined where it takes any number. */
   readonly channels: number | undefined;
   readonly onWarning: (sentence: string) => void;
   readonly onNote: (sentence: string) => void;
 }
+
+/** The scans that the arguments name. */
+export const listScans = async (
+  paths: readonly string[],
+  { channels, onWarning, onNote }: ScanChoice,
+): Promise<readonly ScanFiles[]> => scanCases(await listFiles(paths, onNote), channels, onWarning);
 
 /** What stands for itself in the pattern of a name. */
 const PLACEHOLDERS = ["{case}", "{output}"] as const;

@@ -17,6 +17,9 @@ Examples:
   $ acsconv train --model unet.acs.onnx --classes 3 --data Task03_Liver --window -200,250 \\
       --augment flip,noise --freeze 'encoder.*' --size 64,128,128 -o run
 
+  A classifier, on a folder for each class (or a .csv of file,label, or MedMNIST's .npz):
+  $ acsconv train --model resnet18.onnx --classes 2 --data nodules --validation 0.2 --spacing 1 --size 48 -o run
+
   Options of a loss or an optimiser as JSON; all of it in a file (JSON or TypeScript):
   $ acsconv train --config run.json --optimiser '{"name":"sgd","momentum":0.9,"nesterov":true}' -o run
 
@@ -30,7 +33,9 @@ export function addTrain(program: Command): void {
   const command = program
     .command("train")
     .summary("train a 3D network on labelled scans")
-    .description("Train or fine-tune a network, 3D or lifted from 2D, on a folder of labelled scans.")
+    .description(
+      "Train or fine-tune a network, 3D or lifted from 2D, on labelled scans: to segment or to classify them.",
+    )
     .option("-o, --out <folder>", "folder of the run")
     .option("--config <file>", "settings as JSON or TypeScript; flags go before them")
     .option("--resume", "go on with the run in the folder")

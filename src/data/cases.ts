@@ -17,6 +17,7 @@ import { type Volume, withData } from "../volume/volume.ts";
 import type { CaseFiles, DataFolder } from "./folders.ts";
 import { type ClassMap, classesOf } from "./labels.ts";
 import type { LabelledCase } from "../model/evaluate.ts";
+import { Kept } from "./kept.ts";
 import { type Region, cropToRegion } from "./region.ts";
 import { readLabel } from "./segmentation-labels.ts";
 import { type Warnings, ofCase } from "./warnings.ts";
@@ -40,14 +41,11 @@ export interface CaseOptions extends Preparation {
   readonly channels: number;
   /** The part of each scan that is used; intensities are measured on all of it. */
   readonly region?: Region;
-  /** Bytes of voxels to keep in memory: {@link CACHE_BYTES} unless given. */
+  /** Bytes of voxels to keep in memory: `CACHE_BYTES` unless given. */
   readonly cacheBytes?: number;
   /** Told what is odd, such as voxels that are no numbers. */
   readonly onWarning?: (sentence: string) => void;
 }
-
-/** Room for some ten CTs, or a hundred MRs. */
-export const CACHE_BYTES = 2 ** 31;
 
 /** What reading a case takes of the data set. */
 type Description = Pick<DataFolder, "channels" | "classes" | "array" | "labelArray">;
@@ -126,14 +124,17 @@ export class CaseStore {
   readonly #cases: readonly CaseFiles[];
   readonly #description: Description;
   readonly #options: CaseOptions;
-  /** The longest unused comes first. Cases that are being loaded have no bytes yet. */
-  readonly #held = new Map<number, { readonly loading: Promise<PreparedCase>; bytes: number }>();
-  #queue: Promise<unknown> = Promise.resolve();
+  readonly #kept: Kept<PreparedCase>;
 
   constructor(cases: readonly CaseFiles[], description: Description, options: CaseOptions) {
     this.#cases = cases;
     this.#description = description;
     this.#options = options;
+    this.#kept = new Kept(
+      (index) => this.#prepare(cases[index]!),
+      ({ image, label }) => image.data.byteLength + label.data.byteLength,
+      options.cacheBytes,
+    );
   }
 
   get length(): number {
@@ -142,20 +143,7 @@ export class CaseStore {
 
   /** @throws {@link AcsconvError} as {@link readCase}, and `input` if the preparation does not fit the case */
   load(index: number): Promise<PreparedCase> {
-    const held = this.#held.get(index);
-    if (held) {
-      this.#held.delete(index);
-      this.#held.set(index, held);
-      return held.loading;
-    }
-    // One after the other: many at once would take no less time, but all their memory.
-    const loading = this.#queue.then(() => this.#prepare(this.#cases[index]!));
-    this.#held.set(index, { loading, bytes: 0 });
-    this.#queue = loading.then(
-      (loaded) => this.#keep(index, loaded),
-      () => this.#held.delete(index),
-    );
-    return loading;
+    return this.#kept.load(index);
   }
 
   async #prepare(files: CaseFiles): Promise<PreparedCase> {
@@ -176,20 +164,5 @@ export class CaseStore {
       ? { image: cropToRegion(image, region), label: cropToRegion(label, region) }
       : { image, label };
     return { name: files.name, lines, ...part };
-  }
-
-  /** Lets go of the longest unused cases until the rest fits; the one that has just been loaded stays. */
-  #keep(latest: number, { image, label }: PreparedCase): number {
-    this.#held.get(latest)!.bytes = image.data.byteLength + label.data.byteLength;
-    const limit = this.#options.cacheBytes ?? CACHE_BYTES;
-    let bytes = 0;
-    for (const entry of this.#held.values()) bytes += entry.bytes;
-    for (const [index, entry] of this.#held) {
-      if (bytes <= limit) break;
-      if (index === latest || entry.bytes === 0) continue;
-      bytes -= entry.bytes;
-      this.#held.delete(index);
-    }
-    return bytes;
   }
 }

@@ -46,6 +46,7 @@ describe("openFolder", () => {
     const root = await folderOf({ "dataset.json": DECATHLON, ...decathlonFiles });
     const { cases, ...rest } = await openFolder(root);
     expect(rest).toEqual({
+      kind: "segmentation",
       name: "Liver",
       channels: ["CT"],
       classes: { names: ["background", "liver", "cancer"], values: [[0], [1], [2]] },
@@ -59,6 +60,7 @@ describe("openFolder", () => {
     const root = await folderOf({ "dataset.json": NNUNET, ...nnunetFiles });
     const { cases, ...rest } = await openFolder(root);
     expect(rest).toEqual({
+      kind: "segmentation",
       name: basename(root),
       channels: ["T1", "FLAIR"],
       classes: { names: ["background", "core", "oedema"], values: [[0], [1], [2]] },

@@ -37,6 +37,7 @@ export interface ArrayNames {
 
 /** A data set on disk. */
 export interface DataFolder extends ArrayNames {
+  readonly kind: "segmentation";
   readonly name: string;
   /** Sorted by name; at least one. */
   readonly cases: readonly CaseFiles[];
@@ -63,7 +64,7 @@ export async function openFolder(path: string, { array, labelArray }: ArrayNames
   const found = await stat(file).catch(() => undefined);
   if (!found?.isFile())
     throw ioError(
-      `There is no dataset.json in "${path}": expected a data set in the layout of the Medical Segmentation Decathlon or nnU-Net.`,
+      `There is no dataset.json in "${path}": expected a data set in the layout of the Medical Segmentation Decathlon or nnU-Net, or, of classes of whole scans, a folder for each class.`,
     );
   if (found.size > MAX_DESCRIPTION_BYTES)
     throw formatError(`"${file}" has ${found.size} bytes, too many for the description of a data set.`);
@@ -78,6 +79,7 @@ export async function openFolder(path: string, { array, labelArray }: ArrayNames
     throw ioError(`The data set "${path}" is empty: dataset.json and its folders hold no labelled case.`);
   await checkFiles(cases, path);
   return {
+    kind: "segmentation",
     name: description.name ?? paths.basename(root),
     cases: cases.sort((a, b) => (a.name < b.name ? -1 : 1)),
     channels: description.channels,

@@ -16,8 +16,16 @@ export {
 } from "./augment.ts";
 export { integer, normal, seedFor, shuffled } from "../base/random.ts";
 export { uniform } from "../base/uniform.js";
-export { CACHE_BYTES, type CaseOptions, CaseStore, type LabelledScan, readCase } from "./cases.ts";
+export { CACHE_BYTES } from "./kept.ts";
+export { type CaseOptions, CaseStore, type LabelledScan, readCase } from "./cases.ts";
 export type { Dataset, Example, Random } from "../model/dataset.ts";
+export {
+  type ClassificationSet,
+  type ClassifiedScan,
+  scansOf,
+  type SplitName,
+} from "./classification/data-set.ts";
+export { type LabelledData, openData } from "./open.ts";
 export { type ArrayNames, type CaseFiles, type DataFolder, openFolder } from "./folders.ts";
 export { IGNORED, type LabelTable } from "./labels.ts";
 export { type PatchOptions, patches, wholeScans } from "./patches.ts";

@@ -2,10 +2,9 @@
 
 import { inputError } from "../base/errors.ts";
 import { integer } from "../base/random.ts";
-import { boxReader } from "../model/prepare.ts";
+import { readBox } from "../model/prepare.ts";
 import { boxOf } from "../volume/crop.ts";
 import { type Vec3, map3 } from "../volume/vec3.ts";
-import { type Volume, withData } from "../volume/volume.ts";
 import type { CaseStore, PreparedCase } from "./cases.ts";
 import type { Dataset, Example, Random } from "../model/dataset.ts";
 import { type ClassMap, IGNORED } from "./labels.ts";
@@ -114,21 +113,10 @@ function foregroundVoxel(label: ClassMap, present: readonly ClassCount[], random
 function exampleOf(one: PreparedCase, start: Vec3, size: Vec3): Example {
   const { name, label, lines } = one;
   const { data } = boxOf(label, start, size);
-  const image = imageBox(one, start, size);
+  const image = readBox({ scan: one.image, grid: one.image, lines }, start, size);
   return {
     name,
     image: { dtype: "float32", dims: [lines.length, ...size], data: image },
     target: { dtype: "uint8", dims: size, data: data as Uint8Array },
   };
-}
-
-function imageBox({ image, lines }: PreparedCase, start: Vec3, size: Vec3): Float32Array {
-  const from = map3(start, (at) => Math.max(at, 0));
-  const inside = map3(image.shape, (extent, i) => Math.min(start[i] + size[i], extent) - from[i]);
-  const data = new Float32Array(lines.length * inside[0] * inside[1] * inside[2]);
-  boxReader({ scan: image, grid: image, lines })(from, inside, data);
-  if (inside.every((n, i) => n === size[i])) return data;
-  const volume: Volume = withData({ ...image, shape: inside }, data, lines.length);
-  const shift = map3(start, (at, i) => at - from[i]);
-  return boxOf(volume, shift, size).data as Float32Array;
 }

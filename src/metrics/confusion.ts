@@ -4,7 +4,7 @@
  */
 
 import { type ClassOptions, checkLengths, classNames, unknownClass } from "./classes.ts";
-import type { Metric, Prediction } from "./metric.ts";
+import { type Metric, type Prediction, withMean } from "./metric.ts";
 
 /** Voxels of class `truth` that were predicted as `predicted`, at [truth · classes + predicted]. */
 export interface Confusion {
@@ -66,6 +66,21 @@ export const accuracy = (options: ClassOptions): Metric =>
     for (let label = 0; label < classes; label++) correct += counts[label * classes + label]!;
     return { accuracy: correct / counts.reduce((sum, count) => sum + count, 0) };
   });
+
+/**
+ * Sensitivity: `recall.cat` is the part of all true cats that were predicted as such, `recall` the mean over all classes
+ * (balanced accuracy). A class that truly occurs nowhere is NaN and left out of the mean.
+ */
+export const recall = (options: ClassOptions): Metric =>
+  pooledMetric(options, (pooled, names) =>
+    withMean(
+      "recall",
+      names.map((name, label) => {
+        const { both, truth } = countsOf(pooled, label);
+        return [name, both / truth];
+      }),
+    ),
+  );
 
 /** `confusion.liver as tumour`: voxels that truly are liver and were predicted as tumour. Counts, not parts. */
 export const confusionMatrix = (options: ClassOptions): Metric =>

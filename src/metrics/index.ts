@@ -5,7 +5,7 @@
  */
 
 export type { ClassOptions, ForegroundOptions } from "./classes.ts";
-export { accuracy, confusionMatrix } from "./confusion.ts";
+export { accuracy, confusionMatrix, recall } from "./confusion.ts";
 export type { Metric, Prediction, Scores } from "./metric.ts";
 export { type DicePerCaseOptions, dice, dicePerCase, iou } from "./overlap.ts";
 export { METRIC_NAMES, createMetric } from "./registry.ts";

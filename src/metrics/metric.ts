@@ -37,7 +37,16 @@ export interface Metric {
 }
 
 /** The mean of what is known: NaN entries are left out; NaN if nothing is left. */
-export function meanOfKnown(values: readonly number[]): number {
+function meanOfKnown(values: readonly number[]): number {
   const known = values.filter((value) => !Number.isNaN(value));
   return known.reduce((sum, value) => sum + value, 0) / known.length;
 }
+
+/** The mean of the classes' values under the metric's name, and each under its own. */
+export const withMean = (
+  metric: string,
+  values: readonly (readonly [name: string, value: number])[],
+): Record<string, number> => ({
+  [metric]: meanOfKnown(values.map(([, value]) => value)),
+  ...Object.fromEntries(values.map(([name, value]) => [`${metric}.${name}`, value])),
+});

@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { accuracy, confusionMatrix } from "./confusion.ts";
+import { accuracy, confusionMatrix, recall } from "./confusion.ts";
 import type { Metric, Prediction } from "./metric.ts";
 import { dice, dicePerCase, iou } from "./overlap.ts";
 import { METRIC_NAMES, createMetric } from "./registry.ts";
@@ -25,6 +25,20 @@ const second = example([1, 0, 0], [1, 1, 0]);
 const classes = ["background", "liver", "tumour"];
 
 describe("by hand", () => {
+  test("recall", () => {
+    expect(valueOf(recall({ classes }), first, second)).toEqual({
+      recall: (2 / 3 + 2 / 4 + 1 / 2) / 3,
+      "recall.background": 2 / 3,
+      "recall.liver": 2 / 4,
+      "recall.tumour": 1 / 2,
+    });
+    // What truly occurs nowhere is left out.
+    expect(valueOf(recall({ classes }), second)).toMatchObject({
+      recall: (1 + 1 / 2) / 2,
+      "recall.tumour": NaN,
+    });
+  });
+
   test("global Dice pools the voxels of all cases", () => {
     // liver 2·2/(3 + 4), tumour 2·1/(1 + 2)
     expect(valueOf(dice({ classes }), first, second)).toEqual({

@@ -12,7 +12,7 @@
 import { inputError } from "../base/errors.ts";
 import { type ForegroundOptions, classNames, foreground } from "./classes.ts";
 import { type ClassCounts, type Confusion, confusionOf, countsOf, pooledMetric } from "./confusion.ts";
-import { type Metric, meanOfKnown } from "./metric.ts";
+import { type Metric, withMean } from "./metric.ts";
 
 /** NaN for a class that is neither predicted nor true. */
 const diceOf = ({ both, predicted, truth }: ClassCounts): number => (2 * both) / (predicted + truth);
@@ -78,12 +78,3 @@ function pooledOverlap(
     ),
   );
 }
-
-/** The mean of the classes' values under the metric's name, and each under its own. */
-export const withMean = (
-  metric: string,
-  values: readonly (readonly [name: string, value: number])[],
-): Record<string, number> => ({
-  [metric]: meanOfKnown(values.map(([, value]) => value)),
-  ...Object.fromEntries(values.map(([name, value]) => [`${metric}.${name}`, value])),
-});

@@ -1,6 +1,6 @@
 /** @file Metrics by name, for configuration files. */
 
-import { accuracy, confusionMatrix } from "./confusion.ts";
+import { accuracy, confusionMatrix, recall } from "./confusion.ts";
 import type { ClassOptions } from "./classes.ts";
 import type { Metric } from "./metric.ts";
 import { unknownName } from "../base/names.ts";
@@ -15,6 +15,7 @@ const METRICS: Readonly<
   dicePerCase: { make: dicePerCase, options: ["background", "ignoreIndex", "empty"] },
   iou: { make: iou, options: ["background", "ignoreIndex"] },
   accuracy: { make: accuracy, options: ["ignoreIndex"] },
+  recall: { make: recall, options: ["ignoreIndex"] },
   confusionMatrix: { make: confusionMatrix, options: ["ignoreIndex"] },
   rocAuc: { make: rocAuc, options: ["ignoreIndex", "scores"] },
 };

@@ -14,8 +14,7 @@
 
 import { inputError } from "../base/errors.ts";
 import { type ClassOptions, checkLengths, classNames, unknownClass } from "./classes.ts";
-import type { Metric, Prediction, Scores } from "./metric.ts";
-import { withMean } from "./overlap.ts";
+import { type Metric, type Prediction, type Scores, withMean } from "./metric.ts";
 import { sortedKeys } from "./sorted-keys.ts";
 
 /**

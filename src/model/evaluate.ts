@@ -13,7 +13,8 @@ import type { RunTensor, Size3 } from "../run/tensor.ts";
 import { cropTo } from "../volume/crop.ts";
 import { type Volume, type Voxels, plainGrid, withData } from "../volume/volume.ts";
 import type { Dataset, Example } from "./dataset.ts";
-import { factsOf, feedsOf, networkOf, scoresOf } from "./network.ts";
+import { type Classification, classification, scoresOfScan } from "./classify.ts";
+import { factsOf, feedsOf, type Network, networkOf, scoresOf } from "./network.ts";
 import { predictSettled, runWindows } from "./predict-volume.ts";
 import { readScores } from "./scores.ts";
 import { type PredictOptions, type Settled, settle, settledScores } from "./settle.ts";
@@ -166,11 +167,12 @@ function toScored(shape: Size3, given: Scores): PlaneSink<Scored> {
   };
 }
 
-/** A labelled scan as it was read: the label holds numbers of classes. */
+/** A labelled scan as it was read. */
 export interface LabelledCase {
   readonly name: string;
   readonly image: Volume;
-  readonly label: Volume & { readonly data: Uint8Array };
+  /** Numbers of classes: one for each voxel, on the image's grid; or one for the whole scan, for a classifier. */
+  readonly label: (Volume & { readonly data: Uint8Array }) | number;
 }
 
 /** How to evaluate labelled scans. */
@@ -194,6 +196,8 @@ export interface CasesOptions extends Omit<PredictOptions, "output"> {
 export interface CaseResult {
   readonly name: string;
   readonly metrics: Metrics;
+  /** Of a scan with one class for all of it: what the network says, and the true class as its place in `classes`. */
+  readonly classification?: Classification & { readonly truth: number };
 }
 
 /** What the network is worth on all cases, and on each. */
@@ -208,39 +212,100 @@ export async function evaluateCases(
   cases: Iterable<LabelledCase> | AsyncIterable<LabelledCase>,
   options: CasesOptions,
 ): Promise<CasesResult> {
-  const { metrics: make, needsScores = false, part = (volume) => volume, onCase, onWarning } = options;
+  const { metrics: make, onCase, onWarning } = options;
   const all = make();
   const results: CaseResult[] = [];
   let settled: Settled | undefined;
-  for await (const { name, image, label } of cases) {
-    const network = networkOf(session, image.channels, options.layout);
+  for await (const one of cases) {
+    const { name, image, label } = one;
+    const network = networkOf(
+      session,
+      image.channels,
+      options.layout,
+      typeof label === "number" ? "scan" : "voxels",
+    );
     if (!settled) {
       settled = settle(session, network, { ...options, output: "labels" });
       requireChannels(factsOf(session)?.task?.channels, options);
       if (network.channels > image.channels)
         options.onNote?.(`the images' one channel feeds all ${network.channels} of the network`);
     }
-    const scores = comparable(settled.scores, network.reading?.classes ?? 1);
-    const order = classOrder(settled, options.labels);
-    const found = await predictSettled(session, network, image, {
-      ...settled,
-      output: needsScores && scores !== "labels" ? "probabilities" : "labels",
-      values: undefined,
-      options: {
-        ...options,
-        onNote: undefined,
-        onWarning: (sentence) => onWarning?.(`Case "${name}": ${sentence}`),
-      },
-    });
-    comparable(settled.scores, found.channels);
-    const prediction = { name, truth: part(label).data as Uint8Array, ...inOrder(part(found), order) };
+    const told = {
+      ...options,
+      onNote: undefined,
+      onWarning: (sentence: string) => onWarning?.(`Case "${name}": ${sentence}`),
+    };
+    const predict = typeof label === "number" ? predictScan : predictVoxels;
+    const { prediction, ...more } = await predict(
+      session,
+      network,
+      one,
+      { ...settled, options: told },
+      options,
+    );
     const own = make();
     for (const metric of [...all, ...own]) metric.add(prediction);
-    const result = { name, metrics: valuesOf(own) };
+    const result = { name, metrics: valuesOf(own), ...more };
     results.push(result);
     onCase?.(result);
   }
   return { metrics: valuesOf(all), cases: results };
+}
+
+/** What a network says of a case, beside what is true. */
+type Predicted = Pick<CaseResult, "classification"> & { readonly prediction: Prediction };
+
+/** A case with a class for each voxel. */
+async function predictVoxels(
+  session: Session,
+  network: Network,
+  { name, image, label }: LabelledCase,
+  settled: Settled,
+  { labels, needsScores = false, part = (volume) => volume }: CasesOptions,
+): Promise<Predicted> {
+  const scores = comparable(settled.scores, network.reading?.classes ?? 1);
+  const order = classOrder(settled, labels);
+  const found = await predictSettled(session, network, image, {
+    ...settled,
+    output: needsScores && scores !== "labels" ? "probabilities" : "labels",
+    values: undefined,
+  });
+  comparable(settled.scores, found.channels);
+  const truth = part(label as Volume).data as Uint8Array;
+  return { prediction: { name, truth, ...inOrder(part(found), order) } };
+}
+
+/** A case with one class for the whole scan. */
+async function predictScan(
+  session: Session,
+  network: Network,
+  { name, image, label }: LabelledCase,
+  settled: Settled,
+  { labels }: CasesOptions,
+): Promise<Predicted> {
+  const truth = label as number;
+  const found = await scoresOfScan(session, network, image, settled);
+  const count = found.length === 1 ? 2 : found.length;
+  if (count !== labels.length)
+    throw inputError(
+      `Case "${name}": the network tells ${count} classes apart, and there are labels of ${labels.length} (${labels.join(", ")}).`,
+    );
+  const data = found.slice();
+  const order = classOrder(settled, labels);
+  const kind = settled.scores === "logits" ? "logits" : "probabilities";
+  // A single score is that of the second of two classes.
+  if (order && found.length === 1) data[0] = kind === "logits" ? -found[0]! : 1 - found[0]!;
+  else order?.forEach((to, from) => (data[to] = found[from]!));
+  const said = { ...classification(data, settled), classes: labels };
+  return {
+    prediction: {
+      name,
+      truth: Uint8Array.of(truth),
+      classes: Uint8Array.of(said.predicted),
+      scores: { data, classes: data.length, kind },
+    },
+    classification: { ...said, truth },
+  };
 }
 
 /** What the network saw in each of its channels has to be what it sees now. */

@@ -17,6 +17,7 @@ import type { RunOptions, Session, SessionOptions } from "../run/session.ts";
 import type { RunTensor, Size3 } from "../run/tensor.ts";
 import type { Vec3 } from "../volume/vec3.ts";
 import type { Volume } from "../volume/volume.ts";
+import { type Classification, type ClassifyOptions, classifyVolume } from "./classify.ts";
 import { type CasesOptions, type CasesResult, evaluateCases, type LabelledCase } from "./evaluate.ts";
 import { knowSession } from "./network.ts";
 import { predictVolume } from "./predict-volume.ts";
@@ -147,8 +148,27 @@ export class Model {
   }
 
   /**
-   * Measures the network on labelled scans, which it sees as {@link predict} shows them to it. Classes are matched by
-   * their names.
+   * The class of a whole scan, of a network that gives one score for each class, [N, K]. It sees the middle of the scan
+   * in the size that it was trained with, prepared as the model's task says; options go before it.
+   *
+   * @param options.session - where it is computed
+   * @throws {@link AcsconvError} `input` if network, scan and options do not fit, or the network gives scores of every
+   *   voxel; `runtime` if it fails
+   *
+   * @example
+   * const { classes, probabilities, predicted } = await model.classify(await readVolume("scan.nii.gz"));
+   * console.log(classes[predicted], probabilities[predicted]);
+   */
+  async classify(
+    scan: Volume,
+    { session, ...options }: ClassifyOptions & { readonly session?: SessionOptions } = {},
+  ): Promise<Classification> {
+    return this.#within({ ...options, session }, (opened) => classifyVolume(opened, scan, options));
+  }
+
+  /**
+   * Measures the network on labelled scans, which it sees as {@link predict}, or of a classifier {@link classify}, shows
+   * them to it. Classes are matched by their names.
    *
    * @returns the values of all metrics, for all cases together and for each
    * @throws {@link AcsconvError} as {@link predict}; `input` if the labels have other classes than the network, or a

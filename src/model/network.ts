@@ -3,7 +3,7 @@
  * axes and types, and window sizes.
  */
 
-import { inputError } from "../base/errors.ts";
+import { type AcsconvError, inputError } from "../base/errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import { castTensor, floatsOf, moveAxis } from "../run/convert.ts";
 import type { ValueSpec } from "../run/engine.ts";
@@ -19,7 +19,7 @@ export interface Network {
   readonly dtype: RunDType;
   /** Which axis of the input counts the channels. */
   readonly channelAxis: number;
-  /** Name of the first output with three spatial axes. */
+  /** Name of the first output with three spatial axes, or of a classifier with none. */
   readonly output: string;
   /** Which axis of the output counts the classes; null where none does. */
   readonly classAxis: number | null;
@@ -50,6 +50,13 @@ export function knowSession(session: object, graph: Graph): void {
 /** What is known of a session's network; nothing where it was opened without one. */
 export const factsOf = (session: object): Facts | undefined => facts.get(session)?.();
 
+/** What a network's scores are of: every voxel, [N, K, D, H, W], or the whole scan, [N, K]. */
+export type ScoresOf = "voxels" | "scan";
+
+/** Whether a network is a classifier: its scores are of the whole scan. */
+export const isClassifier = ({ outputs: [first, ...others] }: Pick<Graph, "outputs">): boolean =>
+  first?.shape?.length === 2 && !others.some(({ shape }) => shape?.length === 5);
+
 /**
  * @param channels - those of the volume; a single one may feed several of the network
  * @param layout - where the network does not tell
@@ -58,6 +65,7 @@ export function networkOf(
   session: Pick<Session, "inputs" | "outputs">,
   channels: number,
   layout?: Layout,
+  of: ScoresOf = "voxels",
 ): Network {
   const [input, ...more] = session.inputs;
   if (!input || more.length > 0) {
@@ -77,12 +85,8 @@ export function networkOf(
     throw inputError(
       `Which axis counts the channels cannot be told (${sizes}): say channels-first or channels-last by the option layout (--layout).`,
     );
-  const scored = scoresIn(session.outputs, known);
-  if (!scored)
-    throw inputError(
-      `Prediction needs an output with a score for every voxel, [N, K, D, H, W]; this model gives ` +
-        `${session.outputs.map(({ name, dims }) => `"${name}" [${dims.join(", ")}]`).join(", ")}.`,
-    );
+  const scored = scoresIn(session.outputs, known, of);
+  if (!scored) throw noScores(session.outputs, of);
   const { output, reading } = scored;
   const isNumber = (dim: number | string): number | undefined => (typeof dim === "number" ? dim : undefined);
   const [batch, ...own] = input.dims.map(isNumber);
@@ -94,13 +98,14 @@ export function networkOf(
     const names = trained.length === ownChannels ? ` (${trained.join(", ")})` : "";
     throw inputError(`The network takes ${ownChannels} channels${names}, but the volume has ${channels}.`);
   }
-  const unread = output.dims.length === 4 ? null : (channelAxisOfSizes(output.dims) ?? channelAxis);
+  const unread = of === "scan" ? 1 : (channelAxisOfSizes(output.dims) ?? channelAxis);
   return {
     input: input.name,
     dtype: input.dtype,
     channelAxis,
     output: output.name,
-    classAxis: output.dims.length === 4 ? null : (asked ?? reading?.axis ?? unread),
+    classAxis:
+      output.dims.length === 4 ? null : ((of === "voxels" ? asked : undefined) ?? reading?.axis ?? unread),
     reading,
     channels: ownChannels ?? channels,
     batch,
@@ -108,16 +113,32 @@ export function networkOf(
   };
 }
 
+function noScores(outputs: readonly ValueSpec[], of: ScoresOf): AcsconvError {
+  const found = outputs.map(({ name, dims }) => `"${name}" [${dims.join(", ")}]`).join(", ");
+  const isOther = outputs.some(({ dims }) => dims.length === (of === "voxels" ? 2 : 5));
+  if (of === "voxels")
+    return inputError(
+      `Prediction needs an output with a score for every voxel, [N, K, D, H, W]; this model gives ${found}` +
+        `${isOther ? ", the scores of a classifier: use classify, or acsconv predict with a table as its output, -o scores.csv" : ""}.`,
+    );
+  return inputError(
+    `Classification needs an output with scores of the whole scan, [N, K]; this model gives ${found}` +
+      `${isOther ? ", scores of every voxel: use predict" : ""}.`,
+  );
+}
+
 /** Types of whole numbers. */
 export const INTEGER = /^(u?int|bool)/;
 
-/** The first output with three spatial axes. A session may not know an output's rank; running it will tell. */
+/** The first output with three spatial axes, or of a classifier with none. A session may not know an output's rank; running it will tell. */
 function scoresIn(
   outputs: readonly ValueSpec[],
   known: NetworkReading | undefined,
+  of: ScoresOf,
 ): { readonly output: ValueSpec; readonly reading: Reading | undefined } | undefined {
   const all = outputs.map((output) => ({ output, reading: known?.outputs.get(output.name) }));
   return all.find(({ output: { dims, dtype }, reading }) => {
+    if (of === "scan") return dims.length === 2 || dims.length === 0;
     if (dims.length === 4) return reading ? reading.axis === null : INTEGER.test(dtype);
     return dims.length === 5 || dims.length === 0;
   });

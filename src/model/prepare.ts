@@ -4,16 +4,16 @@
  *
  *   turn → resample → intensities
  *
- * Intensities are measured on the whole scan before it is resampled.
+ * Intensities are measured on the whole scan before it is resampled, or cut to its middle for a classifier.
  */
 
 import { inputError } from "../base/errors.ts";
-import { cropTo } from "../volume/crop.ts";
+import { boxOf, cropTo } from "../volume/crop.ts";
 import { countNonFinite } from "../volume/intensity.ts";
 import { gridWithSpacing, sameGrid, subgrid } from "../volume/geometry.ts";
-import { reorient } from "../volume/reorient.ts";
+import { reorient, reorientGrid } from "../volume/reorient.ts";
 import { resampleLike } from "../volume/resample.ts";
-import type { Vec3 } from "../volume/vec3.ts";
+import { type Vec3, map3 } from "../volume/vec3.ts";
 import { type Grid, type Volume, checkVolume, voxelCount, withData } from "../volume/volume.ts";
 import { type Line, type Normalization, applyLine, intensityLines } from "./intensity.ts";
 
@@ -49,15 +49,24 @@ export function prepareScan(
   preparation: Preparation,
   onWarning?: (sentence: string) => void,
 ): PreparedScan {
-  const { spacing, orientation, window } = preparation;
+  const { orientation, window } = preparation;
   checkVolume(volume);
   const finite = withoutNonFinite(volume, onWarning);
   const scan = orientation ? reorient(finite, orientation) : finite;
   return {
     scan,
-    grid: spacing ? checkedGrid(scan, spacing) : scan,
+    grid: preparedGrid(scan, { spacing: preparation.spacing }),
     lines: intensityLines(scan, channels, normalizationOf(preparation), window),
   };
+}
+
+/** The grid on which a network works whose scan lies on `grid`. */
+export function preparedGrid(
+  grid: Grid,
+  { orientation, spacing }: Pick<Preparation, "orientation" | "spacing">,
+): Grid {
+  const turned = orientation ? reorientGrid(grid, orientation) : grid;
+  return spacing ? checkedGrid(turned, spacing) : turned;
 }
 
 /**
@@ -81,6 +90,41 @@ export function boxReader({ scan, grid, lines }: PreparedScan) {
     });
   };
 }
+
+/**
+ * A box of what the network sees, which may reach beyond the scan: zeros there, after intensities.
+ *
+ * @returns `[lines.length, ...size]`
+ */
+export function readBox(prepared: PreparedScan, start: Vec3, size: Vec3): Float32Array {
+  const { grid, lines } = prepared;
+  const from = map3(start, (at) => Math.max(at, 0));
+  const inside = map3(grid.shape, (extent, i) => Math.min(start[i] + size[i], extent) - from[i]);
+  const data = new Float32Array(lines.length * inside[0] * inside[1] * inside[2]);
+  boxReader(prepared)(from, inside, data);
+  if (inside.every((n, i) => n === size[i])) return data;
+  const volume = withData({ ...grid, shape: inside }, data, lines.length);
+  const shift = map3(start, (at, i) => at - from[i]);
+  return boxOf(volume, shift, size).data as Float32Array;
+}
+
+/** Where a box of `size` around the middle begins; negative where the scan is smaller. */
+const middle = (shape: Vec3, size: Vec3): Vec3 =>
+  map3(shape, (extent, i) => Math.floor(extent / 2) - Math.floor(size[i] / 2));
+
+/** What of a scan lies in the box of `size` around its middle: all that a network sees that takes scans whole. */
+export function middleOf({ scan, grid, lines }: PreparedScan, size: Vec3): PreparedScan {
+  const from = map3(middle(grid.shape, size), (at) => Math.max(at, 0));
+  const inside = map3(grid.shape, (extent, i) => Math.min(extent, size[i]));
+  const part = sameGrid(grid, scan)
+    ? cropTo(scan, from, inside)
+    : resampleLike(scan, subgrid(grid, from, inside), "linear");
+  return { scan: part, grid: part, lines };
+}
+
+/** A scan as a network sees it that takes it whole: {@link middleOf} it, between zeros where it is smaller than `size`. */
+export const readMiddle = (prepared: PreparedScan, size: Vec3): Float32Array =>
+  readBox(prepared, middle(prepared.grid.shape, size), size);
 
 function withoutNonFinite(volume: Volume, onWarning: ((sentence: string) => void) | undefined): Volume {
   const count = countNonFinite(volume);

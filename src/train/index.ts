@@ -23,10 +23,10 @@ export {
 } from "./losses.ts";
 export { type AdamOptions, type Optimiser, type SgdOptions, adam, adamW, sgd } from "./optimisers.ts";
 export { type Parameter, type ParameterGroup, parametersOf } from "./parameters.ts";
-export type { CaseSet, CaseSets } from "./runs/case-sets.ts";
 export type { RunConfig } from "./runs/config-fields.ts";
 export type { RunFolder } from "./runs/folder.ts";
 export { type PlanOptions, planTraining, type TrainPlan } from "./runs/plan.ts";
+export type { CaseSet, CaseSets } from "./runs/run-data.ts";
 export { train, type TrainOptions, type TrainResult } from "./runs/train.ts";
 export { type Schedule, learningRateFactor } from "./schedules.ts";
 export { type StepResult, type StepSettings, type TrainingBatch, TrainingSession } from "./session.ts";

@@ -42,10 +42,30 @@ export function orientationOf(grid: Grid): string {
  * @throws {@link AcsconvError} `input` if `code` does not name each of R/L, A/P and I/S once
  */
 export function reorient(volume: Volume, code: string): Volume {
+  const { grid, source, flip, first } = turned(volume, code);
+  const strides: Vec3 = [volume.shape[1] * volume.shape[2], volume.shape[2], 1];
+  const steps = map3(source, (axis, i) => (flip[i] ? -strides[axis] : strides[axis]));
+  const offset = first[0] * strides[0] + first[1] * strides[1] + first[2];
+  return withData(grid, transpose(volume, grid.shape, offset, steps), volume.channels);
+}
+
+/** The grid that a volume on `grid` has after {@link reorient}. */
+export const reorientGrid = (grid: Grid, code: string): Grid => turned(grid, code).grid;
+
+/** A grid in another orientation: the array axis that becomes each, whether it is turned round, and which voxel is first. */
+function turned(
+  volume: Grid,
+  code: string,
+): {
+  readonly grid: Grid;
+  readonly source: readonly [Axis, Axis, Axis];
+  readonly flip: readonly [boolean, boolean, boolean];
+  readonly first: Vec3;
+} {
   const wanted = parse(code);
   const present = parse(orientationOf(volume));
   // The array axis that shall become axis i, and whether it has to be turned round.
-  const source = map3(wanted, ({ axis }) => present.findIndex((other) => other.axis === axis) as 0 | 1 | 2);
+  const source = map3(wanted, ({ axis }) => present.findIndex((other) => other.axis === axis) as Axis);
   const flip = map3(wanted, ({ sign }, i) => sign !== present[source[i]].sign);
 
   const shape = map3(source, (axis) => volume.shape[axis]);
@@ -61,11 +81,10 @@ export function reorient(volume: Volume, code: string): Volume {
       flip[i] ? map3(volume.direction[axis], (x) => -x + 0) : volume.direction[axis],
     ),
   };
-  const strides: Vec3 = [volume.shape[1] * volume.shape[2], volume.shape[2], 1];
-  const steps = map3(source, (axis, i) => (flip[i] ? -strides[axis] : strides[axis]));
-  const offset = first[0] * strides[0] + first[1] * strides[1] + first[2];
-  return withData(grid, transpose(volume, shape, offset, steps), volume.channels);
+  return { grid, source, flip, first };
 }
+
+type Axis = 0 | 1 | 2;
 
 /** Reads each channel from `offset` on in `steps`, and writes it row by row. */
 function transpose(volume: Volume, shape: Vec3, offset: number, steps: Vec3): Volume["data"] {

@@ -23,16 +23,20 @@ export function describePlan(plan: TrainPlan): string {
   const frozen = count(parametersOf(step.network, true)) - count(trained);
   const cases = (files: readonly unknown[]): string =>
     `${files.length} ${files.length === 1 ? "case" : "cases"}`;
-  const { names, values } = data.classes;
   const perStep = config.batch * config.accumulate;
   const lines: readonly (readonly [string, string])[] = [
     ["network", `${config.model}${model.lifted ? ` (lifted: ${model.lifted.options.kind ?? "acs"})` : ""}`],
     ["parameters", `${compact(count(trained))} trained, ${compact(frozen)} frozen`],
     ["data", `${data.name}: ${cases(training.files)} of ${cases(data.cases)}`],
     ["scans", `${describeGrid(scan)}${data.cases.length > 1 ? " (the first)" : ""}`],
-    ["classes", names.map((name, k) => `${values[k]!.join("+")} ${name}`).join(", ")],
+    ["classes", describeClasses(plan)],
     ["validation", validation ? cases(validation.files) : "none: the best epoch is that of the lowest loss"],
-    ["patches", `[${config.size.join(", ")}], ${config.patchesPerCase} of each case, ${perStep} in a step`],
+    data.kind === "segmentation"
+      ? [
+          "patches",
+          `[${config.size.join(", ")}], ${config.patchesPerCase} of each case, ${perStep} in a step`,
+        ]
+      : ["size", `[${config.size.join(", ")}] around the middle of each scan, ${perStep} in a step`],
     ["steps", `${stepsPerEpoch} in each of ${config.epochs} epochs`],
     ["loss", options.loss.name],
     [
@@ -42,6 +46,18 @@ export function describePlan(plan: TrainPlan): string {
     ["memory", `about ${bytes(memory)} in a step`],
   ];
   return lines.map(([title, text]) => `${title.padEnd(TITLE_WIDTH)}  ${printable(text)}`).join("\n");
+}
+
+/** With the labels of voxels that they have, or with how many scans are trained on. */
+function describeClasses({ data, training }: TrainPlan): string {
+  const { names, values } = data.classes;
+  if (data.kind === "segmentation")
+    return names.map((name, k) => `${values[k]!.join("+")} ${name}`).join(", ");
+  const trained = new Set<unknown>(training.files);
+  const counts = names.map(
+    (_, k) => data.cases.filter((scan) => scan.label === k && trained.has(scan)).length,
+  );
+  return names.map((name, k) => `${name} (${counts[k]} trained on)`).join(", ");
 }
 
 const describeGrid = ({ channels, shape, spacing }: Volume): string =>

@@ -10,7 +10,7 @@ import { type TrainOptions, type TrainResult, train } from "../../train/runs/tra
 import { warn } from "../errors.ts";
 import { type GlobalOptions, valuesOfFlags } from "../flags.ts";
 import { Interrupted, interruptible, interrupts } from "../interrupt.ts";
-import { metricTables } from "../metric-tables.ts";
+import { countedIn, metricTables } from "../metric-tables.ts";
 import { importDefault } from "./config-module.ts";
 import { describePlan, describeTime } from "./describe.ts";
 import { type TrainView, startTrainView } from "./view.ts";
@@ -93,7 +93,11 @@ function describeResult({ best, folder }: TrainResult, { data }: TrainPlan): str
   const hasMetrics = best && Object.keys(best.metrics).length > 0;
   return [
     ...(hasMetrics
-      ? [`epoch ${best.epoch}, the best:`, metricTables(best.metrics, data.classes.names), ""]
+      ? [
+          `epoch ${best.epoch}, the best:`,
+          metricTables(best.metrics, data.classes.names, countedIn(data)),
+          "",
+        ]
       : []),
     `network  ${folder!.model}`,
     `report   ${folder!.report}`,

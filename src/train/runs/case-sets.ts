@@ -1,63 +1,72 @@
-/** @file Which cases a run is trained on, and which are set aside. */
+/** @file Cases with labels for every voxel: which of them a run is trained on, and which are set aside. */
 
 import { inputError } from "../../base/errors.ts";
 import { CaseStore, checkGrids, readCases } from "../../data/cases.ts";
-import { type CaseFiles, type DataFolder, openFolder } from "../../data/folders.ts";
+import type { ArrayNames, CaseFiles, DataFolder } from "../../data/folders.ts";
+import { openData } from "../../data/open.ts";
+import { patches, wholeScans } from "../../data/patches.ts";
 import { splitCases } from "../../data/split.ts";
 import { Warnings } from "../../data/warnings.ts";
-import type { LabelledCase } from "../../model/evaluate.ts";
-import type { Volume } from "../../volume/volume.ts";
+import type { Model } from "../../model/model.ts";
+import type { Size3 } from "../../run/tensor.ts";
 import { type RegionConfig, regionOf } from "./config.ts";
 import type { RunConfig } from "./config-fields.ts";
+import type { CaseSet, RunData } from "./run-data.ts";
+import { channelsOf, fixedSizes } from "./trained-network.ts";
 
-/** Labelled cases of one purpose. */
-export interface CaseSet {
-  readonly files: readonly CaseFiles[];
-  readonly store: CaseStore;
-  /** As they were read, one after the other. */
-  readonly read: () => AsyncIterable<LabelledCase>;
-}
+/** Patches [D, H, W] where neither the configuration nor the network says: two thirds of a gigabyte per 100 maps. */
+const USUAL_SIZE = [64, 64, 64] as const;
 
-/** The cases of a run; without any set aside, no validation. */
-export interface CaseSets {
-  readonly training: CaseSet;
-  readonly validation: CaseSet | undefined;
-  /** The first scan that is trained on, as the network gets it but for its intensities. */
-  readonly scan: Volume;
-}
-
-/**
- * The headers of all scans are read, and the first scans, for what is wrong with one is often wrong with all.
- *
- * @param channels - of the network
- */
+/** The headers of all scans are read, and the first scans, for what is wrong with one is often wrong with all. */
 export async function caseSets(
   config: RunConfig,
   folder: DataFolder,
-  channels: number,
+  network: Model,
   onWarning: (sentence: string) => void,
-): Promise<CaseSets> {
+): Promise<RunData> {
   const { spacing, orientation, window, normalize, region, validation, validationRegion, seed } = config;
+  const channels = channelsOf(network, folder);
   const warnings = new Warnings(onWarning);
   const options = { channels, onWarning: warnings.tell, spacing, orientation, window, normalize };
-  const setOf = (files: readonly CaseFiles[], part: RegionConfig | undefined, from = folder): CaseSet => ({
+  const storeOf = (files: readonly CaseFiles[], part: RegionConfig | undefined, from = folder): CaseStore =>
+    new CaseStore(files, from, { ...options, region: part && regionOf(part) });
+  const setOf = (files: readonly CaseFiles[], store: CaseStore, from = folder): CaseSet => ({
     files,
-    store: new CaseStore(files, from, { ...options, region: part && regionOf(part) }),
+    store,
+    whole: wholeScans(store),
     read: () => readCases(files, from, warnings),
   });
   const isShare = typeof validation === "number" && validation > 0;
   const parts = isShare ? splitCases(folder.cases, validation, seed) : undefined;
-  const other = typeof validation === "string" ? await openFolder(validation, config) : undefined;
-  if (other) checkSameClasses(folder, other, validation as string);
+  const other = typeof validation === "string" ? await otherFolder(validation, folder, config) : undefined;
   const aside = other?.cases ?? parts?.validation ?? (validationRegion && folder.cases);
-  const sets = {
-    training: setOf(parts?.training ?? folder.cases, region),
-    validation: aside && setOf(aside, validationRegion, other),
+  const trained = parts?.training ?? folder.cases;
+  await checkGrids([...new Set([...trained, ...(aside ?? [])])], warnings);
+  const store = storeOf(trained, region);
+  const { image: scan } = await store.load(0);
+  const set = aside && setOf(aside, storeOf(aside, validationRegion, other), other);
+  await set?.store.load(0);
+  const fixed = fixedSizes(network);
+  const isFixed = fixed.length === 3 && !fixed.includes(undefined);
+  const size = config.size ?? (isFixed ? (fixed as unknown as Size3) : USUAL_SIZE);
+  const { patchesPerCase: perCase, foreground } = config;
+  return {
+    training: setOf(trained, store),
+    validation: set,
+    scan,
+    size,
+    examples: patches(store, { size, perCase, foreground }),
   };
-  await checkGrids([...new Set([...sets.training.files, ...(aside ?? [])])], warnings);
-  const { image: scan } = await sets.training.store.load(0);
-  await sets.validation?.store.load(0);
-  return { ...sets, scan };
+}
+
+async function otherFolder(path: string, folder: DataFolder, arrays: ArrayNames): Promise<DataFolder> {
+  const other = await openData(path, arrays);
+  if (other.kind !== "segmentation")
+    throw inputError(
+      `The validation data "${path}" have one class for each scan, and the training data a label for every voxel: both need the same kind.`,
+    );
+  checkSameClasses(folder, other, path);
+  return other;
 }
 
 function checkSameClasses(a: DataFolder, b: DataFolder, path: string): void {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { createAugmentation, createLoss, createOptimiser, createSchedule } from "../choices.ts";
 import { type TrainConfig, regionOf } from "./config.ts";
-import { checkConfig, completeConfig, memoryBytes } from "./config-fields.ts";
+import { checkConfig, completeConfig, completeFor, memoryBytes } from "./config-fields.ts";
 
 describe("a configuration", () => {
   test("takes what every field may hold", () => {
@@ -102,9 +102,27 @@ describe("a configuration", () => {
     expect(completeConfig({ model: "m", data: "d", epochs: 3 })).toMatchObject({
       model: "m",
       epochs: 3,
-      loss: "diceCrossEntropy",
       learningRate: 1e-3,
     });
+  });
+
+  test("fills in what depends on the data, and refuses what they have no use for", () => {
+    const config = completeConfig({ model: "m", data: "d" });
+    expect(completeFor(config, "segmentation")).toMatchObject({
+      loss: "diceCrossEntropy",
+      metrics: ["dice"],
+      patchesPerCase: 8,
+    });
+    const ofScans = completeFor(config, "classification");
+    expect(ofScans).toMatchObject({ metrics: ["accuracy", "rocAuc"] });
+    expect(ofScans).not.toHaveProperty("patchesPerCase");
+    expect(completeFor({ ...config, loss: "focal", metrics: ["recall"] }, "classification")).toMatchObject({
+      loss: "focal",
+      metrics: ["recall"],
+    });
+    expect(() => completeFor({ ...config, patchesPerCase: 4 }, "classification")).toThrow(
+      '"patchesPerCase" (--patches) is for labels of voxels, and these data have one class for each scan: leave it out.',
+    );
   });
 
   test("names halves of the patient", () => {

@@ -25,6 +25,7 @@ import {
   whole,
 } from "../../base/fields.ts";
 import { inputError } from "../../base/errors.ts";
+import type { LabelledData } from "../../data/open.ts";
 import { HALVES } from "../../data/region.ts";
 import { LIFT_KINDS } from "../../lift/options.ts";
 import { METRIC_NAMES } from "../../metrics/registry.ts";
@@ -32,9 +33,16 @@ import { MACHINE, PREPARATION, SIZE } from "../../model/settings.ts";
 import { AUGMENTATION_NAMES, LOSS_NAMES, OPTIMISER_NAMES, SCHEDULE_NAMES } from "../choices.ts";
 import type { GroupConfig, TrainConfig } from "./config.ts";
 
+/** What the data of a run have: labels for every voxel, or one class for each scan. */
+export type DataKind = LabelledData["kind"];
+
 /** A field of the configuration. */
 interface ConfigField<T> extends Setting {
   readonly default?: T;
+  /** Where it depends on what the data have: labels for every voxel, or one class for each scan. */
+  readonly defaults?: { readonly [K in DataKind]?: T };
+  /** The only kind of data that it is for. */
+  readonly only?: DataKind;
   /** Whether examples and values are made from it: a run cannot go on with another. Of the rest its checkpoint knows. */
   readonly decidesData?: true;
 }
@@ -88,6 +96,7 @@ const names = (all: readonly string[]): string => all.join(", ");
 
 const PATH = { isPath: true } as const;
 const DATA = { decidesData: true } as const;
+const VOXELS = { only: "segmentation" } as const;
 
 /** By the parts of the help that their flags stand in. */
 export const CONFIG_GROUPS = {
@@ -112,39 +121,47 @@ export const CONFIG_GROUPS = {
   Data: {
     data: flagged(
       text,
-      "--data <folder>",
-      "labelled scans: Medical Segmentation Decathlon or nnU-Net",
+      "--data <path>",
+      "labelled scans: Medical Segmentation Decathlon or nnU-Net; to classify them, a folder for each class, a .csv of file,label, or MedMNIST's .npz",
       PATH,
     ),
     array: flagged(text, "--array <name>", "which array of a .npz file is the image", DATA),
     labelArray: flagged(text, "--label-array <name>", "which array of a .npz file is the label", DATA),
     validation: flagged(
       validation,
-      "--validation <folder|part>",
-      "other scans, or the part of the cases that is set aside, such as 0.2 (default: none)",
+      "--validation <path|part>",
+      "other scans, or the part of the cases that is set aside, such as 0.2 (default: the data's own val, if it is divided; else none)",
       { ...PATH, ...DATA },
     ),
     region: flagged(
       region,
       "--region <part>",
       `train on a half of every scan (${names(Object.keys(HALVES))}), or six parts: right-left, front-back, feet-head`,
-      DATA,
+      { ...DATA, ...VOXELS },
     ),
-    validationRegion: flagged(region, "--validation-region <part>", "validate on such a part", DATA),
+    validationRegion: flagged(region, "--validation-region <part>", "validate on such a part", {
+      ...DATA,
+      ...VOXELS,
+    }),
     spacing: { ...PREPARATION.spacing, ...DATA },
     orientation: { ...PREPARATION.orientation, ...DATA },
     window: { ...PREPARATION.window, ...DATA },
     normalize: { ...PREPARATION.normalize, ...DATA },
-    size: flagged(SIZE, "--size <d,h,w>", "voxels of a patch (default: the model's, or 64)"),
-    patchesPerCase: flagged(count, "--patches <n>", "patches of each case in an epoch", {
-      default: 8,
+    size: flagged(
+      SIZE,
+      "--size <d,h,w>",
+      "voxels of a patch (default: the model's, or 64); to classify, of the middle of each scan, which is cut or padded to it (default: the scans' own size, or their median)",
+    ),
+    patchesPerCase: flagged(count, "--patches <n>", "patches of each case in an epoch (default: 8)", {
+      defaults: { segmentation: 8 },
       ...DATA,
+      ...VOXELS,
     }),
     foreground: flagged(
       part,
       "--foreground <part>",
       "part of the patches that have foreground in the middle (default: a third)",
-      { default: 1 / 3, ...DATA },
+      { defaults: { segmentation: 1 / 3 }, ...DATA, ...VOXELS },
     ),
     augment: flagged(
       namedList,
@@ -162,7 +179,12 @@ export const CONFIG_GROUPS = {
       "batches per update, for larger ones than fit into memory",
       { default: 1 },
     ),
-    loss: flagged(named, "--loss <name>", `${names(LOSS_NAMES)}; or JSON`, { default: "diceCrossEntropy" }),
+    loss: flagged(
+      named,
+      "--loss <name>",
+      `${names(LOSS_NAMES)}; or JSON (default: diceCrossEntropy; to classify crossEntropy, of a single score binaryCrossEntropy)`,
+      { defaults: { segmentation: "diceCrossEntropy" } },
+    ),
     optimiser: flagged(named, "--optimiser <name>", `${names(OPTIMISER_NAMES)}; or JSON`, {
       default: "adam",
     }),
@@ -174,8 +196,8 @@ export const CONFIG_GROUPS = {
     metrics: flagged(
       namedList,
       "--metrics <names>",
-      `measured on the validation data: ${names(METRIC_NAMES)}; or JSON (default: dice)`,
-      { default: ["dice"] },
+      `measured on the validation data: ${names(METRIC_NAMES)}; or JSON (default: dice; to classify accuracy,rocAuc)`,
+      { defaults: { segmentation: ["dice"], classification: ["accuracy", "rocAuc"] } },
     ),
     monitor: flagged(
       text,
@@ -243,7 +265,7 @@ export function checkConfig(value: unknown, where: string): TrainConfig {
   return value;
 }
 
-/** Fills in the defaults. */
+/** Fills in the defaults that hold for all kinds of data. */
 export function completeConfig(config: TrainConfig): RunConfig {
   const { model, data } = config;
   if (model === undefined || data === undefined) {
@@ -254,4 +276,21 @@ export function completeConfig(config: TrainConfig): RunConfig {
   }
   const given = Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined));
   return { ...DEFAULTS, ...given } as RunConfig;
+}
+
+/**
+ * Fills in the defaults of a kind of data.
+ *
+ * @throws {@link AcsconvError} `input` for a setting that is for another kind
+ */
+export function completeFor(config: RunConfig, kind: DataKind): RunConfig {
+  const foreign = FIELDS.find(([name, { only }]) => only && only !== kind && config[name] !== undefined);
+  if (foreign)
+    throw inputError(
+      `"${foreign[0]}" (${foreign[1].flag!.split(" ")[0]}) is for labels of voxels, and these data have one class for each scan: leave it out.`,
+    );
+  const own = FIELDS.flatMap(([name, { defaults }]) =>
+    defaults?.[kind] === undefined ? [] : [[name, defaults[kind]]],
+  );
+  return { ...(Object.fromEntries(own) as Partial<RunConfig>), ...config };
 }

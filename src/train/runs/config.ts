@@ -34,20 +34,23 @@ export interface TrainConfig extends Preparation {
   readonly kind?: LiftKind;
   /** Gives the network a new last layer for so many classes. */
   readonly classes?: number;
-  /** Folder of labelled scans, as of the Medical Segmentation Decathlon or nnU-Net. */
+  /**
+   * Labelled scans: a folder as of the Medical Segmentation Decathlon or nnU-Net; or, with one class for each scan, a
+   * folder for each class, a table (.csv) of files and labels, or an archive (.npz) of MedMNIST.
+   */
   readonly data?: string;
   /** Which array of a .npz file is the image, where it holds several. */
   readonly array?: string;
   /** Which array of a .npz file is the label. */
   readonly labelArray?: string;
-  /** Another such folder, or the share of cases that is set aside. */
+  /** Other such data, or the share of cases that is set aside; by default the data's own `val`, if they are divided. */
   readonly validation?: string | number;
   /** Train on this part of every scan only. */
   readonly region?: RegionConfig;
   /** Validate on this part of every scan; without `validation`, of the scans that are trained on. */
   readonly validationRegion?: RegionConfig;
 
-  /** Voxels [D, H, W] of a patch. */
+  /** Voxels [D, H, W] of a patch; for a classifier of the middle of each scan, which is cut or padded to it. */
   readonly size?: Size3;
   /** Patches at once. */
   readonly batch?: number;

@@ -1,7 +1,6 @@
-/** @file Pictures for the report of a run: a few scans with their labels, and with what the network says. */
+/** @file Pictures for the report of a run: a few scans with their labels or classes, and with what the network says. */
 
 import { IGNORED } from "../../data/labels.ts";
-import { wholeScans } from "../../data/patches.ts";
 import type { Model } from "../../model/model.ts";
 import type { Prediction } from "../../metrics/metric.ts";
 import type { Picture } from "../../report/html/pictures.ts";
@@ -16,8 +15,7 @@ const MOST_CASES = 3;
 
 /** The first cases that are validated, or without any those that were trained on. */
 export async function casePictures(plan: TrainPlan, model: Model): Promise<readonly Picture[]> {
-  const { store } = plan.validation ?? plan.training;
-  const all = wholeScans(store);
+  const { store, whole: all } = plan.validation ?? plan.training;
   const some = { ...all, length: Math.min(all.length, MOST_CASES) };
   const predictions: Prediction[] = [];
   const collect = { add: (prediction: Prediction) => void predictions.push(prediction), value: () => ({}) };
@@ -26,6 +24,10 @@ export async function casePictures(plan: TrainPlan, model: Model): Promise<reado
   return Promise.all(
     predictions.map(async ({ name, classes, truth }, i) => {
       const { image } = await store.load(i);
+      if (plan.data.kind === "classification") {
+        const [said, is] = [classes, truth].map(([k]) => plan.data.classes.names[k!]);
+        return { title: `${name}: ${said}, and is ${is}`, png: encodePng(montage(image, { size: SIZE })) };
+      }
       const shown = truth.map((label) => (label === IGNORED ? 0 : label));
       const picture = comparison(image, withData(image, shown), withData(image, classes.slice()));
       return { title: name, png: encodePng(picture) };

@@ -6,13 +6,13 @@
 import { inputError } from "../../base/errors.ts";
 import { builtin } from "../../base/files.ts";
 import { checkFields } from "../../base/fields.ts";
-import { type DataFolder, openFolder } from "../../data/folders.ts";
+import { type LabelledData, openData } from "../../data/open.ts";
 import { IGNORED } from "../../data/labels.ts";
-import { patches } from "../../data/patches.ts";
 import { inTurn, mapDataset } from "../../data/transform.ts";
 import type { Metric } from "../../metrics/metric.ts";
 import { normalizationOf } from "../../model/prepare.ts";
 import type { Model } from "../../model/model.ts";
+import { isClassifier } from "../../model/network.ts";
 import { readScores } from "../../model/scores.ts";
 import type { Task } from "../../model/task.ts";
 import {
@@ -26,12 +26,21 @@ import {
 import { estimateMemory } from "../../compile/memory.ts";
 import { Trainer } from "../trainer.ts";
 import { type TrainerOptions, monitorOf } from "../trainer-options.ts";
-import { type CaseSets, caseSets } from "./case-sets.ts";
+import { caseSets } from "./case-sets.ts";
 import { type TrainConfig, partOf } from "./config.ts";
-import { CONFIG_FIELDS, type RunConfig, completeConfig, memoryBytes, withPaths } from "./config-fields.ts";
+import {
+  CONFIG_FIELDS,
+  type RunConfig,
+  completeConfig,
+  completeFor,
+  memoryBytes,
+  withPaths,
+} from "./config-fields.ts";
 import { configOfRun, runFolder } from "./folder.ts";
 import { checkMemory } from "./memory-check.ts";
-import { channelsOf, checkClasses, fixedSize, networkOfRun } from "./trained-network.ts";
+import type { CaseSets } from "./run-data.ts";
+import { scanSets } from "./scan-sets.ts";
+import { checkClasses, networkOfRun } from "./trained-network.ts";
 
 /** How to plan a run. */
 export interface PlanOptions {
@@ -46,9 +55,9 @@ export interface PlanOptions {
 /** A run, ready to start. */
 export interface TrainPlan extends CaseSets {
   /** With all defaults, and all that was found out. */
-  readonly config: RunConfig & Required<Pick<RunConfig, "size">>;
+  readonly config: RunConfig & Required<Pick<RunConfig, "size" | "loss" | "metrics">>;
   readonly model: Model;
-  readonly data: DataFolder;
+  readonly data: LabelledData;
   /** The value that makes an epoch the best: `loss` without validation. */
   readonly monitor: string;
   readonly options: TrainerOptions;
@@ -58,9 +67,6 @@ export interface TrainPlan extends CaseSets {
   /** What its networks are saved with. */
   readonly task: Task;
 }
-
-/** Patches [D, H, W] where neither the configuration nor the network says: two thirds of a gigabyte per 100 maps. */
-const USUAL_SIZE = [64, 64, 64] as const;
 
 /**
  * What a run would be: its network, cases, steps and memory. Reads the network and the first scans, and writes nothing.
@@ -91,35 +97,35 @@ export async function configOf(
 
 /** @param checkpoints - the folder where the trainer keeps them */
 export async function makePlan(
-  config: RunConfig,
+  given: RunConfig,
   checkpoints: string | undefined,
   onWarning: (sentence: string) => void = () => undefined,
 ): Promise<TrainPlan> {
-  const { model: network, kind } = await networkOfRun(config, onWarning);
-  const data = await openFolder(config.data, config);
+  const { model: network, kind } = await networkOfRun(given, onWarning);
+  const data = await openData(given.data, given);
   checkClasses(network, data);
-  const size = config.size ?? fixedSize(network) ?? USUAL_SIZE;
-  const sets = await caseSets(config, data, channelsOf(network, data), onWarning);
-  const { training, validation } = sets;
-  const task = taskOf(network, data, { ...config, size });
+  const own = completeFor(given, data.kind);
+  const { examples, ...sets } =
+    data.kind === "segmentation"
+      ? await caseSets(own, data, network, onWarning)
+      : await scanSets(own, data, network, onWarning);
+  const { size, validation } = sets;
+  const { metrics: wanted = [], loss = usualLoss(network) } = own;
+  const config = { ...own, size, metrics: wanted, loss };
+  const task = taskOf(network, data, config);
   // What no file can say of a network is told now, and not after the first epoch.
   const model = network.withTask(task);
 
-  const drawn = patches(training.store, {
-    size,
-    perCase: config.patchesPerCase,
-    foreground: config.foreground,
-  });
   const augmentations = config.augment.map(createAugmentation);
-  const metrics = (): Metric[] => createMetrics(config.metrics, data);
+  const metrics = (): Metric[] => createMetrics(wanted, data);
   // Names that there are not are told without validation, too.
   metrics();
   const { freeze, device, threads, saveEvery } = config;
   const options: TrainerOptions = {
     // What both call by one name.
     ...config,
-    data: augmentations.length > 0 ? mapDataset(drawn, inTurn(...augmentations)) : drawn,
-    loss: createLoss(config.loss, data.classes.ignore === undefined ? undefined : IGNORED),
+    data: augmentations.length > 0 ? mapDataset(examples, inTurn(...augmentations)) : examples,
+    loss: createLoss(loss, data.classes.ignore === undefined ? undefined : IGNORED),
     optimiser: createOptimiser(config.optimiser),
     schedule: createSchedule(config.schedule),
     size,
@@ -131,7 +137,7 @@ export async function makePlan(
       labels: data.classes.names,
       channels: data.channels,
       metrics,
-      needsScores: needsScores(config.metrics),
+      needsScores: needsScores(wanted),
       ...(config.validationRegion && { part: partOf(config.validationRegion) }),
     },
     checkpoint: checkpoints === undefined ? undefined : { folder: checkpoints, everySteps: saveEvery },
@@ -141,7 +147,7 @@ export async function makePlan(
   checkMemory(memory, config, onWarning);
   return {
     ...sets,
-    config: { ...config, size, ...(kind && { kind }) },
+    config: { ...config, ...(kind && { kind }) },
     model,
     data,
     monitor: monitorOf(options),
@@ -152,10 +158,14 @@ export async function makePlan(
   };
 }
 
+/** What a classifier is trained with; a single score answers yes or no. */
+const usualLoss = (model: Model): string =>
+  readScores(model.graph).classes === 1 ? "binaryCrossEntropy" : "crossEntropy";
+
 function trainerOf(model: Model, options: TrainerOptions): Trainer {
   const trainer = new Trainer(model, options);
   const [, , ...scores] = trainer.step.output;
-  if (scores.join() === options.size.join()) return trainer;
+  if (scores.join() === options.size.join() || isClassifier(model.graph)) return trainer;
   throw inputError(
     `The network gives scores of [${scores.join(", ")}] voxels for patches of [${options.size.join(", ")}], ` +
       "and training needs one for every voxel: choose a size that its strides divide, such as a multiple of 32, " +
@@ -164,7 +174,7 @@ function trainerOf(model: Model, options: TrainerOptions): Trainer {
 }
 
 /** What prediction and evaluation have to know of a network that is trained so. */
-function taskOf(model: Model, { classes, channels }: DataFolder, config: TrainPlan["config"]): Task {
+function taskOf(model: Model, { classes, channels }: LabelledData, config: TrainPlan["config"]): Task {
   const { spacing, orientation, window, size: patch } = config;
   // What its file says goes before what it shows.
   const scores = model.task?.scores ?? readScores(model.graph).scores;

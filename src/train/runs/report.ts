@@ -24,6 +24,8 @@ export interface TrainingReport {
   readonly classes?: readonly string[];
   /** Scans with truth and prediction: see `comparison`. */
   readonly overlays?: readonly Picture[];
+  /** Scans whose classes stand in their titles. */
+  readonly scans?: readonly Picture[];
 }
 
 type StepEvent = EventOf<"step">;
@@ -44,6 +46,7 @@ export function trainingReport({
   config,
   classes = [],
   overlays = [],
+  scans = [],
 }: TrainingReport): string {
   const steps = events.filter((event) => event.type === "step");
   const epochs = events.filter((event) => event.type === "epoch");
@@ -70,6 +73,7 @@ export function trainingReport({
           ]
         : []),
       ...(overlays.length > 0 ? [section("Cases", legend, sideBySide(overlays.map(picture)))] : []),
+      ...(scans.length > 0 ? [section("Scans", sideBySide(scans.map(picture)))] : []),
       ...(config ? [section("Configuration", settingsTable(config))] : []),
     ],
   });

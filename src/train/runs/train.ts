@@ -46,7 +46,8 @@ export interface TrainResult extends Pick<FitResult, "interrupted" | "epochs" | 
 }
 
 /**
- * Trains a network on a folder of labelled scans, as `acsconv train` does. The folder of the run gets `config.json`,
+ * Trains a network on labelled scans, as `acsconv train` does: a segmentation network on labels of voxels, a classifier on
+ * scans with one class each. The folder of the run gets `config.json`,
  * `log.jsonl`, checkpoints, `model.onnx` (of the best epoch) and `report.html`; a run that was interrupted or killed
  * goes on by `resume`, to the same bits.
  *
@@ -124,13 +125,13 @@ async function writeReport(plan: TrainPlan, folder: RunFolder, model?: Model): P
   const { config, data } = plan;
   // Charts load libraries that whoever only imports this need not have.
   const { trainingReport } = await import("./report.ts");
-  const overlays = model ? await (await import("./pictures.ts")).casePictures(plan, model) : [];
+  const pictures = model ? await (await import("./pictures.ts")).casePictures(plan, model) : [];
   const text = trainingReport({
     title: `${data.name} · ${builtin("node:path").basename(config.model)}`,
     events: readLog(folder.log),
     config: { ...config },
     classes: data.classes.names,
-    overlays,
+    [data.kind === "segmentation" ? "overlays" : "scans"]: pictures,
   });
   await writeText(folder.report, text);
 }

@@ -1,13 +1,13 @@
 /** @file The network of a run: 3D as it was saved, or lifted here, and fit for the classes of its data. */
 
 import { inputError } from "../../base/errors.ts";
-import type { DataFolder } from "../../data/folders.ts";
+import type { LabelledData } from "../../data/open.ts";
 import { withKind } from "../../lift/options.ts";
 import { type Model, lift, load } from "../../model/model.ts";
+import { isClassifier } from "../../model/network.ts";
 import { inputChannels, readNetwork, readScores } from "../../model/scores.ts";
 import type { LiftKind } from "../../ops/kinds/index.ts";
 import { shapeText } from "../../report/figures.ts";
-import type { Size3 } from "../../run/tensor.ts";
 import { replaceHead } from "../head.ts";
 import type { RunConfig } from "./config-fields.ts";
 
@@ -42,7 +42,15 @@ export async function networkOfRun(
   };
 }
 
-export function checkClasses(model: Model, { classes: { names } }: Pick<DataFolder, "classes">): void {
+/**
+ * Makes sure that a network is of the kind of its data, and tells their classes apart.
+ *
+ * @throws {@link AcsconvError} `input` if it does not
+ */
+export function checkClasses(
+  model: Model,
+  { kind, classes: { names } }: Pick<LabelledData, "kind" | "classes">,
+): void {
   const [input] = model.inputs;
   if (is2d(model))
     throw inputError(
@@ -50,8 +58,17 @@ export function checkClasses(model: Model, { classes: { names } }: Pick<DataFold
     );
   const [output] = model.outputs;
   const shape = output?.shape;
+  const isWhole = isClassifier(model.graph);
+  if (isWhole && kind === "segmentation")
+    throw inputError(
+      `The network classifies whole scans ("${output!.name}" is ${shapeText(shape)}), and the data have a label for every voxel: use a segmentation network, with scores [N, K, D, H, W], or data with one class for each scan (a folder for each class, a .csv of file,label, or MedMNIST's .npz).`,
+    );
+  if (!isWhole && kind === "classification")
+    throw inputError(
+      `The network gives ${output ? `"${output.name}" ${shapeText(shape)}, ` : ""}no scores of whole scans, [N, K], and the data have one class for each scan (${names.join(", ")}): use a classifier, or data with a label for every voxel (a folder with dataset.json).`,
+    );
   const reading = output && readScores(model.graph);
-  if (shape && shape.length !== 5 && reading?.axis !== null)
+  if (!isWhole && shape && shape.length !== 5 && reading?.axis !== null)
     throw inputError(
       `Expected an output with a score for every voxel, [N, K, D, H, W], and "${output.name}" is ${shapeText(shape)}: use a segmentation network.`,
     );
@@ -59,20 +76,18 @@ export function checkClasses(model: Model, { classes: { names } }: Pick<DataFold
   // One score tells two classes apart.
   if (typeof scores !== "number" || scores === names.length || (scores === 1 && names.length === 2)) return;
   throw inputError(
-    `The network ${scores === 1 ? "gives one score for each voxel" : `tells ${scores} classes apart`} and the data set has ${names.length} (${names.join(", ")}): ` +
+    `The network ${scores === 1 ? `gives one score for each ${isWhole ? "scan" : "voxel"}` : `tells ${scores} classes apart`} and the data set has ${names.length} (${names.join(", ")}): ` +
       `train with --classes ${names.length}, which gives the network a new last layer.`,
   );
 }
 
 /** The network's input channels; where it leaves them open, those of the data. */
-export const channelsOf = ({ graph }: Model, { channels }: DataFolder): number =>
+export const channelsOf = ({ graph }: Model, { channels }: LabelledData): number =>
   inputChannels(graph) ?? channels?.length ?? 1;
 
-/** [D, H, W] of the network's input, where they are fixed. */
-export function fixedSize(model: Model): Size3 | undefined {
+/** [D, H, W] of the network's input; undefined along axes that it leaves open. */
+export function fixedSizes(model: Model): readonly (number | undefined)[] {
   const channels = readNetwork(model.graph).channelAxis ?? 1;
-  const size = model.inputs[0]?.shape?.filter((_, axis) => axis > 0 && axis !== channels) ?? [];
-  return size.length === 3 && size.every((n) => typeof n === "number")
-    ? (size as unknown as Size3)
-    : undefined;
+  const sizes = model.inputs[0]?.shape?.filter((_, axis) => axis > 0 && axis !== channels) ?? [];
+  return sizes.map((size) => (typeof size === "number" ? size : undefined));
 }

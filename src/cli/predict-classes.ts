@@ -1,0 +1,143 @@
+/** @file `acsconv predict` with a classifier: a table of scans and the probabilities of their classes. */
+
+import { stat } from "node:fs/promises";
+import { basename } from "node:path";
+import { openSource } from "../base/byte-source.ts";
+import { AcsconvError, inputError } from "../base/errors.ts";
+import { checkApart, checkWritable, writeFiles } from "../base/files.ts";
+import { printable } from "../base/printable.ts";
+import { type ClassifiedScan, scansOf, splitsOf } from "../data/classification/data-set.ts";
+import { isMedmnist } from "../data/classification/medmnist.ts";
+import { isTable, openData } from "../data/open.ts";
+import { openNpz } from "../formats/npz.ts";
+import type { Model } from "../index.ts";
+import { type Classification, type ClassifyOptions, classifyVolume } from "../model/classify.ts";
+import { formatTable } from "../report/text-table.ts";
+import type { SessionOptions } from "../run/session.ts";
+import { type ReadOptions, type Volume, readChannels } from "../volume/index.ts";
+import { warn } from "./errors.ts";
+import { print, printNote } from "./print.ts";
+import { startProgress } from "./progress.ts";
+import { type ScanChoice, listScans } from "./scan-files.ts";
+
+/** What to classify, and where the table goes. */
+export interface ClassifyJob {
+  readonly modelPath: string;
+  readonly scans: readonly string[];
+  readonly out: string;
+  readonly settings: ClassifyOptions;
+  readonly machine: SessionOptions;
+  readonly read: Omit<ReadOptions, "onWarning">;
+  readonly choice: ScanChoice;
+  readonly quiet: boolean;
+}
+
+/** A scan to classify. */
+interface Scan {
+  readonly name: string;
+  readonly read: () => Promise<Volume>;
+}
+
+/** Longer tables are in the file. */
+const MOST_LINES = 50;
+
+export async function classifyScans(model: Model, job: ClassifyJob): Promise<void> {
+  const { modelPath, out, settings, machine, quiet } = job;
+  if (!/\.csv$/i.test(out))
+    throw inputError(
+      `The network classifies whole scans, and its result is a table: name a .csv file for it with -o, not "${out}".`,
+    );
+  const scans = await scansToClassify(job);
+  await checkApart([modelPath, ...job.scans, out]);
+  await checkWritable(out);
+  const session = await model.session({ ...machine, size: settings.patch ?? model.task?.patch });
+  const found: { readonly name: string; readonly said: Classification }[] = [];
+  const told = new Set<string>();
+  const say = (line: string): void => {
+    if (!quiet) print(line);
+  };
+  const progress = startProgress("classifying", "scans", quiet);
+  let failed = 0;
+  try {
+    for (const [i, { name, read }] of scans.entries()) {
+      try {
+        const said = await classifyVolume(session, await read(), {
+          ...settings,
+          onWarning: (sentence) => warn(`${name}: ${sentence}`),
+          onNote(note) {
+            if (!told.has(note)) say(note);
+            told.add(note);
+          },
+        });
+        found.push({ name, said });
+      } catch (error) {
+        // One bad scan does not cost the others their results.
+        if (scans.length === 1 || !(error instanceof AcsconvError)) throw error;
+        printNote(`acsconv: ${printable(name)}: ${error.message}`);
+        failed++;
+      }
+      progress.update(i + 1, scans.length);
+    }
+  } finally {
+    progress.stop();
+    await session.dispose();
+  }
+  const [first] = found;
+  if (first) {
+    const rows = found.map(({ name, said }) => [name, said.classes[said.predicted]!, ...said.probabilities]);
+    const header = ["file", "class", ...first.said.classes];
+    const text = [header, ...rows].map((row) => `${row.map(cell).join(",")}\n`).join("");
+    await writeFiles([{ path: out, chunks: [new TextEncoder().encode(text)] }]);
+    say(tableOf(found));
+    say(`wrote ${out}`);
+  }
+  if (failed > 0) throw inputError(`${failed} of ${scans.length} scans failed, for the reasons above.`);
+}
+
+function tableOf(found: readonly { readonly name: string; readonly said: Classification }[]): string {
+  const lines = found
+    .slice(0, MOST_LINES)
+    .map(({ name, said: { classes, predicted, probabilities } }) => [
+      name,
+      classes[predicted]!,
+      probabilities[predicted]!.toFixed(4),
+    ]);
+  const more = found.length > MOST_LINES ? `\n… and ${found.length - MOST_LINES} more` : "";
+  return `${formatTable(["file", "class", "probability"], lines)}${more}`;
+}
+
+/** As RFC 4180 has it. */
+const cell = (value: string | number): string => {
+  const text = String(value);
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+};
+
+/** The scans that the arguments name. */
+async function scansToClassify({ scans: paths, read, choice }: ClassifyJob): Promise<readonly Scan[]> {
+  const scans: Scan[] = [];
+  const others: string[] = [];
+  for (const path of paths) {
+    const set = read.array === undefined ? await scansOfSet(path) : undefined;
+    if (set) scans.push(...set);
+    else others.push(path);
+  }
+  const listed = await listScans(others, choice);
+  for (const { files } of listed)
+    scans.push({
+      name: [files[0]!, ...files.slice(1).map((file) => basename(file))].join(" + "),
+      read: () => readChannels(files, { ...read, onWarning: warn }),
+    });
+  return scans;
+}
+
+/** The scans of a table or an archive of MedMNIST: those that are there to test with, or all. */
+async function scansOfSet(path: string): Promise<readonly Scan[] | undefined> {
+  if (!(await stat(path).catch(() => undefined))?.isFile()) return undefined;
+  const isSet = isTable(path) || (/\.npz$/i.test(path) && isMedmnist(await openNpz(await openSource(path))));
+  const data = isSet ? await openData(path) : undefined;
+  if (data?.kind !== "classification") return undefined;
+  const cases: readonly ClassifiedScan[] = splitsOf(data).includes("test")
+    ? scansOf(data, "test")
+    : data.cases;
+  return cases.map(({ name, read }) => ({ name, read: () => read(warn) }));
+}

@@ -1,0 +1,39 @@
+/** @file Data sets of any kind: labels for every voxel, or one class for each scan. The layout decides. */
+
+import { builtin, ioErrors } from "../base/files.ts";
+import { type ClassificationSet } from "./classification/data-set.ts";
+import { openClassFolders } from "./classification/folders.ts";
+import { openMedmnist } from "./classification/medmnist.ts";
+import { openTable } from "./classification/table.ts";
+import { type ArrayNames, type DataFolder, openFolder } from "./folders.ts";
+
+/** A data set: labels for every voxel, or one class for each scan. */
+export type LabelledData = DataFolder | ClassificationSet;
+
+/** Whether a file is a table of scans and their classes, by its name. */
+export const isTable = (path: string): boolean => /\.(csv|tsv|txt)$/i.test(path);
+
+/**
+ * Opens a data set, and makes sure that its files are there:
+ *
+ * - a folder with dataset.json, or such a file: labels for every voxel ({@link openFolder})
+ * - a folder of folders, a table (.csv, .tsv) of files and labels, MedMNIST's .npz: a class for each scan
+ *
+ * @param arrays - which arrays of .npz files are scans, where these hold several
+ * @throws {@link AcsconvError} `io` for files that are missing, `format` for what is no data set
+ */
+export async function openData(path: string, arrays: ArrayNames = {}): Promise<LabelledData> {
+  const paths = builtin("node:path");
+  const { stat } = builtin("node:fs/promises");
+  const found = await ioErrors("read", path, () => stat(path));
+  if (!found.isDirectory()) {
+    if (isTable(path)) return openTable(path, arrays);
+    return /\.npz$/i.test(path) ? openMedmnist(path) : openFolder(path, arrays);
+  }
+  const isDescribed = await stat(paths.join(path, "dataset.json")).then(
+    (file) => file.isFile(),
+    () => false,
+  );
+  const classes = isDescribed ? undefined : await openClassFolders(path, arrays);
+  return classes ?? openFolder(path, arrays);
+}
