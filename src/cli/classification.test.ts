@@ -220,6 +220,26 @@ describe("what the command refuses, and what to do", () => {
       /--region is for labels of voxels/,
     ],
     [
+      "windows, in evaluation",
+      "evaluate --model @run-folders/model.onnx --data @folders --overlap 0.25",
+      /--overlap is for labels of voxels/,
+    ],
+    [
+      "windows and names of volumes, in prediction",
+      "predict @run-folders/model.onnx @folders/test/box -o @x.csv --overlap 0.25 --name {case}.nii",
+      /for which --overlap and --name mean nothing/,
+    ],
+    [
+      "arrays of labels",
+      "train --model @net.onnx --data @folders -o @none --label-array y",
+      /leave `labelArray` out \(--label-array\)/,
+    ],
+    [
+      "an array of a whole data set",
+      "evaluate --model @run-folders/model.onnx --data @set.npz --array test_images",
+      /leave `array` out \(--array\)/,
+    ],
+    [
       "a volume for a class",
       "predict @run-folders/model.onnx @folders/test/box -o @x.nii.gz",
       /its result is a table: name a \.csv file for it with -o, not ".*x\.nii\.gz"/,

@@ -114,9 +114,11 @@ async function evaluate(flags: EvaluateFlags): Promise<void> {
   const { metrics: given, region, split } = valuesOfFlags<Measured>(MEASURED, flags);
   const opened = await openData(flags.data, valuesOfFlags<ArrayNames>(ARRAYS, flags));
   const { data, part, read, count } = await casesOf(opened, model, split);
-  if (region && data.kind === "classification")
+  const settings = valuesOfFlags<Pick<CasesOptions, keyof typeof SETTINGS>>(SETTINGS, flags);
+  const unfit = region ? "region" : settings.overlap === undefined ? undefined : "overlap";
+  if (unfit && data.kind === "classification")
     throw inputError(
-      "--region is for labels of voxels, and these data have one class for each scan: leave it out.",
+      `--${unfit} is for labels of voxels, and these data have one class for each scan: leave it out.`,
     );
   const note = (line: string): void => {
     if (!flags.quiet) printNote(line);
@@ -129,7 +131,7 @@ async function evaluate(flags: EvaluateFlags): Promise<void> {
   const { metrics, cases } = await model
     .evaluate(read(), {
       ...beside,
-      ...valuesOfFlags<Pick<CasesOptions, keyof typeof SETTINGS>>(SETTINGS, flags),
+      ...settings,
       session: valuesOfFlags<Pick<SessionOptions, keyof typeof MACHINE>>(MACHINE, flags),
       labels: data.classes.names,
       channels: data.channels,

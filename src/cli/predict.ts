@@ -140,6 +140,7 @@ async function predict(modelPath: string, scans: readonly string[], flags: Predi
   };
   if (isClassifier(model.graph) && flags.output !== "features") {
     const { quiet = false, out } = flags;
+    refuseForClassifier(flags, settings);
     return classifyScans(model, {
       modelPath,
       scans,
@@ -181,6 +182,19 @@ async function predict(modelPath: string, scans: readonly string[], flags: Predi
     await session.dispose();
   }
   if (failed > 0) throw inputError(`${failed} of ${jobs.length} scans failed, for the reasons above.`);
+}
+
+/** What is for results with voxels is not ignored where there are none. */
+function refuseForClassifier({ name, preview }: PredictFlags, settings: Settings): void {
+  const given = [
+    ...(["overlap", "blending", "batch"] as const).filter((key) => settings[key] !== undefined),
+    ...(name === undefined ? [] : ["name"]),
+    ...(typeof preview === "string" ? ["preview"] : []),
+  ];
+  if (given.length > 0)
+    throw inputError(
+      `The network classifies whole scans, for which ${given.map((key) => `--${key}`).join(" and ")} ${given.length > 1 ? "mean" : "means"} nothing: leave ${given.length > 1 ? "them" : "it"} out.`,
+    );
 }
 
 async function predictOne(
