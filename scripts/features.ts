@@ -154,7 +154,7 @@ ${table(
     ],
     [
       "data",
-      "Medical Segmentation Decathlon, nnU-Net v2, a list of pairs; patches with foreground oversampling",
+      "labels of voxels: Medical Segmentation Decathlon, nnU-Net v1 and v2, a list of pairs, DICOM SEG as labels; patches with foreground oversampling. A class for each scan: a folder per class, a table, MedMNIST3D's npz",
     ],
     ["checkpoints", "safetensors; a resumed run ends with the same bits"],
     [
@@ -206,10 +206,11 @@ ${table(
       "Blob, bytes, URL; without external data",
     ],
     ["NIfTI `.nii`, `.nii.gz`", "yes", "yes", "yes; written as bytes"],
-    ["NRRD `.nrrd`, `.nhdr`", "yes", "`.nrrd`", "with ITK's WebAssembly; written as bytes"],
-    ["MetaImage `.mha`, `.mhd`", "yes", "–", "with ITK's WebAssembly"],
+    ["NRRD `.nrrd`, `.nhdr` (raw, gzip, text)", "yes", "`.nrrd`", "`.nrrd`; written as bytes"],
+    ["MetaImage `.mha`, `.mhd`", "yes", "–", "`.mha`"],
     ["NumPy `.npy`, `.npz`", "yes", "yes", "yes; `.npz` written as bytes"],
-    ["DICOM series", "folder or file", "–", "–"],
+    ["DICOM series: plain, RLE, JPEG, JPEG-LS, JPEG 2000", "folder or file", "–", "yes, from all files of a folder"],
+    ["DICOM segmentation (SEG)", "as labels, on an image's grid", "of a DICOM series", "yes; written as bytes"],
     ["PNG montage", "–", "yes", "yes"],
     ["weights: PyTorch `.pth`, safetensors", "yes", "safetensors", "Blob, bytes"],
     ["weights: Keras `.h5`, `.hdf5` (gzip or none)", "yes", "–", "–"],

@@ -27,7 +27,7 @@ import { segment } from "./main.ts";
 const file = async (name) => new File([await (await fetch("/" + name)).arrayBuffer()], name);
 const bytes = async (blob) => Array.from(new Uint8Array(await blob.arrayBuffer()));
 globalThis.segmented = async () => {
-  const { labels, picture } = await segment(await file("unet.onnx"), await file("scan.nii.gz"));
+  const { labels, picture } = await segment(await file("unet.onnx"), [await file("scan.nii.gz")]);
   return { labels: await bytes(labels), picture: await bytes(picture), isolated: crossOriginIsolated };
 };
 </script>`;

