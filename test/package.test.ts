@@ -14,6 +14,9 @@ const NETWORK = "assets/poc-unet-2d.onnx";
 const SCAN = ["dataset.json", "imagesTr/t1.nii.gz", "labelsTr/t1.nii.gz"].map(
   (name) => `assets/t1-kmeans/${name}`,
 );
+const DCM2NIIX = ["LICENSE.txt", "dcm2niix.jpeg.js", "dcm2niix.jpeg.wasm"].map(
+  (name) => `assets/dcm2niix/${name}`,
+);
 
 let folder: string;
 beforeAll(() => {
@@ -41,7 +44,16 @@ test("it holds what users need, and nothing else", () => {
   const outside = files.filter((path) => !path.startsWith("dist"));
   const listed = manifest.files.filter((name) => name !== "dist" && name !== "assets");
   expect(outside.sort()).toEqual(
-    ["LICENSE", "README.md", "package.json", "assets/README.md", NETWORK, ...SCAN, ...listed].sort(),
+    [
+      "LICENSE",
+      "README.md",
+      "package.json",
+      "assets/README.md",
+      NETWORK,
+      ...SCAN,
+      ...DCM2NIIX,
+      ...listed,
+    ].sort(),
   );
   expect(files.filter((path) => /\.test\.|(?<!\.d)\.ts$/.test(path))).toEqual([]);
   expect(files).toContain("dist/run/ort-worker.js");
