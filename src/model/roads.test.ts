@@ -60,6 +60,8 @@ test.each([
   "3d/uint8",
   "3d/argmax",
   "3d/argmax_keep",
+  "3d/ir3_inputs",
+  "3d/sigmoid1_identity",
   "2d/sigmoid_identity",
   "2d/sigmoid_clip",
   "2d/hardsigmoid",
@@ -261,3 +263,8 @@ test.each(["nhwc_softmax", "fp16"])(
     expect(b!.data).toEqual(a!.data);
   },
 );
+
+test("a network of two inputs is refused, which it names", async () => {
+  const model = await network("3d/two_inputs");
+  await expect(model.predict(scan, raw)).rejects.toThrow(/needs a model with one input, the image; this one has "x", "k"/);
+});
