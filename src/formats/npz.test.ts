@@ -222,7 +222,7 @@ describe("headers in other words than NumPy's", () => {
     [`{'descr': '|u1', 'fortran_order': False, 'shape': (-2, 3)}`, /has no shape/],
     [`{'descr': '|u1', 'fortran_order': False, 'shape': (2, 3)} # and more`, /is no dictionary/],
     [`{'descr': '|u1', 'fortran_order': not True, 'shape': (2, 3)}`, /is no dictionary/],
-    [`${"(".repeat(5000)}`, /is no dictionary/],
+    ["(".repeat(5000), /is no dictionary/],
     [
       `{'descr': [('a', '<i4'), ('b', '|u1', (2,))], 'fortran_order': False, 'shape': (2,)}`,
       /not plain numbers/,
