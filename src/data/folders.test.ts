@@ -340,6 +340,12 @@ describe("openFolder", () => {
       "format",
       /two classes have the label 1; give each its own \(overlapping regions are not supported\)\.$/,
     ],
+    [
+      "two classes of one name",
+      { "dataset.json": { ...V1, labels: { "0": "background", "1": "a", "2": "a" } } },
+      "format",
+      /two classes are called "a": give each its own name, or, as one class, both labels in a list/,
+    ],
     ["one class", withLabels({ a: 0 }), "format", /expected 2 to 255 classes .* found 1\.$/],
     [
       "channels that are not numbered",

@@ -9,7 +9,7 @@ import { type Fail, failOf } from "../formats/foreign.ts";
 import { elementCount } from "../graph/tensor.ts";
 import { type FileAxes, volumeOfAxes } from "./axes.ts";
 import { type DataFiles, MAX_PATTERN, checkFileCount, expandPattern } from "./file-pattern.ts";
-import { type RawType, type RawVoxels, checkHeaderEnd, headOf, readRaw } from "./raw-voxels.ts";
+import { type RawType, type RawVoxels, checkHeaderEnd, headOf, pathBeside, readRaw } from "./raw-voxels.ts";
 import { type Vec3, map3, scale } from "./vec3.ts";
 import type { Volume } from "./volume.ts";
 
@@ -43,6 +43,12 @@ export async function readMetaImage(
   const voxels = header.voxels(axes.sizes, data, start);
   return volumeOfAxes(await readRaw(voxels, source), axes, source.name);
 }
+
+/** The files that hold the voxels of a MetaImage, other than itself. */
+export const metaImageFiles = async (source: ByteSource): Promise<readonly string[]> =>
+  Promise.all(
+    fieldsOf(await headOf(source), failOf(source.name)).files.map((file) => pathBeside(source, file)),
+  );
 
 type MetaFields = ReadonlyMap<string, string>;
 

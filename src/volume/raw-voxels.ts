@@ -109,8 +109,15 @@ export async function readRaw(voxels: RawVoxels, header: ByteSource): Promise<Fi
   return numbers;
 }
 
-/** A file that a header names, from the header's own folder or, if the header is a link, from where that leads. */
-async function openBeside(header: ByteSource, letters: string): Promise<ByteSource> {
+const openBeside = async (header: ByteSource, file: string): Promise<ByteSource> =>
+  openSource(await pathBeside(header, file));
+
+/**
+ * The path of a file that a header names: in the header's own folder or, if the header is a link, where that leads.
+ *
+ * @param letters - one for each byte of the name
+ */
+export async function pathBeside(header: ByteSource, letters: string): Promise<string> {
   const file = nameFrom(letters);
   if (header.path === undefined)
     throw formatError(
@@ -120,10 +127,10 @@ async function openBeside(header: ByteSource, letters: string): Promise<ByteSour
   const paths = builtin("node:path");
   const { realpath, stat } = builtin("node:fs/promises");
   const beside = paths.resolve(paths.dirname(header.path), file);
-  if (await stat(beside).catch(() => undefined)) return openSource(beside);
+  if (await stat(beside).catch(() => undefined)) return beside;
   const linked = paths.resolve(paths.dirname(await realpath(header.path)), file);
   const isThere = linked !== beside && (await stat(linked).catch(() => undefined));
-  return openSource(isThere ? linked : beside);
+  return isThere ? linked : beside;
 }
 
 /** Finds where the numbers begin, and makes sure that `size` bytes of them can be there. */
