@@ -138,13 +138,13 @@ describe("acsconv predict", () => {
   test("a picture of the user's beside a new result stays, and one beside an old result is renewed", async () => {
     const model = await saveThreshold("model.onnx", ["D", "H", "W"]);
     await writeVolume(withData(plainGrid([4, 4, 4]), new Float32Array(64).fill(1)), at("s.nii"));
-    await writeFile(at("seg.png"), "mine");
-    const args = ["predict", model, at("s.nii"), "-o", at("seg.nii"), "--normalize", "none", ...size];
+    await writeFile(at("own.png"), "mine");
+    const args = ["predict", model, at("s.nii"), "-o", at("own.nii"), "--normalize", "none", ...size];
     expect(await acsconv(...args)).toBe(0);
-    expect(stderr).toMatch(/^acsconv: warning: ".*seg\.png" is there already: the preview is not written/m);
-    expect(await readFile(at("seg.png"), "utf8")).toBe("mine");
+    expect(stderr).toMatch(/^acsconv: warning: ".*own\.png" is there already: the preview is not written/m);
+    expect(await readFile(at("own.png"), "utf8")).toBe("mine");
     expect(await acsconv(...args)).toBe(0);
-    expect(await readFile(at("seg.png"), "utf8")).toMatch(/PNG/);
+    expect(await readFile(at("own.png"), "utf8")).toMatch(/PNG/);
   });
 
   test.each([
