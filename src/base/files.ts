@@ -120,6 +120,12 @@ export async function checkApart(paths: readonly string[]): Promise<void> {
   }
 }
 
+/** Whether a path leads to anything. */
+export const isThere = async (path: string): Promise<boolean> =>
+  (await builtin("node:fs/promises")
+    .stat(path)
+    .catch(() => undefined)) !== undefined;
+
 /** Whether a path leads to a folder. */
 export const isFolder = (path: string): Promise<boolean> =>
   ioErrors("read", path, async () => (await builtin("node:fs/promises").stat(path)).isDirectory());

@@ -135,6 +135,18 @@ describe("acsconv predict", () => {
     expect((await readVolume(at("seg.nii"))).data).toEqual(Uint8Array.from(data, (x) => (x > 0.5 ? 1 : 0)));
   });
 
+  test("a picture of the user's beside a new result stays, and one beside an old result is renewed", async () => {
+    const model = await saveThreshold("model.onnx", ["D", "H", "W"]);
+    await writeVolume(withData(plainGrid([4, 4, 4]), new Float32Array(64).fill(1)), at("s.nii"));
+    await writeFile(at("own.png"), "mine");
+    const args = ["predict", model, at("s.nii"), "-o", at("own.nii"), "--normalize", "none", ...size];
+    expect(await acsconv(...args)).toBe(0);
+    expect(stderr).toMatch(/^acsconv: warning: ".*own\.png" is there already: the preview is not written/m);
+    expect(await readFile(at("own.png"), "utf8")).toBe("mine");
+    expect(await acsconv(...args)).toBe(0);
+    expect(await readFile(at("own.png"), "utf8")).toMatch(/PNG/);
+  });
+
   test.each([
     [
       "a 2D network",

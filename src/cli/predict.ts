@@ -3,7 +3,7 @@
 import { basename } from "node:path";
 import { type Command, Option } from "commander";
 import { AcsconvError, inputError } from "../base/errors.ts";
-import { checkApart, checkWritable, writeFiles } from "../base/files.ts";
+import { checkApart, checkWritable, isThere, writeFiles } from "../base/files.ts";
 import { count, flagged, oneOf } from "../base/fields.ts";
 import { withoutEnding } from "../data/file-names.ts";
 import { Warnings } from "../data/warnings.ts";
@@ -228,12 +228,20 @@ async function predictOne(
   }).finally(() => progress.stop());
   const seconds = (performance.now() - start) / 1000;
 
+  const isNew = !(await isThere(job.output));
   if (writeDicom) await writeDicom(result, modelPath, model.task?.classes);
   else await writeVolume(result, job.output);
   say(flags, `  wrote ${job.output} in ${formatDuration(seconds)}`);
   if (flags.output === "labels") say(flags, indent(labelTable(result, model.task?.classes)));
   if (flags.preview !== false) {
     const path = typeof flags.preview === "string" ? flags.preview : `${withoutEnding(job.output)}.png`;
+    // A picture beside a result that was not there is somebody's own.
+    if (flags.preview === true && isNew && (await isThere(path))) {
+      warn(
+        `"${path}" is there already: the preview is not written over it; name another file with --preview.`,
+      );
+      return;
+    }
     await writeFiles([{ path, chunks: [previewPng(scan, result, flags.output)] }]);
     say(flags, `  wrote ${path}`);
   }

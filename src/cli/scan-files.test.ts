@@ -165,6 +165,38 @@ describe("a whole data set", () => {
   });
 });
 
+test("files that hold all channels are scans, however they are numbered; folders keep their whole name", async () => {
+  const both = withData(scan, Uint8Array.from([...scan.data, ...scan.data]), 2);
+  const root = await folderOf({
+    "s/p_0000.nii.gz": both,
+    "s/p_0001.nii.gz": both,
+    "s/q_0000.nii.gz": scan,
+    "s/q_0001.nii.gz": scan,
+    "pat.anon/a": "slice",
+  });
+  expect((await plan(root, ["s"], 2)).jobs).toEqual([
+    ["s/p_0000.nii.gz", "out/p_0000.nii.gz"],
+    ["s/p_0001.nii.gz", "out/p_0001.nii.gz"],
+    ["s/q_0000.nii.gz+s/q_0001.nii.gz", "out/q.nii.gz"],
+  ]);
+  expect((await plan(root, ["s/p_0000.nii.gz", "pat.anon"], 2)).jobs).toEqual([
+    ["s/p_0000.nii.gz", "out/p_0000.nii.gz"],
+    ["pat.anon", "out/pat.anon.nii.gz"],
+  ]);
+});
+
+test("a scan's own voxels in another file are not replaced", async () => {
+  const root = await folderOf({
+    "v.nrrd": "voxels",
+    "m.mhd": "NDims = 3\nDimSize = 1 1 6\nElementType = MET_UCHAR\nElementDataFile = v.nrrd\n",
+    "n.nhdr": "NRRD0005\ntype: uchar\ndimension: 3\nsizes: 1 1 6\nencoding: raw\ndata file: v.nrrd\n",
+  });
+  for (const header of ["m.mhd", "n.nhdr"])
+    await expect(plan(root, [header], 1, { target: join(root, "v.nrrd") })).rejects.toThrow(
+      /v\.nrrd" is one of the scans, and would be replaced: choose another output\.$/,
+    );
+});
+
 describe("names of results", () => {
   test("are the case's for labels, and say what else it is", async () => {
     const root = await scansOf("s/a.nii", "s/b.nii.gz");

@@ -3,10 +3,11 @@
 import { readdir, realpath, stat } from "node:fs/promises";
 import { basename, dirname, extname, join, resolve } from "node:path";
 import { inputError } from "../base/errors.ts";
-import { checkWritable, ioErrors, makeFolder } from "../base/files.ts";
+import { checkWritable, ioErrors, isThere, makeFolder } from "../base/files.ts";
 import { isLeftover } from "../data/file-names.ts";
 import { type ScanFiles, scanCases } from "../data/scan-cases.ts";
 import { canReadVolume, canWriteVolume } from "../volume/index.ts";
+import { voxelFiles } from "../volume/read.ts";
 
 export interface ScanJob extends ScanFiles {
   readonly output: string;
@@ -113,7 +114,9 @@ function checkPattern(pattern: string, file: string | undefined): void {
 
 /** No result may take the place of a scan, of another result, or of a data set's own files. */
 async function checkOutputs(jobs: readonly ScanJob[], isFolder: boolean): Promise<void> {
-  const inputs = new Set(await Promise.all(jobs.flatMap(({ files }) => files.map(realOf))));
+  const scans = jobs.flatMap(({ files }) => files);
+  const beside = await Promise.all(scans.map(voxelFiles));
+  const inputs = new Set(await Promise.all([...scans, ...beside.flat()].map(realOf)));
   const other = isFolder ? `another folder, or names such as --name "${USUAL_PATTERN}"` : "another output";
   const outputs = new Map<string, string>();
   for (const { files, output } of jobs) {
@@ -128,9 +131,6 @@ async function checkOutputs(jobs: readonly ScanJob[], isFolder: boolean): Promis
     await checkWritable(output);
   }
 }
-
-const isThere = async (path: string): Promise<boolean> =>
-  (await stat(path).catch(() => undefined)) !== undefined;
 
 /** Whether a file that is there lies among the scans or labels of a data set. */
 async function belongsToDataSet(path: string): Promise<boolean> {

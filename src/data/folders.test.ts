@@ -158,6 +158,46 @@ describe("openFolder", () => {
     });
   });
 
+  test("names of cases that end as those of channels do", async () => {
+    const set = (names: readonly string[], there: readonly string[], modality: object = { "0": "CT" }) =>
+      folderOf({
+        "dataset.json": {
+          ...V1,
+          modality,
+          training: names.map((name) => ({ image: `imagesTr/${name}.nii`, label: "label.nii" })),
+        },
+        "label.nii": scan,
+        ...Object.fromEntries(there.map((name) => [`imagesTr/${name}.nii`, scan])),
+      });
+    const images = async (...args: Parameters<typeof set>): Promise<readonly string[]> =>
+      (await openFolder(await set(...args))).cases.map(
+        ({ name, images }) => `${name}: ${images.map((path) => basename(path, ".nii")).join(" ")}`,
+      );
+    // nnU-Net v1: the file of that very name is a channel of another case.
+    expect(await images(["c", "c_0000"], ["c_0000", "c_0000_0000"])).toEqual([
+      "c: c_0000",
+      "c_0000: c_0000_0000",
+    ]);
+    expect(await images(["c", "c_0000"], ["c", "c_0000"])).toEqual(["c: c", "c_0000: c_0000"]);
+    await expect(images(["c", "c_0000"], ["c_0000"])).rejects.toThrow(
+      /"[^"]*imagesTr\/c_0000\.nii" would be an image of two cases, "c" and "c_0000", by "[^"]*dataset\.json": give each/,
+    );
+    // Decathlon: each file holds both channels.
+    const two = { "0": "T1", "1": "T2" };
+    const numbered = ["p_0000", "p_0001", "p_0002"];
+    expect(await images(numbered, numbered, two)).toEqual(numbered.map((name) => `${name}: ${name}`));
+    await expect(images(["a", "b", "a"], ["a", "b"])).rejects.toThrow(
+      /dataset\.json" lists case "[^"]*a" twice, with the image "[^"]*a\.nii": leave one of them out\.$/,
+    );
+  });
+
+  test("nnU-Net v2: more files of a case than channels", async () => {
+    const root = await folderOf({ "dataset.json": NNUNET, ...nnunetFiles, "imagesTr/b_0002.nii.gz": scan });
+    await expect(openFolder(root)).rejects.toThrow(
+      /^Case "b": ".*dataset\.json" names 2 channels \(T1, FLAIR\), a file for each, and there is ".*b_0002\.nii\.gz": leave out what is no channel\.$/,
+    );
+  });
+
   test("nnU-Net v2's list of cases by name, with files anywhere", async () => {
     const other = await folderOf({ "t1.nii.gz": scan, "flair.nii.gz": scan });
     process.env["ACSCONV_TEST_SCANS"] = other;
@@ -299,6 +339,12 @@ describe("openFolder", () => {
       withLabels({ a: 0, b: 1, c: 1 }),
       "format",
       /two classes have the label 1; give each its own \(overlapping regions are not supported\)\.$/,
+    ],
+    [
+      "two classes of one name",
+      { "dataset.json": { ...V1, labels: { "0": "background", "1": "a", "2": "a" } } },
+      "format",
+      /two classes are called "a": give each its own name, or, as one class, both labels in a list/,
     ],
     ["one class", withLabels({ a: 0 }), "format", /expected 2 to 255 classes .* found 1\.$/],
     [

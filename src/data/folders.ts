@@ -17,7 +17,14 @@ import { decodeText } from "../base/text.ts";
 import { looksLikeDicom } from "../volume/dicom/parse.ts";
 import { canReadVolume } from "../volume/read.ts";
 import { type Description, type Pair, parseDescription } from "./dataset-json.ts";
-import { channelName, endingOf, isLeftover, parseChannelName, withoutEnding } from "./file-names.ts";
+import {
+  type ChannelName,
+  channelName,
+  endingOf,
+  isLeftover,
+  parseChannelName,
+  withoutEnding,
+} from "./file-names.ts";
 import type { LabelTable } from "./labels.ts";
 import { ListedFiles } from "./listed-files.ts";
 
@@ -77,6 +84,7 @@ export async function openFolder(path: string, { array, labelArray }: ArrayNames
       : await nnunetCases(root, description, description.cases.fileEnding);
   if (cases.length === 0)
     throw ioError(`The data set "${path}" is empty: dataset.json and its folders hold no labelled case.`);
+  checkOnce(cases, description.cases, file);
   await checkFiles(cases, path);
   return {
     kind: "segmentation",
@@ -97,11 +105,14 @@ async function listedCases(
   const files = new ListedFiles(root);
   const real = pairs.filter(({ images, label }) => ![...images, label].some(isLeftoverPath));
   const names = caseNames(real);
+  const named = await Promise.all(real.flatMap(({ images }) => images.map((image) => files.find(image))));
+  const listed = new Set(named);
+  const isListed = (file: string): boolean => listed.has(file);
   const cases: CaseFiles[] = [];
   for (const [i, { images, label }] of real.entries())
     cases.push({
       name: names[i]!,
-      images: await imagesOf(images, files, channels?.length),
+      images: await imagesOf(images, files, channels?.length, isListed),
       label: (await files.find(label)) ?? files.expected(label),
     });
   return cases;
@@ -129,30 +140,47 @@ function caseNames(pairs: readonly Pair[]): readonly string[] {
  * The files of a case's image. A single one in a list may stand for one of each channel, as nnU-Net v1 numbers them on disk.
  *
  * @param count - of the channels, where the description names them
+ * @param isListed - whether the description names a file as an image
  */
 async function imagesOf(
   listed: readonly string[],
   files: ListedFiles,
   count: number | undefined,
+  isListed: (file: string) => boolean,
 ): Promise<readonly string[]> {
   const found = await Promise.all(listed.map((path) => files.find(path)));
   const [path, ...more] = listed as [string, ...string[]];
   const [file] = found;
+  if (more.length > 0) return listed.map((one, i) => found[i] ?? files.expected(one));
+
+  const channelsFrom = async (first: ChannelName, most: number): Promise<readonly string[]> => {
+    const channels: string[] = [];
+    while (channels.length < most) {
+      const next = await files.find(channelName({ ...first, channel: channels.length }));
+      // What the list names as a case of its own is no channel of another one.
+      if (next === undefined || (channels.length > 0 && isListed(next))) break;
+      channels.push(next);
+    }
+    return channels;
+  };
+  const missing = (first: ChannelName, there: readonly string[]): readonly string[] =>
+    Array.from({ length: Math.max(0, (count ?? 0) - there.length) }, (_, i) =>
+      files.expected(channelName({ ...first, channel: there.length + i })),
+    );
+
   const unnumbered = { stem: withoutEnding(path), channel: 0, ending: endingOf(path) };
-  const first = file === undefined ? unnumbered : parseChannelName(path);
-  if (more.length > 0 || first?.channel !== 0) return listed.map((one, i) => found[i] ?? files.expected(one));
-  const nameOf = (channel: number): string => channelName({ ...first, channel });
-  const channels: string[] = [];
-  const most = count ?? (file === undefined ? Infinity : 1);
-  while (channels.length < most) {
-    const next = await files.find(nameOf(channels.length));
-    if (next === undefined) break;
-    channels.push(next);
-  }
-  // The file of a list may hold all channels itself; where there is none at all, it is what is missing.
-  if (channels.length <= (file === undefined ? 0 : 1)) return [file ?? files.expected(path)];
-  for (let c = channels.length; c < (count ?? 0); c++) channels.push(files.expected(nameOf(c)));
-  return channels;
+  const numbered = await channelsFrom(unnumbered, count ?? Infinity);
+  // Where there is none at all, the file of the list is what is missing.
+  if (file === undefined)
+    return numbered.length > 0 ? [...numbered, ...missing(unnumbered, numbered)] : [files.expected(path)];
+  // `case_1_0000` is there as the first channel of `case_1`, beside its own, `case_1_0000_0000`.
+  if (numbered.length > 0 && numbered.length >= (count ?? 1) && !isListed(numbered[0]!)) return numbered;
+
+  // The list names first channels, or files that hold all channels themselves.
+  const first = parseChannelName(path);
+  if (first?.channel !== 0) return [file];
+  const channels = await channelsFrom(first, count ?? 1);
+  return channels.length > 1 ? [...channels, ...missing(first, channels)] : [file];
 }
 
 /** Cases by their labels and by their first channel, so that a case that lacks either is found and reported. */
@@ -167,6 +195,7 @@ async function nnunetCases(root: string, description: Description, ending: strin
   if (!channels) throw formatError(`"${file}" should name the images' channels in "channel_names".`);
   const [images, labels] = [paths.join(root, "imagesTr"), paths.join(root, "labelsTr")];
   const names = new Set<string>();
+  let extra: ChannelName | undefined;
   for (const [folder, end] of [
     [labels, ending],
     [images, `_0000${ending}`],
@@ -183,12 +212,41 @@ async function nnunetCases(root: string, description: Description, ending: strin
       );
     }
     for (const name of own) names.add(name.slice(0, -end.length));
+    if (folder === images)
+      extra = there
+        .map(parseChannelName)
+        .find((parsed) => parsed && parsed.channel >= channels.length && parsed.ending === ending);
   }
+  if (extra && names.has(extra.stem))
+    throw formatError(
+      `Case "${extra.stem}": "${file}" names ${channels.length} channels (${channels.join(", ")}), a file for each, and there is "${paths.join(images, channelName(extra))}": leave out what is no channel.`,
+    );
   return [...names].map((stem) => ({
     name: stem,
     images: channels.map((_, channel) => paths.join(images, channelName({ stem, channel, ending }))),
     label: paths.join(labels, `${stem}${ending}`),
   }));
+}
+
+/**
+ * One image cannot be two cases: the same one twice, or a name that was understood wrongly. Where a list names a file for
+ * each channel, cases may share some of them, such as an atlas.
+ */
+function checkOnce(cases: readonly CaseFiles[], described: Description["cases"], file: string): void {
+  const before = new Map<string, string>();
+  const isByChannel = "pairs" in described && described.pairs.some(({ images }) => images.length > 1);
+  for (const { name, images, label } of cases) {
+    for (const image of isByChannel ? [[...images, label].join(", ")] : images) {
+      const other = before.get(image);
+      if (other !== undefined)
+        throw formatError(
+          other === name
+            ? `"${file}" lists case "${name}" twice, with the image "${image}": leave one of them out.`
+            : `"${image}" would be an image of two cases, "${other}" and "${name}", by "${file}": give each its own file, or leave one out.`,
+        );
+      before.set(image, name);
+    }
+  }
 }
 
 const readdirOf = (folder: string): Promise<readonly string[]> => builtin("node:fs/promises").readdir(folder);

@@ -46,6 +46,12 @@ export function labelTable(
     throw formatError(
       `${where}: two classes have the label ${double}; give each its own (overlapping regions are not supported).`,
     );
+  const names = entries.map(([name]) => name);
+  const same = names.find((name, i) => names.indexOf(name) !== i);
+  if (same !== undefined)
+    throw formatError(
+      `${where}: two classes are called ${JSON.stringify(same)}: give each its own name, or, as one class, both labels in a list ("${same}": [1, 2]).`,
+    );
   return { names: sorted.map(([name]) => name), values, ...(ignore.length > 0 && { ignore }) };
 }
 

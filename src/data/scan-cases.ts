@@ -1,8 +1,8 @@
 /** @file Which files make one scan for a network: nnU-Net numbers the channels of a case, `case_0000.nii.gz` and on. */
 
 import { inputError } from "../base/errors.ts";
-import { builtin } from "../base/files.ts";
-import { canReadVolume } from "../volume/read.ts";
+import { builtin, isFolder, isThere } from "../base/files.ts";
+import { canReadVolume, readChannelCount } from "../volume/read.ts";
 import { type ChannelName, channelName, parseChannelName, withoutEnding } from "./file-names.ts";
 
 /** The files of a scan: one with all channels, or one for each. */
@@ -29,7 +29,7 @@ export async function scanCases(
   const groups = new Map<string, Channel[]>();
   for (const path of paths) {
     // Folders of DICOM slices may have any name.
-    const parsed = canReadVolume(path) ? parseChannelName(path) : undefined;
+    const parsed = canReadVolume(path) && !(await isFolder(path)) ? parseChannelName(path) : undefined;
     const key = parsed ? JSON.stringify([parsed.stem, parsed.ending]) : path;
     const channel = parsed ?? { stem: path, channel: 0, ending: "" };
     groups.set(key, [...(groups.get(key) ?? []), { ...channel, path }]);
@@ -42,11 +42,12 @@ export async function scanCases(
     const areScans =
       first.stem === first.path ||
       (channels === 1 && last.channel > 0) ||
-      (first.channel > 0 && !(await exists(fileOf(first, 0))));
+      (await holdsAll(first.path, channels)) ||
+      (first.channel > 0 && !(await isThere(fileOf(first, 0))));
     if (areScans) {
-      cases.push(...group.map(ownScan));
+      cases.push(...(await Promise.all(group.map(ownScan))));
       // Numbers from 0 on look like channels.
-      if (first.channel === 0 && last.channel > 0) numbered ??= group;
+      if (channels === 1 && first.channel === 0 && last.channel > 0) numbered ??= group;
     } else cases.push(await caseOf(group, channels));
   }
   if (numbered)
@@ -56,19 +57,17 @@ export async function scanCases(
   return cases;
 }
 
-const ownScan = ({ path }: Channel): ScanFiles => ({ name: nameOf(path), files: [path] });
-
-const nameOf = (path: string): string => {
+async function ownScan({ path }: Channel): Promise<ScanFiles> {
   const paths = builtin("node:path");
-  return withoutEnding(paths.basename(paths.resolve(path)));
-};
+  const name = paths.basename(paths.resolve(path));
+  return { name: (await isFolder(path)) ? name : withoutEnding(name), files: [path] };
+}
+
+/** Whether a file, however it is numbered, has all of several channels, as the Decathlon's do, by a header that says so. */
+const holdsAll = async (path: string, channels = 1): Promise<boolean> =>
+  channels > 1 && (await readChannelCount(path).catch(() => undefined)) === channels;
 
 const fileOf = (of: Channel, channel: number): string => channelName({ ...of, channel });
-
-const exists = async (path: string): Promise<boolean> =>
-  (await builtin("node:fs/promises")
-    .stat(path)
-    .catch(() => undefined)) !== undefined;
 
 /** @param group - sorted by channel */
 async function caseOf(group: readonly Channel[], channels: number | undefined): Promise<ScanFiles> {
@@ -82,7 +81,7 @@ async function caseOf(group: readonly Channel[], channels: number | undefined): 
   for (let channel = 0; channel < count; channel++) {
     if (group[channel]?.channel === channel) continue;
     const path = fileOf(first, channel);
-    if (await exists(path))
+    if (await isThere(path))
       throw inputError(`Case "${name}": ${why}, and "${path}" is not among the scans: name it, too.`);
     throw inputError(
       `Case "${name}": ${why}, and there is no "${path}" beside "${first.path}": add it, or, if one file should feed all channels, name that without its number.`,

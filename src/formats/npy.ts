@@ -8,6 +8,7 @@ import { inputError } from "../base/errors.ts";
 import { type DTypeOf, dtypeBy, DTYPES, elementType } from "../base/dtypes.ts";
 import { type Tensor, byteLength as bytesIn, elementCount } from "../graph/tensor.ts";
 import { type Fail, failOf } from "./foreign.ts";
+import { type Literal, parseLiteral } from "./python-literal.ts";
 import { gatherBytes, swapBytes } from "../base/bytes.ts";
 
 /** NumPy itself refuses longer headers: parsing them costs, and structured types alone need them. */
@@ -52,24 +53,26 @@ export function readNpyHeader(bytes: Uint8Array, name: string): NpyHeader {
     fail(`is damaged: it has a NumPy header of version ${version} and ${headerLength} bytes`);
   const header = new TextDecoder().decode(bytes.subarray(start, start + headerLength));
 
-  const plain = /'descr':\s*'([<>|=]?)([a-zA-Z])(\d*)'/.exec(header);
-  const shape =
-    /'shape':\s*\(([\d,\sL]*)\)/.exec(header) ?? fail("is damaged: its NumPy header has no shape");
-  const dims = shape[1]!
-    .split(",")
-    .map((size) => size.trim())
-    .filter((size) => size !== "")
-    .map((size) => Number.parseInt(size, 10));
+  const fields = parseLiteral(header);
+  if (!(fields instanceof Map))
+    return fail(`is damaged: its NumPy header is no dictionary, but ${JSON.stringify(header.slice(0, 100))}`);
+  const [descr, fortran, dims] = ["descr", "fortran_order", "shape"].map((key) => fields.get(key) as Literal);
+  if (!isSizes(dims)) fail("is damaged: its NumPy header has no shape");
+  if (typeof fortran !== "boolean") fail("is damaged: its NumPy header has no fortran_order");
+  const plain = typeof descr === "string" ? /^([<>|=]?)([a-zA-Z])(\d*)$/.exec(descr) : null;
   if (dims.length > MAX_RANK) fail(`is damaged: it has ${dims.length} axes`);
   return {
     dtype: plain ? dtypeBy("numpy", `${plain[2]}${plain[3]}`) : undefined,
     dims,
-    descr: /'descr':\s*('[^']*'|\[[^\]]*\]?)/.exec(header)?.[1] ?? "?",
+    descr: typeof descr === "string" ? `'${descr}'` : "a structure",
     bigEndian: plain?.[1] === ">",
-    fortran: /'fortran_order':\s*True/.test(header),
+    fortran,
     start: start + headerLength,
   };
 }
+
+const isSizes = (shape: Literal | undefined): shape is readonly number[] =>
+  Array.isArray(shape) && shape.every((size) => Number.isInteger(size) && size >= 0);
 
 /**
  * Parses a .npy file. Big-endian and Fortran-ordered arrays are turned into

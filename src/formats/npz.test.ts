@@ -7,6 +7,7 @@ import { encodeNpz, openNpz, readNpz } from "./npz.ts";
 import { readVolume } from "../volume/read.ts";
 import type { Volume } from "../volume/volume.ts";
 import { openSource } from "../base/byte-source.ts";
+import { crc32 } from "./crc32.ts";
 import { deflated, npyOf, zipOf } from "../../test/helpers/zip-bombs.ts";
 
 const fixture = (name: string): string =>
@@ -79,7 +80,7 @@ describe("damaged files", () => {
     ["larger than it is", patched("(2, 3)", "(2, 9)"), /truncated: 2 × 9/],
     ["absurd", patched("(2, 3), }       ", "(999999999999, 3"), /damaged|truncated/],
     ["no shape", patched("shape", "shade"), /no shape/],
-    ["structured", patched("'<f4'", "[('a"), /not plain numbers/],
+    ["structured", patched("'<f4'", "[('a"), /no dictionary/],
   ])("%s", (_, bytes, says) => {
     expect(() => readNpy(bytes, "x.npy")).toThrow(
       expect.objectContaining({ kind: "format", message: expect.stringMatching(says) as string }),
@@ -161,5 +162,72 @@ describe("as volumes", () => {
       kind: "format",
       message: expect.stringContaining("[2, 3]") as string,
     });
+  });
+});
+
+describe("archives that are not as they should be", () => {
+  const data = joined(encodeNpy(tensorOf("uint8", [2, 2, 2], [1, 2, 3, 4, 5, 6, 7, 8])));
+  const read = (bytes: Uint8Array): Promise<Volume> =>
+    readVolume(new File([new Uint8Array(bytes)], "a.npz"), { onWarning: () => undefined });
+
+  test("a byte that changed in what is stored or packed is found by the checksum", async () => {
+    expect(crc32(Buffer.from("123456789"))).toBe(0xcbf43926);
+    const stored = joined(encodeNpz(new Map([["data", tensorOf("uint8", [2, 2, 1], [21, 22, 23, 24])]])));
+    expect((await read(stored)).data).toHaveLength(4);
+    stored[Buffer.from(stored).indexOf(Buffer.from([21, 22, 23, 24])) + 1]! ^= 0xff;
+    await expect(read(stored)).rejects.toThrow(
+      /"a\.npz" is damaged: the checksum of its entry "data\.npy" is wrong/,
+    );
+    const packed = zipOf({ "data.npy": { ...deflated(data), checksum: 1 } });
+    await expect(read(packed)).rejects.toThrow(/the checksum of its entry "data\.npy" is wrong/);
+  });
+
+  test("what comes before an archive does not count", async () => {
+    const zip = zipOf({ "data.npy": deflated(data) });
+    expect([...(await read(joined([Buffer.from("#!/bin/sh\n"), zip]))).data]).toEqual([
+      1, 2, 3, 4, 5, 6, 7, 8,
+    ]);
+  });
+
+  test("one that is empty holds no arrays", async () => {
+    await expect(read(zipOf({}))).rejects.toThrow(
+      /^"a\.npz" holds no arrays: expected files that end in \.npy/,
+    );
+  });
+});
+
+describe("headers in other words than NumPy's", () => {
+  const npy = (header: string): Uint8Array => {
+    const start = Buffer.from(`\x93NUMPY\x01\x00\x00\x00${header}\n`, "latin1");
+    start.writeUInt16LE(header.length + 1, 8);
+    return Buffer.concat([start, Uint8Array.of(1, 2, 3, 4, 5, 6)]);
+  };
+
+  test.each([
+    `{'descr': '|u1', "fortran_order": True, 'shape': (2, 3)}`,
+    `{'descr': '|u1', 'fortran_order' : True, 'shape': (2, 3), }`,
+    `{"shape":(2,3,),"fortran_order":True,"descr":"|u1"}`,
+    `{'descr': u'|u1', 'fortran_order':\tTrue, 'shape': (2L, 3L)}   `,
+  ])("%s", (header) => {
+    const { dims, bytes } = readNpy(npy(header), "a.npy");
+    expect([dims, [...bytes]]).toEqual([
+      [2, 3],
+      [1, 3, 5, 2, 4, 6],
+    ]);
+  });
+
+  test.each([
+    [`{'descr': '|u1', 'fortran_order': 1, 'shape': (2, 3)}`, /has no fortran_order/],
+    [`{'descr': '|u1', 'shape': (2, 3)}`, /has no fortran_order/],
+    [`{'descr': '|u1', 'fortran_order': False, 'shape': (-2, 3)}`, /has no shape/],
+    [`{'descr': '|u1', 'fortran_order': False, 'shape': (2, 3)} # and more`, /is no dictionary/],
+    [`{'descr': '|u1', 'fortran_order': not True, 'shape': (2, 3)}`, /is no dictionary/],
+    ["(".repeat(5000), /is no dictionary/],
+    [
+      `{'descr': [('a', '<i4'), ('b', '|u1', (2,))], 'fortran_order': False, 'shape': (2,)}`,
+      /not plain numbers/,
+    ],
+  ])("%s is refused", (header, says) => {
+    expect(() => readNpy(npy(header), "a.npy")).toThrow(says);
   });
 });

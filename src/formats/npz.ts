@@ -87,7 +87,9 @@ export class NpzArchive {
     const header = this.#header(name);
     const entry = `${name}${NPY}`;
     checkNpy(header, this.#archive.sizeOf(entry)!, this.#nameOf(name));
-    return readNpy(this.#archive.read(entry, npyBytes(header))!, this.#nameOf(name));
+    const content = this.#archive.read(entry, npyBytes(header))!;
+    this.#archive.check(entry, content);
+    return readNpy(content, this.#nameOf(name));
   }
 
   #header(name: string): NpyHeader {

@@ -8,6 +8,7 @@
 import { Inflate } from "fflate";
 import { AcsconvError, messageOf } from "../base/errors.ts";
 import { allocate } from "../base/memory.ts";
+import { crc32 } from "./crc32.ts";
 import { type Budget, DEFLATE_MAX_RATIO, decodeText, type Fail } from "./foreign.ts";
 
 /** More than any checkpoint has. */
@@ -40,6 +41,8 @@ interface Entry {
   readonly encrypted: boolean;
   readonly packed: number;
   readonly size: number;
+  /** Of what it unpacks to. */
+  readonly checksum: number;
   /** Where its local header begins. */
   readonly at: number;
 }
@@ -94,6 +97,13 @@ export class ZipArchive {
         );
   }
 
+  /** Holds what was read of an entry against its checksum, if it is all of it. */
+  check(name: string, content: Uint8Array): void {
+    const entry = this.#entries.get(name);
+    if (entry?.size === content.length && entry.checksum !== crc32(content))
+      this.#fail(`is damaged: the checksum of its entry ${JSON.stringify(name)} is wrong`);
+  }
+
   #inflate(name: string, packed: Uint8Array, size: number, wanted: number): Uint8Array {
     const wrong = (found: string): never =>
       this.#fail(`is damaged: its entry ${JSON.stringify(name)} of ${size} bytes ${found}`);
@@ -138,25 +148,29 @@ export class ZipArchive {
     return Number(this.#view.getBigUint64(at, true));
   }
 
-  /** Where the list of entries begins, and how many there are. */
-  #directoryPlace(): { start: number; count: number } {
+  /** Where the list of entries begins, how many there are, and how many bytes lie before the archive. */
+  #directoryPlace(): { start: number; count: number; before: number } {
     const view = this.#view;
     // A comment of up to 65,535 bytes may follow.
     const first = Math.max(0, this.#bytes.length - DIRECTORY_END_BYTES - 0xffff);
     let end = this.#bytes.length - DIRECTORY_END_BYTES;
     while (end >= first && view.getUint32(end, true) !== DIRECTORY_END) end--;
     if (end < first) this.#fail("is truncated: the list of entries at the end of a zip archive is missing");
-    const place = { start: view.getUint32(end + 16, true), count: view.getUint16(end + 10, true) };
+    const told = view.getUint32(end + 16, true);
+    const start = end - view.getUint32(end + 12, true);
+    // A program that unpacks itself comes before its archive, and places are counted from there.
+    const before = told < start ? start - told : 0;
+    const place = { start: told + before, count: view.getUint16(end + 10, true), before };
     const locator = end - LOCATOR_64_BYTES;
     if (locator < 0 || view.getUint32(locator, true) !== LOCATOR_64) return place;
     const end64 = this.#uint64(locator + 8);
     this.#require(end64, 56);
     if (view.getUint32(end64, true) !== DIRECTORY_END_64) return place;
-    return { start: this.#uint64(end64 + 48), count: this.#uint64(end64 + 32) };
+    return { start: this.#uint64(end64 + 48), count: this.#uint64(end64 + 32), before: 0 };
   }
 
   #directory(): Map<string, Entry> {
-    const { start, count } = this.#directoryPlace();
+    const { start, count, before } = this.#directoryPlace();
     if (count > MAX_ENTRIES) this.#fail(`claims to have ${count} entries; the limit is ${MAX_ENTRIES}`);
     const entries = new Map<string, Entry>();
     let packedBytes = 0;
@@ -173,7 +187,8 @@ export class ZipArchive {
         encrypted: (view.getUint16(at + 8, true) & 1) === 1,
         packed: packed!,
         size: size!,
-        at: local!,
+        checksum: view.getUint32(at + 16, true),
+        at: local! + before,
       });
       packedBytes += packed!;
       at = extra + extraLength! + commentLength!;

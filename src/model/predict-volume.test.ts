@@ -40,6 +40,34 @@ function scan(shape: Vec3 = [7, 9, 11], channels = 1): Volume {
 const raw: PredictOptions = { output: "features", normalize: "none", patch: [4, 4, 4] };
 
 describe("predictVolume", () => {
+  test("says once in how many voxels the network gives no numbers", async () => {
+    const broken: Fake = {
+      ...echo(),
+      run(feeds) {
+        const { data, dims, ...rest } = feeds["x"] as RunTensor<"float32">;
+        const scores = Float32Array.from([...data, ...data]);
+        // The voxels 5 and 6 of the first class, 6 and 7 of the second; what cannot be is a number.
+        scores.set([NaN, Infinity], 5);
+        scores.set([NaN, NaN], data.length + 6);
+        scores[0] = -Infinity;
+        return Promise.resolve({ y: { ...rest, data: scores, dims: [dims[0]!, 2, ...dims.slice(2)] } });
+      },
+    };
+    for (const output of ["labels", "probabilities"] as const) {
+      const warnings: string[] = [];
+      await predictVolume(broken, scan([2, 3, 4]), {
+        normalize: "none",
+        patch: [2, 3, 4],
+        output,
+        scores: "logits",
+        onWarning: (sentence) => warnings.push(sentence),
+      });
+      expect(warnings).toEqual([
+        "The network gives no numbers (NaN or infinity) in 3 of 24 voxels: what is written there means nothing.",
+      ]);
+    }
+  });
+
   test("gives every voxel its own place back, on the scan's grid", async () => {
     const volume = scan();
     const progress: [number, number][] = [];

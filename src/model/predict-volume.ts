@@ -122,7 +122,10 @@ export function runWindows<T>(
 }
 
 /** The planes become a volume on the scan's grid. */
-function sinkFor(scan: Grid, { output, scores, activation, values, assumed }: Settled): PlaneSink<Volume> {
+function sinkFor(
+  scan: Grid,
+  { output, scores, activation, values, assumed, options: { onWarning } }: Settled,
+): PlaneSink<Volume> {
   const make = (classes: number): PlaneSink<Volume> => {
     if (output === "features") return perClass(scan, toProbabilities(scan.shape, "probabilities"));
     if (output === "probabilities") return perClass(scan, toProbabilities(scan.shape, scores, activation));
@@ -132,6 +135,7 @@ function sinkFor(scan: Grid, { output, scores, activation, values, assumed }: Se
       withData(scan, data, 1),
     );
   };
+  let missing = 0;
   const seen = assumed && output !== "features" ? limitsSeen() : undefined;
   let sink: PlaneSink<Volume> | undefined;
   return {
@@ -139,13 +143,32 @@ function sinkFor(scan: Grid, { output, scores, activation, values, assumed }: Se
       const bytes = output === "labels" ? (scores === "regions" ? classes : 1) : 4 * classes;
       sink ??= allocate(() => make(classes), voxelCount(scan) * bytes);
       if (classes === 1 || output === "probabilities") seen?.add(found);
+      missing += countMissing(found, classes);
       sink.plane(z, found, classes);
     },
     result() {
       seen?.check();
+      if (missing > 0)
+        onWarning?.(
+          `The network gives no numbers (NaN or infinity) in ${missing} of ${voxelCount(scan)} voxels: what is written there means nothing.`,
+        );
       return sink!.result();
     },
   };
+}
+
+/** Voxels of a plane `[K, H, W]` with scores that are no numbers; -Infinity is one where a class cannot be. */
+function countMissing(scores: Float32Array, classes: number): number {
+  const isMissing = (score: number): boolean => Number.isNaN(score) || score === Infinity;
+  if (!scores.some(isMissing)) return 0;
+  const size = scores.length / classes;
+  let count = 0;
+  for (let i = 0; i < size; i++) {
+    let k = 0;
+    while (k < classes && !isMissing(scores[k * size + i]!)) k++;
+    if (k < classes) count++;
+  }
+  return count;
 }
 
 /** Numbers that were taken for logits, of a network of which nothing is known, should not all look like probabilities. */

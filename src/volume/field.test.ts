@@ -9,6 +9,8 @@ import { fileURLToPath } from "node:url";
 import { deflateSync, gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { temporaryFolder } from "../../test/helpers/volumes.ts";
+import { encodeNpz } from "../formats/npz.ts";
+import { type Tensor, tensorOf } from "../graph/tensor.ts";
 import { readVolume } from "./read.ts";
 import { type Volume, plainGrid } from "./volume.ts";
 
@@ -179,6 +181,35 @@ describe("read, and what is odd is said", () => {
     expect([...volume.data]).toEqual(counted());
     expectPlace(volume, place);
     expect(warnings).toEqual([expect.stringMatching(says)]);
+  });
+
+  test("a .npz with nibabel's affine, or with geometry of other shapes", async () => {
+    const voxels = tensorOf("int16", [2, 3, 4], [...Array(24).keys()]);
+    const npz = (more: Readonly<Record<string, Tensor>>): File =>
+      new File(encodeNpz(new Map(Object.entries({ data: voxels, ...more }))) as BlobPart[], "a.npz");
+    // i to the right, j to the front, k up: nibabel's own order of the array's axes.
+    const affine = [0.7, 0, 0, 20, 0, 0.8, 0, 30, 0, 0, 2.5, 5, 0, 0, 0, 1];
+    const { volume, warnings } = await read(npz({ affine: tensorOf("float64", [4, 4], affine) }));
+    expect([...volume.data]).toEqual([...Array(24).keys()]);
+    expectPlace(volume, {
+      shape: [2, 3, 4],
+      spacing: [0.7, 0.8, 2.5],
+      direction: [
+        [-1, 0, 0],
+        [0, -1, 0],
+        [0, 0, 1],
+      ],
+    });
+    expect(warnings).toEqual([
+      `"a.npz" has an \`affine\`: taken for nibabel's, from the array's own axes to RAS; read as 0.7 × 0.8 × 2.5 mm along D, H, W, the array's own axes.`,
+    ]);
+    const odd = await read(npz({ spacing: tensorOf("float64", [4], [1, 2, 3, 4]) }));
+    expect(odd.volume.spacing).toEqual([1, 1, 1]);
+    expect(odd.warnings).toEqual([
+      `"a.npz" has spacing (float64 [4]), which is not used: expected spacing [3], origin [3] and direction [3, 3], or affine [4, 4].`,
+    ]);
+    const projective = tensorOf("float64", [4, 4], affine.with(12, 1));
+    expect(await refusal(npz({ affine: projective }))).toMatch(/should be finite and end in \[0, 0, 0, 1\]/);
   });
 
   test.each([
@@ -481,6 +512,24 @@ describe("NRRD", () => {
     ).toMatch(/names 3 files, where its sizes 2 × 3 × 4 take 4/);
   });
 
+  test("the voxels' file has a name in UTF-8, or in Latin-1", async () => {
+    const folder = temporaryFolder();
+    for (const name of ["über ÃŸ.raw", "é.raw"]) writeFileSync(join(folder, name), raw);
+    const header = `NRRD0005\n${plain("data file: ").join("\n")}`;
+    writeFileSync(join(folder, "utf8.nhdr"), `${header}über ÃŸ.raw\n`);
+    writeFileSync(join(folder, "latin1.nhdr"), Buffer.from(`${header}é.raw\n`, "latin1"));
+    for (const name of ["utf8.nhdr", "latin1.nhdr"])
+      expect((await read(join(folder, name))).volume.data).toEqual(small);
+  });
+
+  test("infinity in letters", async () => {
+    const words = Buffer.from(`inf -Infinity nan -NaN ${"1.5 ".repeat(20)}`);
+    const { volume } = await read(
+      nrrd(["type: float", "dimension: 3", "sizes: 2 3 4", "encoding: ascii"], words),
+    );
+    expect([...volume.data.subarray(0, 5)]).toEqual([Infinity, -Infinity, NaN, NaN, 1.5]);
+  });
+
   test.each<[string, readonly string[], Uint8Array, RegExp]>([
     ["cut", plain(), raw.subarray(1), /is truncated: 48 bytes of voxels are promised, more than the 47/],
     [
@@ -686,11 +735,24 @@ describe("MetaImage", () => {
       ["s%d.raw 0 3 1"],
       ["LIST\ns0.raw\ns1.raw\ns2.raw\ns3.raw"],
       ["LIST 2\ns0.raw\ns1.raw\ns2.raw\ns3.raw"],
+      ["LIST 2D\ns0.raw\ns1.raw\ns2.raw\ns3.raw"],
+      ["LIST 3\nheaded.raw", "HeaderSize = -1"],
     ].entries()) {
       const path = join(folder, `${i}.mhd`);
       writeFileSync(path, `${[...KIND, ...GRID, ...fields, `ElementDataFile = ${voxels}`].join("\n")}\n`);
       expect((await read(path)).volume.data).toEqual(small);
     }
+    // More and fewer files than slices, which divide the voxels as well.
+    for (const [i, voxels] of ["s%d.raw 0 7 1", "s%d.raw 0 1 1", "LIST\ns0.raw\ns1.raw"].entries()) {
+      const path = join(folder, `wrong${i}.mhd`);
+      writeFileSync(path, `${[...KIND, ...GRID, `ElementDataFile = ${voxels}`].join("\n")}\n`);
+      expect(await refusal(path)).toMatch(/names [28] files, where its sizes 2 × 3 × 4 take 4\.$/);
+    }
+  });
+
+  test("of two orders of bytes, the one that ITK goes by", async () => {
+    const fields = [...KIND, ...GRID, "BinaryDataByteOrderMSB = False", "ElementByteOrderMSB = True"];
+    expect((await read(meta(fields, raw))).volume.data).toEqual(small);
   });
 
   test.each<[string, readonly string[], Uint8Array, RegExp]>([

@@ -1,6 +1,27 @@
-/** @file Names of files by their numbers, as NRRD and MetaImage give them. */
+/** @file Several files that hold a volume's voxels in turn, listed or by their numbers, as NRRD and MetaImage name them. */
 
 import type { Fail } from "../formats/foreign.ts";
+import { elementCount } from "../graph/tensor.ts";
+
+/** The files that a header names. */
+export interface DataFiles {
+  /** None where the voxels follow the header. */
+  readonly files: readonly string[];
+  /** Of several files, how many of the volume's axes each one has: 0 for all but the last. */
+  readonly axesEach?: number;
+}
+
+/**
+ * Makes sure that there are as many files as the sizes take: with others, each would be given the wrong part of the volume.
+ *
+ * @param sizes - of the axes that the header counts, the fastest first
+ */
+export function checkFileCount({ files, axesEach }: DataFiles, sizes: readonly number[], fail: Fail): void {
+  if (axesEach === undefined) return;
+  const expected = elementCount(sizes.slice(axesEach || sizes.length - 1));
+  if (files.length !== expected)
+    fail(`is damaged: it names ${files.length} files, where its sizes ${sizes.join(" × ")} take ${expected}`);
+}
 
 /** More slices than any scan has. */
 const MAX_FILES = 100_000;

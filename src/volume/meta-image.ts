@@ -8,8 +8,8 @@ import type { ByteSource } from "../base/byte-source.ts";
 import { type Fail, failOf } from "../formats/foreign.ts";
 import { elementCount } from "../graph/tensor.ts";
 import { type FileAxes, volumeOfAxes } from "./axes.ts";
-import { MAX_PATTERN, expandPattern } from "./file-pattern.ts";
-import { type RawType, type RawVoxels, headOf, readRaw } from "./raw-voxels.ts";
+import { type DataFiles, MAX_PATTERN, checkFileCount, expandPattern } from "./file-pattern.ts";
+import { type RawType, type RawVoxels, checkHeaderEnd, headOf, pathBeside, readRaw } from "./raw-voxels.ts";
 import { type Vec3, map3, scale } from "./vec3.ts";
 import type { Volume } from "./volume.ts";
 
@@ -34,15 +34,21 @@ export async function readMetaImage(
   source: ByteSource,
   onWarning: (sentence: string) => void,
 ): Promise<Volume> {
-  const { fields, files, start } = fieldsOf(await headOf(source), failOf(source.name));
+  const { fields, start, ...data } = fieldsOf(await headOf(source), failOf(source.name));
   const header = new MetaHeader(fields, failOf(source.name));
   const unit = fields.get("DistanceUnits");
   if (unit !== undefined && !/^(mm|millimet(er|re)s?|\?)$/i.test(unit))
     onWarning(`"${source.name}" says that its lengths are in ${unit}: they are read as mm, as ITK does.`);
   const axes = header.axes();
-  const voxels = header.voxels(axes.sizes, files, start);
+  const voxels = header.voxels(axes.sizes, data, start);
   return volumeOfAxes(await readRaw(voxels, source), axes, source.name);
 }
+
+/** The files that hold the voxels of a MetaImage, other than itself. */
+export const metaImageFiles = async (source: ByteSource): Promise<readonly string[]> =>
+  Promise.all(
+    fieldsOf(await headOf(source), failOf(source.name)).files.map((file) => pathBeside(source, file)),
+  );
 
 type MetaFields = ReadonlyMap<string, string>;
 
@@ -50,35 +56,38 @@ type MetaFields = ReadonlyMap<string, string>;
 function fieldsOf(
   head: string,
   fail: Fail,
-): { readonly fields: MetaFields; readonly files: readonly string[]; readonly start: number } {
+): DataFiles & { readonly fields: MetaFields; readonly start: number } {
   const fields = new Map<string, string>();
   for (let at = 0; at < head.length;) {
     const end = head.indexOf("\n", at);
+    checkHeaderEnd(head, end, fail);
     const line = head.slice(at, end < 0 ? undefined : end);
     at = end < 0 ? head.length : end + 1;
     const sign = line.search(/[=:]/);
     const [key, value] = [line.slice(0, sign).trim(), line.slice(sign + 1).trim()];
     if (sign < 0 || key === "") break;
     fields.set(key, value);
-    if (key === "ElementDataFile") return { fields, files: filesOf(value, head.slice(at), fail), start: at };
+    if (key === "ElementDataFile") return { fields, ...filesOf(value, head.slice(at), fail), start: at };
   }
   return fail("is not a MetaImage: its header has no ElementDataFile");
 }
 
-function filesOf(text: string, rest: string, fail: Fail): readonly string[] {
-  if (/^local$/i.test(text)) return [];
-  if (/^LIST(\s+\d+)?$/.test(text)) {
+function filesOf(text: string, rest: string, fail: Fail): DataFiles {
+  if (/^local$/i.test(text)) return { files: [] };
+  // "LIST 2D" as well as "LIST 2".
+  const [isList, axesEach = 0] = /^LIST(?:\s+(\d+)D?)?$/.exec(text) ?? [];
+  if (isList) {
     const files = rest
       .split("\n")
       .map((line) => line.trim())
       .filter((line) => line !== "");
-    return files.length > 0 ? files : fail("is damaged: its list of files is empty");
+    return { files, axesEach: Number(axesEach) };
   }
-  if (text.length > MAX_PATTERN) return [text];
+  if (text.length > MAX_PATTERN) return { files: [text] };
   const [, pattern, first, last, step] = /^(\S*%\d*d\S*)\s+(-?\d+)\s+(-?\d+)\s+(-?\d+)$/.exec(text) ?? [];
   return pattern === undefined
-    ? [text]
-    : expandPattern(pattern, Number(first), Number(last), Number(step), fail);
+    ? { files: [text] }
+    : { files: expandPattern(pattern, Number(first), Number(last), Number(step), fail), axesEach: 0 };
 }
 
 class MetaHeader {
@@ -118,7 +127,10 @@ class MetaHeader {
     };
   }
 
-  voxels(sizes: readonly number[], files: readonly string[], start: number): RawVoxels {
+  voxels(sizes: readonly number[], data: DataFiles, start: number): RawVoxels {
+    const { files } = data;
+    // Without the components of a voxel.
+    checkFileCount(data, sizes.slice(-this.#dimension), this.#fail);
     const element = this.#fields.get("ElementType") ?? "";
     const type =
       TYPES[element.replace(/_ARRAY$/, "")] ??
@@ -131,7 +143,10 @@ class MetaHeader {
     const isText = this.#fields.get("BinaryData") !== undefined && !this.#isTrue("BinaryData");
     return {
       type,
-      littleEndian: !this.#isTrue("BinaryDataByteOrderMSB") && !this.#isTrue("ElementByteOrderMSB"),
+      // Where the two contradict each other, ITK goes by the first.
+      littleEndian: !this.#isTrue(
+        this.#fields.has("BinaryDataByteOrderMSB") ? "BinaryDataByteOrderMSB" : "ElementByteOrderMSB",
+      ),
       count: elementCount(sizes),
       encoding: isText ? "text" : this.#isTrue("CompressedData") ? "zlib" : "raw",
       files,

@@ -49,10 +49,16 @@ export async function readNifti(source: ByteSource, onWarning: (sentence: string
 }
 
 /** Where the voxels of a NIfTI file lie, by its header alone. */
-export async function readNiftiGrid(source: ByteSource): Promise<Grid> {
+export const readNiftiGrid = async (source: ByteSource): Promise<Grid> => (await headerOf(source)).grid;
+
+/** How many channels a NIfTI file has, likewise. */
+export const readNiftiChannels = async (source: ByteSource): Promise<number> =>
+  (await headerOf(source)).channels;
+
+async function headerOf(source: ByteSource): Promise<NiftiHeader> {
   const reader = await ByteReader.open(source);
   try {
-    return (await readHeader(reader)).header.grid;
+    return (await readHeader(reader)).header;
   } finally {
     await reader.close();
   }

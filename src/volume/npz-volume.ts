@@ -1,14 +1,15 @@
 /**
  * @file Volumes in NumPy files. A .npz of ours holds `data` and its grid:
  * `spacing` [3], `origin` [3], `direction` [3, 3], as in {@link Grid}; of
- * others' files we take the array that is named, or the only one of numbers.
+ * others' files we take the array that is named, or the only one of numbers, and nibabel's `affine` [4, 4]: from indices
+ * along the array's own axes to RAS millimetres.
  */
 
 import { formatError, inputError, messageOf } from "../base/errors.ts";
 import { type Tensor, bytesOf, elementCount, numbersOf, tensorOf } from "../graph/tensor.ts";
 import { encodeNpy, readNpy } from "../formats/npy.ts";
-import { type NpzArchive, describeArrays, encodeNpz } from "../formats/npz.ts";
-import { type Mat3, type Vec3, norm } from "./vec3.ts";
+import { type ArrayHeader, type NpzArchive, describeArrays, encodeNpz } from "../formats/npz.ts";
+import { type Mat3, type Vec3, map3, norm, unit } from "./vec3.ts";
 import { type Grid, type Volume, checkVolume, plainGrid, voxelTypeOf, withData } from "./volume.ts";
 import { type FileNumbers, voxelsOf } from "./voxels.ts";
 
@@ -33,12 +34,20 @@ export function volumeFromNpz(
   const tensor =
     part === undefined ? archive.read(whole) : subTensor(archive.read(whole), part, chosen, name);
   if (part === undefined) refuseSet(archive, whole, tensor, name);
-  const geometry = geometryOf(archive);
-  if (geometry.spacing && !geometry.direction && new Set(geometry.spacing).size > 1)
+  const geometry = geometryOf(archive, whole, name);
+  if (geometry.unused.length > 0)
     onWarning(
-      `"${name}" has \`spacing\` but no \`direction\`: read as ${geometry.spacing.join(" × ")} mm along D, H, W, the array's own axes.`,
+      `"${name}" has ${describeArrays(geometry.unused)}, which ${geometry.unused.length > 1 ? "are" : "is"} not used: expected spacing [3], origin [3] and direction [3, 3], or affine [4, 4].`,
     );
-  return volumeOf(tensor, geometry, name);
+  const volume = volumeOf(tensor, geometry, name);
+  const millimetres = `${volume.spacing.map((mm) => +mm.toPrecision(6)).join(" × ")} mm along D, H, W, the array's own axes`;
+  if (geometry.isAffine)
+    onWarning(
+      `"${name}" has an \`affine\`: taken for nibabel's, from the array's own axes to RAS; read as ${millimetres}.`,
+    );
+  else if (geometry.spacing && !geometry.direction && new Set(geometry.spacing).size > 1)
+    onWarning(`"${name}" has \`spacing\` but no \`direction\`: read as ${millimetres}.`);
+  return volume;
 }
 
 /** Our own, or the only one of numbers beside the geometry. */
@@ -47,6 +56,8 @@ function defaultArray(archive: NpzArchive, name: string): string {
   const { arrays } = archive;
   const candidates = arrays.filter(({ name: key, dtype }) => dtype !== undefined && !GEOMETRY.includes(key));
   if (candidates.length === 1) return candidates[0]!.name;
+  if (arrays.length === 0)
+    throw formatError(`"${name}" holds no arrays: expected files that end in .npy in it.`);
   // What it is that cannot be read, is said when it is.
   if (arrays.length === 1) return arrays[0]!.name;
   throw inputError(
@@ -101,20 +112,50 @@ interface Geometry {
   readonly direction?: Mat3 | undefined;
 }
 
-function geometryOf(archive: NpzArchive): Geometry {
-  const { arrays } = archive;
+interface ArchiveGeometry extends Geometry {
+  readonly isAffine: boolean;
+  /** What is named as geometry is, and is none. */
+  readonly unused: readonly ArrayHeader[];
+}
+
+/** @param array - the voxels, whatever they are called */
+function geometryOf(archive: NpzArchive, array: string, name: string): ArchiveGeometry {
+  const there = archive.arrays.filter((one) => GEOMETRY.includes(one.name) && one.name !== array);
+  const used = new Set<ArrayHeader>();
   const vector = (key: string, length: number): number[] | undefined => {
-    const found = arrays.find(
-      ({ name, dtype, dims }) => name === key && dtype && elementCount(dims) === length,
-    );
-    return found && [...numbersOf(archive.read(key))];
+    const found = there.find((one) => one.name === key && one.dtype && elementCount(one.dims) === length);
+    if (!found) return undefined;
+    used.add(found);
+    return [...numbersOf(archive.read(key))];
   };
+  const rest = (): readonly ArrayHeader[] => there.filter((one) => !used.has(one));
   const axes = vector("direction", 9);
+  const affine = axes ? undefined : vector("affine", 16);
+  if (affine) return { ...stepsOfAffine(affine, name), isAffine: true, unused: rest() };
   return {
     spacing: vector("spacing", 3) as Vec3 | undefined,
     origin: vector("origin", 3) as Vec3 | undefined,
     direction: axes && ([axes.slice(0, 3), axes.slice(3, 6), axes.slice(6)] as unknown as Mat3),
+    isAffine: false,
+    unused: rest(),
   };
+}
+
+/** @param affine - [4, 4], row by row; a column for each axis of the array, as nibabel has it, then the origin */
+function stepsOfAffine(affine: readonly number[], name: string): Geometry {
+  const [x, y, z, last] = [0, 4, 8, 12].map((row) => affine.slice(row, row + 4)) as [
+    number[],
+    number[],
+    number[],
+    number[],
+  ];
+  if (!affine.every(Number.isFinite) || !last.every((value, i) => Math.abs(value - Number(i === 3)) < 1e-6))
+    throw formatError(
+      `"${name}" cannot be read as a volume: its affine should be finite and end in [0, 0, 0, 1], and ends in [${last.join(", ")}].`,
+    );
+  const column = (i: number): Vec3 => [-x[i]! + 0, -y[i]! + 0, z[i]!];
+  const steps = map3([0, 1, 2], column);
+  return { spacing: map3(steps, norm), origin: column(3), direction: map3(steps, unit) };
 }
 
 function volumeOf(tensor: Tensor, geometry: Geometry, name: string): Volume {

@@ -8,8 +8,8 @@ import { DTYPES } from "../base/dtypes.ts";
 import { type Fail, failOf } from "../formats/foreign.ts";
 import { elementCount } from "../graph/tensor.ts";
 import type { FileAxes } from "./axes.ts";
-import { MAX_PATTERN, expandPattern } from "./file-pattern.ts";
-import type { Encoding, RawType, RawVoxels } from "./raw-voxels.ts";
+import { type DataFiles, MAX_PATTERN, checkFileCount, expandPattern } from "./file-pattern.ts";
+import { type Encoding, type RawType, type RawVoxels, checkHeaderEnd } from "./raw-voxels.ts";
 import { type Vec3, map3 } from "./vec3.ts";
 
 /** What a NRRD file is, by its header. */
@@ -69,7 +69,8 @@ const DOMAIN_KINDS = ["domain", "space", "time", "???", "none"];
 /** @param head - the beginning of the file, one character per byte */
 export function parseNrrd(head: string, name: string): NrrdHeader {
   const fail = failOf(name);
-  const { fields, files, pieces, start } = fieldsOf(head, fail);
+  const parsed = fieldsOf(head, fail);
+  const { fields, files, start } = parsed;
   const need = (key: string): string =>
     fields.get(key) ?? fail(`is not a NRRD file that can be read: its header has no "${key}"`);
 
@@ -84,13 +85,7 @@ export function parseNrrd(head: string, name: string): NrrdHeader {
     !sizes.every((n) => Number.isSafeInteger(n) && n > 0)
   )
     fail(`is damaged: it has ${need("dimension")} dimensions and the sizes ${sizes.join(" × ")}`);
-  if (pieces !== undefined) {
-    const expected = elementCount(sizes.slice(pieces || dimension - 1));
-    if (files.length !== expected)
-      fail(
-        `is damaged: it names ${files.length} files, where its sizes ${sizes.join(" × ")} take ${expected}`,
-      );
-  }
+  checkFileCount(parsed, sizes, fail);
   const encoded = need("encoding").toLowerCase();
   const encoding =
     ENCODINGS[encoded] ??
@@ -102,7 +97,11 @@ export function parseNrrd(head: string, name: string): NrrdHeader {
   if (DTYPES[type].bits > 8 && encoding !== "text" && endian !== "little" && endian !== "big")
     fail('is damaged: its header should say "endian: little" or "endian: big"');
   const [lines, skip] = [wholeOf(fields, "lineskip", 0, fail), wholeOf(fields, "byteskip", -1, fail)];
-  if (skip === -1 && encoding !== "raw") fail('is damaged: only raw voxels can have "byte skip: -1"');
+  if (skip === -1 && encoding !== "raw")
+    fail(
+      'says "byte skip: -1" of voxels that are not raw, which is not read here: save it without a byte skip',
+      "E_UNSUPPORTED",
+    );
   const littleEndian = endian !== "big";
   return {
     voxels: { type, littleEndian, count: elementCount(sizes), encoding, files, start, lines, skip },
@@ -113,12 +112,9 @@ export function parseNrrd(head: string, name: string): NrrdHeader {
   };
 }
 
-interface Parsed {
+interface Parsed extends DataFiles {
   /** By names in lower case, without spaces. */
   readonly fields: ReadonlyMap<string, string>;
-  readonly files: readonly string[];
-  /** Dimensions of what each of several files holds: 0 for one fewer than the image. */
-  readonly pieces?: number;
   /** Where the header ends. */
   readonly start: number;
 }
@@ -126,9 +122,10 @@ interface Parsed {
 function fieldsOf(head: string, fail: Fail): Parsed {
   if (!/^NRRD000\d/.test(head)) fail("is not a NRRD file");
   const fields = new Map<string, string>();
-  let data: DataFiles = { files: [] };
+  let data: NamedFiles = { files: [] };
   for (let at = head.indexOf("\n") + 1; at > 0;) {
     const end = head.indexOf("\n", at);
+    checkHeaderEnd(head, end, fail);
     const line = head.slice(at, end < 0 ? undefined : end).trim();
     at = end + 1;
     if (line === "") return { fields, ...data, start: at };
@@ -148,27 +145,25 @@ function fieldsOf(head: string, fail: Fail): Parsed {
   return { fields, ...data, start: head.length };
 }
 
-interface DataFiles {
-  readonly files: readonly string[];
-  readonly pieces?: number;
+interface NamedFiles extends DataFiles {
   /** `files`, where lines that follow name them. */
   readonly listed?: string[];
 }
 
 /** `voxels.raw`; `slice%03d.raw 1 20 1`; or LIST, where names follow in lines. */
-function dataFiles(text: string, fail: Fail): DataFiles {
-  const [isList, listPieces = 0] = /^LIST(?:\s+(\d+))?$/.exec(text) ?? [];
+function dataFiles(text: string, fail: Fail): NamedFiles {
+  const [isList, listed = 0] = /^LIST(?:\s+(\d+))?$/.exec(text) ?? [];
   if (isList) {
-    const listed: string[] = [];
-    return { files: listed, listed, pieces: Number(listPieces) };
+    const files: string[] = [];
+    return { files, listed: files, axesEach: Number(listed) };
   }
   if (text.length > MAX_PATTERN) return { files: [text] };
-  const [, pattern, first, last, step, pieces = 0] =
+  const [, pattern, first, last, step, axesEach = 0] =
     /^(.*%\d*d.*?)\s+(-?\d+)\s+(-?\d+)\s+(-?\d+)(?:\s+(\d+))?$/.exec(text) ?? [];
   if (pattern === undefined) return { files: [text] };
   return {
     files: expandPattern(pattern, Number(first), Number(last), Number(step), fail),
-    pieces: Number(pieces),
+    axesEach: Number(axesEach),
   };
 }
 

@@ -7,7 +7,7 @@
 import type { ByteSource } from "../base/byte-source.ts";
 import { volumeOfAxes } from "./axes.ts";
 import { parseNrrd } from "./nrrd-header.ts";
-import { headOf, readRaw } from "./raw-voxels.ts";
+import { headOf, pathBeside, readRaw } from "./raw-voxels.ts";
 import { bytesOf } from "../graph/tensor.ts";
 import { stepsOf } from "./geometry.ts";
 import type { Vec3 } from "./vec3.ts";
@@ -22,6 +22,12 @@ export async function readNrrd(source: ByteSource, onWarning: (sentence: string)
     );
   return volumeOfAxes(await readRaw(voxels, source), axes, source.name);
 }
+
+/** The files that hold the voxels of a NRRD file, other than itself. */
+export const nrrdFiles = async (source: ByteSource): Promise<readonly string[]> =>
+  Promise.all(
+    parseNrrd(await headOf(source), source.name).voxels.files.map((file) => pathBeside(source, file)),
+  );
 
 /**
  * A volume as the parts of a NRRD file: header, voxels. Channels become a list

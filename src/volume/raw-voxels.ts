@@ -8,7 +8,7 @@ import { swapBytes } from "../base/bytes.ts";
 import { DTYPES } from "../base/dtypes.ts";
 import { formatError } from "../base/errors.ts";
 import { builtin } from "../base/files.ts";
-import { DEFLATE_MAX_RATIO, failOf } from "../formats/foreign.ts";
+import { DEFLATE_MAX_RATIO, type Fail, failOf } from "../formats/foreign.ts";
 import { bytesOf } from "../graph/tensor.ts";
 import { ByteReader } from "./gzip-reader.ts";
 import { type VoxelType, allocate } from "./volume.ts";
@@ -45,9 +45,36 @@ export async function headOf(source: ByteSource, from = 0): Promise<string> {
   try {
     const head = new Uint8Array(Math.max(0, Math.min(MAX_HEADER_BYTES, source.size - from)));
     await reader.readInto(head);
-    return new TextDecoder("latin1").decode(head);
+    return oneLetterPerByte(head);
   } finally {
     await reader.close();
+  }
+}
+
+/** Refuses a header of which no more is looked at, instead of calling it damaged. */
+export function checkHeaderEnd(head: string, end: number, fail: Fail): void {
+  if (end < 0 && head.length >= MAX_HEADER_BYTES)
+    fail("has a header of more than 1 MB, the limit here: is it text throughout?", "E_UNSUPPORTED");
+}
+
+const LETTERS_AT_ONCE = 2 ** 13;
+
+/** Decoders of "latin1" do not give back all bytes: they take it for Windows' own. */
+function oneLetterPerByte(bytes: Uint8Array): string {
+  let text = "";
+  for (let at = 0; at < bytes.length; at += LETTERS_AT_ONCE)
+    text += String.fromCharCode(...bytes.subarray(at, at + LETTERS_AT_ONCE));
+  return text;
+}
+
+/** Names in headers are in UTF-8, as files' names are; those that cannot be are in Latin-1. */
+function nameFrom(letters: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(
+      Uint8Array.from(letters, (letter) => letter.charCodeAt(0)),
+    );
+  } catch {
+    return letters;
   }
 }
 
@@ -82,8 +109,16 @@ export async function readRaw(voxels: RawVoxels, header: ByteSource): Promise<Fi
   return numbers;
 }
 
-/** A file that a header names, from the header's own folder or, if the header is a link, from where that leads. */
-async function openBeside(header: ByteSource, file: string): Promise<ByteSource> {
+const openBeside = async (header: ByteSource, file: string): Promise<ByteSource> =>
+  openSource(await pathBeside(header, file));
+
+/**
+ * The path of a file that a header names: in the header's own folder or, if the header is a link, where that leads.
+ *
+ * @param letters - one for each byte of the name
+ */
+export async function pathBeside(header: ByteSource, letters: string): Promise<string> {
+  const file = nameFrom(letters);
   if (header.path === undefined)
     throw formatError(
       `"${header.name}" keeps its voxels in another file, "${file}", which cannot be opened here: save both as one file (.nrrd, .mha or .nii.gz).`,
@@ -92,10 +127,10 @@ async function openBeside(header: ByteSource, file: string): Promise<ByteSource>
   const paths = builtin("node:path");
   const { realpath, stat } = builtin("node:fs/promises");
   const beside = paths.resolve(paths.dirname(header.path), file);
-  if (await stat(beside).catch(() => undefined)) return openSource(beside);
+  if (await stat(beside).catch(() => undefined)) return beside;
   const linked = paths.resolve(paths.dirname(await realpath(header.path)), file);
   const isThere = linked !== beside && (await stat(linked).catch(() => undefined));
-  return openSource(isThere ? linked : beside);
+  return isThere ? linked : beside;
 }
 
 /** Finds where the numbers begin, and makes sure that `size` bytes of them can be there. */
@@ -171,8 +206,8 @@ function parseNumbers(text: string, target: Uint8Array<ArrayBuffer>, type: RawTy
   const words = text.matchAll(/[^\s,]+/g);
   for (let i = 0; i < numbers.length; i++) {
     const word = words.next().value?.[0];
-    const value = word === undefined ? NaN : Number(word);
-    if (Number.isNaN(value) && word?.toLowerCase() !== "nan")
+    const value = word === undefined ? NaN : valueOf(word);
+    if (Number.isNaN(value) && !/^[-+]?nan$/i.test(word ?? ""))
       failOf(name)(
         `is damaged: voxel ${i + 1} of ${numbers.length} is ${word === undefined ? "missing" : JSON.stringify(word)}`,
       );
@@ -180,4 +215,11 @@ function parseNumbers(text: string, target: Uint8Array<ArrayBuffer>, type: RawTy
       numbers[i] = BigInt(Math.trunc(value));
     else numbers[i] = value;
   }
+}
+
+/** C writes infinity in letters. */
+function valueOf(word: string): number {
+  const [, sign] = /^([-+]?)inf(?:inity)?$/i.exec(word) ?? [];
+  if (sign !== undefined) return sign === "-" ? -Infinity : Infinity;
+  return Number(word);
 }

@@ -6,10 +6,10 @@ import { openSource } from "../base/byte-source.ts";
 import { printable } from "../base/printable.ts";
 import { openNpz } from "../formats/npz.ts";
 import type { DicomInput } from "./dicom/files.ts";
-import { readMetaImage } from "./meta-image.ts";
+import { metaImageFiles, readMetaImage } from "./meta-image.ts";
 import { refusalOf } from "./other-formats.ts";
-import { readNrrd } from "./nrrd.ts";
-import { readNifti, readNiftiGrid } from "./nifti.ts";
+import { nrrdFiles, readNrrd } from "./nrrd.ts";
+import { readNifti, readNiftiChannels, readNiftiGrid } from "./nifti.ts";
 import { volumeFromNpy, volumeFromNpz } from "./npz-volume.ts";
 import type { Grid, Volume } from "./volume.ts";
 
@@ -80,6 +80,21 @@ export async function readVolume(
 export async function readGrid(path: string): Promise<Grid | undefined> {
   const suffix = suffixOf(path);
   return suffix && FORMATS[suffix] === "nifti" ? readNiftiGrid(await openSource(path)) : undefined;
+}
+
+/** The other files that a file keeps its voxels in; none where that cannot be told, as {@link readVolume} will. */
+export async function voxelFiles(path: string): Promise<readonly string[]> {
+  const suffix = suffixOf(path);
+  const format = suffix && FORMATS[suffix];
+  if ((format !== "nrrd" && format !== "meta") || (await isFolder(path))) return [];
+  const source = await openSource(path);
+  return (format === "nrrd" ? nrrdFiles(source) : metaImageFiles(source)).catch(() => []);
+}
+
+/** How many channels a file has, likewise. */
+export async function readChannelCount(path: string): Promise<number | undefined> {
+  const suffix = suffixOf(path);
+  return suffix && FORMATS[suffix] === "nifti" ? readNiftiChannels(await openSource(path)) : undefined;
 }
 
 /** Whether {@link readVolume} knows the format by this name; DICOM files may have any. */

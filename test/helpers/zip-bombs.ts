@@ -1,12 +1,15 @@
 /** @file Archives of NumPy's that lie about themselves. */
 
 import { deflateRawSync } from "node:zlib";
+import { crc32 } from "../../src/formats/crc32.ts";
 
 /** An entry: what is stored, and what the archive says of it. */
 export interface Claim {
   readonly packed: Uint8Array;
   /** Bytes that it says to unpack to. */
   readonly size: number;
+  /** Of what it unpacks to; 0 unless given. */
+  readonly checksum?: number;
   /** Whether its bytes are those of the entry before. */
   readonly isSame?: boolean;
 }
@@ -15,13 +18,14 @@ export interface Claim {
 export const deflated = (content: Uint8Array): Claim => ({
   packed: deflateRawSync(content),
   size: content.length,
+  checksum: crc32(content),
 });
 
 /** An archive of compressed entries. */
 export function zipOf(entries: Readonly<Record<string, Claim>>): Uint8Array {
   const [files, list]: [Buffer[], Buffer[]] = [[], []];
   let [at, end] = [0, 0];
-  for (const [name, { packed, size, isSame }] of Object.entries(entries)) {
+  for (const [name, { packed, size, checksum = 0, isSame }] of Object.entries(entries)) {
     if (!isSame) {
       at = end;
       const local = Buffer.alloc(30);
@@ -33,15 +37,18 @@ export function zipOf(entries: Readonly<Record<string, Claim>>): Uint8Array {
     const entry = Buffer.alloc(46);
     entry.writeUInt32LE(0x02014b50, 0);
     entry.writeUInt16LE(8, 10);
+    entry.writeUInt32LE(checksum, 16);
     entry.writeUInt32LE(packed.length, 20);
     entry.writeUInt32LE(size, 24);
     entry.writeUInt16LE(name.length, 28);
     entry.writeUInt32LE(at, 42);
     list.push(entry, Buffer.from(name));
   }
+  const listed = list.reduce((sum, part) => sum + part.length, 0);
   const last = Buffer.alloc(22);
   last.writeUInt32LE(0x06054b50, 0);
   last.writeUInt16LE(Object.keys(entries).length, 10);
+  last.writeUInt32LE(listed, 12);
   last.writeUInt32LE(end, 16);
   return Buffer.concat([...files, ...list, last]);
 }
