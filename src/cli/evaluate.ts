@@ -112,7 +112,7 @@ async function evaluate(flags: EvaluateFlags): Promise<void> {
   if (flags.out !== undefined) await checkWritable(flags.out);
   const model = await load(flags.model, { onWarning: warn });
   const { metrics: given, region, split } = valuesOfFlags<Measured>(MEASURED, flags);
-  const opened = await openData(flags.data, valuesOfFlags<ArrayNames>(ARRAYS, flags));
+  const opened = await openData(flags.data, valuesOfFlags<ArrayNames>(ARRAYS, flags), warn);
   const { data, part, read, count } = await casesOf(opened, model, split);
   const settings = valuesOfFlags<Pick<CasesOptions, keyof typeof SETTINGS>>(SETTINGS, flags);
   const unfit = region ? "region" : settings.overlap === undefined ? undefined : "overlap";

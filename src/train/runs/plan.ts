@@ -102,7 +102,7 @@ export async function makePlan(
   onWarning: (sentence: string) => void = () => undefined,
 ): Promise<TrainPlan> {
   const { model: network, kind } = await networkOfRun(given, onWarning);
-  const data = await openData(given.data, given);
+  const data = await openData(given.data, given, onWarning);
   checkClasses(network, data);
   const own = completeFor(given, data.kind);
   const { examples, ...sets } =
@@ -112,7 +112,7 @@ export async function makePlan(
   const { size, validation } = sets;
   const { metrics: wanted = [], loss = usualLoss(network) } = own;
   const config = { ...own, size, metrics: wanted, loss };
-  const task = taskOf(network, data, config);
+  const task = taskOf(network, data, config, sets.seen);
   // What no file can say of a network is told now, and not after the first epoch.
   const model = network.withTask(task);
 
@@ -174,14 +174,19 @@ function trainerOf(model: Model, options: TrainerOptions): Trainer {
 }
 
 /** What prediction and evaluation have to know of a network that is trained so. */
-function taskOf(model: Model, { classes, channels }: LabelledData, config: TrainPlan["config"]): Task {
+function taskOf(
+  model: Model,
+  { classes, channels }: LabelledData,
+  config: TrainPlan["config"],
+  seen: CaseSets["seen"],
+): Task {
   const { spacing, orientation, window, size: patch } = config;
   // What its file says goes before what it shows.
   const scores = model.task?.scores ?? readScores(model.graph).scores;
   return {
     scores,
     classes: { names: classes.names, values: classes.values.map(([first]) => first!) },
-    channels,
+    channels: channels ?? seen,
     patch,
     preparation: { spacing, orientation, window, normalize: normalizationOf(config) },
   };
