@@ -73,14 +73,15 @@ export async function classifyScans(model: Model, job: ClassifyJob): Promise<voi
   try {
     for (const [i, { name, read }] of scans.entries()) {
       try {
-        const said = await classifyVolume(session, await read(), {
+        const noted = {
           ...settings,
-          onWarning: (sentence) => warn(`${name}: ${sentence}`),
-          onNote(note) {
+          onWarning: (sentence: string) => warn(`${name}: ${sentence}`),
+          onNote(note: string) {
             if (!told.has(note)) say(note);
             told.add(note);
           },
-        });
+        };
+        const said = await classifyVolume(session, await read(), noted, `"${name}"`);
         found.push({ name, said });
       } catch (error) {
         // One bad scan does not cost the others their results.

@@ -41,10 +41,11 @@ export async function classifyVolume(
   session: Pick<Session, "inputs" | "outputs" | "run">,
   volume: Volume,
   options: ClassifyOptions = {},
+  name?: string,
 ): Promise<Classification> {
   const network = networkOf(session, volume.channels, options.layout, "scan");
   const settled = settle(session, network, options);
-  const found = await scoresOfScan(session, network, volume, settled);
+  const found = await scoresOfScan(session, network, volume, settled, name);
   return classification(found, settled);
 }
 

@@ -15,7 +15,15 @@ import { cropTo } from "../volume/crop.ts";
 import { type Volume, type Voxels, plainGrid, withData } from "../volume/volume.ts";
 import type { Dataset, Example } from "./dataset.ts";
 import { type Classification, classification, requireNumbers, scoresOfScan } from "./classify.ts";
-import { factsOf, feedsOf, type Network, networkOf, type ScoresOf, scoresOf } from "./network.ts";
+import {
+  factsOf,
+  feedsOf,
+  isClassifier,
+  type Network,
+  networkOf,
+  type ScoresOf,
+  scoresOf,
+} from "./network.ts";
 import { predictSettled, runWindows } from "./predict-volume.ts";
 import { readScores } from "./scores.ts";
 import { type PredictOptions, type Settled, settle, settledScores } from "./settle.ts";
@@ -131,7 +139,12 @@ async function whole(session: Session, name: string, { dims, data }: RunTensor<"
  */
 export function requireComparable(graph: Graph): void {
   const reading = readScores(graph);
-  comparable(taskOf(graph)?.scores ?? reading.scores ?? "logits", reading.classes ?? 1);
+  const scores = taskOf(graph)?.scores ?? reading.scores ?? "logits";
+  if (scores === "regions" && isClassifier(graph) && reading.classes !== 1)
+    throw inputError(
+      `The network gives a probability to each class by itself, so that a scan may have several, and the data have one class for each scan: end the network before its sigmoid, or train with --classes ${reading.classes ?? "N"}, which gives it a new last layer.`,
+    );
+  comparable(scores, reading.classes ?? 1);
 }
 
 /**
