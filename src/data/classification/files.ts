@@ -1,7 +1,7 @@
 /** @file Scans in files of their own, as class folders and tables name them. */
 
 import { openSource } from "../../base/byte-source.ts";
-import { formatError, ioError } from "../../base/errors.ts";
+import { AcsconvError, formatError, inputError, ioError } from "../../base/errors.ts";
 import { builtin } from "../../base/files.ts";
 import { readHeader } from "../../volume/dicom/headers.ts";
 import { readGrid, readVolume } from "../../volume/read.ts";
@@ -15,7 +15,7 @@ export const scanIn = (
   { array }: ArrayNames,
 ): NamedScan => ({
   ...what,
-  read: (onWarning) => readVolume(path, { onWarning, array }),
+  read: (onWarning) => readVolume(path, { onWarning, array }).catch(withoutSeries),
   grid: () => readGrid(path),
 });
 
@@ -48,6 +48,13 @@ const headerOf = (path: string) =>
   openSource(path)
     .then(readHeader)
     .catch(() => undefined);
+
+/** A scan of a data set is one series, for no option could choose one in each of its folders. */
+function withoutSeries(error: unknown): never {
+  if (!(error instanceof AcsconvError) || error.code !== "E_AMBIGUOUS") throw error;
+  const message = error.message.replace(/choose one with `series`[^(]*/, "leave one of them in each folder ");
+  throw inputError(message, { code: "E_AMBIGUOUS" });
+}
 
 /** What stands in a folder, without what systems leave in it. */
 export async function entriesOf(
