@@ -189,6 +189,25 @@ describe("before anything is made", () => {
   });
 });
 
+test("one class is enough to measure a network that names its classes, and for nothing else", async () => {
+  await folderOf({ "B/1.npy": scan(1), "B/2.npy": scan(2) }, at("one"));
+  expect(await run("evaluate --model @run/model.onnx --data @one --out @one.json --quiet")).toMatchObject({
+    code: 0,
+  });
+  expect(JSON.parse(readFileSync(at("one.json"), "utf8"))).toMatchObject({
+    cases: [{ class: "b" }, { class: "b" }],
+  });
+  for (const command of [
+    "train --model @grey.onnx -o @none",
+    "train --model @run/model.onnx -o @none",
+    "evaluate --model @grey.onnx",
+  ]) {
+    const ended = await run(`${command} --data @one`);
+    expect(ended.code).toBe(2);
+    expect(ended.stderr).toMatch(/have one class only, "b": to tell classes apart takes two at least/i);
+  }
+});
+
 test("a network keeps the numbers of its classes where data have fewer", async () => {
   await folderOf({ "2/1.npy": scan(1), "10/2.npy": scan(2), "30/3.npy": scan(3) }, at("three"));
   await folderOf({ "10/2.npy": scan(2), "30/3.npy": scan(3) }, at("two"));

@@ -68,7 +68,7 @@ const MAX_NAME = 256;
  *
  * @param where - the data set, for messages
  * @param all - the names of all classes there may be, where the layout says; by default of those there are
- * @throws {@link AcsconvError} `format` for fewer than two classes, or too many
+ * @throws {@link AcsconvError} `format` for no scans, too many classes, or names that hardly differ
  */
 export function classificationSet(
   name: string,
@@ -77,10 +77,8 @@ export function classificationSet(
   all?: readonly string[],
 ): ClassificationSet {
   const present = [...new Set(scans.map(({ label }) => label))];
-  if (present.length < 2)
-    throw formatError(
-      `${where} has ${present.length === 0 ? "no labelled scans" : `one class only, "${present[0]}"`}: to tell classes apart takes two at least.`,
-    );
+  if (present.length === 0)
+    throw formatError(`${where} has no labelled scans: a row or a file for each is expected.`);
   const names = all ?? sortedNames(present);
   requireDifferent(names, where);
   if (names.length > MAX_CLASSES || names.some((one) => one.length > MAX_NAME))

@@ -94,7 +94,6 @@ describe("a folder for each class", () => {
       { "a/1.dcm": "", "a/x.npy": scan(1), "b/y.npy": scan(1) },
       /holds volumes and DICOM files side by side \("x\.npy", "1\.dcm"\)/,
     ],
-    ["one class only", { "a/x.npy": scan(1) }, /has one class only, "a": to tell classes apart takes two/],
     [
       "slices side by side",
       { "a/1.dcm": "", "a/2.dcm": "", "b/x.npy": scan(1) },
@@ -206,7 +205,6 @@ describe("a table", () => {
       "file,label\ns/a.npy,x\ntable.csv,y\n",
       /Line 3 .*"table\.csv" is no volume that we read/,
     ],
-    ["one class", "file,label\ns/a.npy,x\ns/b.npy,x\n", /one class only, "x"/],
     [
       "rows of other lengths",
       "file,label\ns/a.npy,x\ns/c, d.npy,y\n",
@@ -325,7 +323,6 @@ describe("an archive of MedMNIST", () => {
       { train_images: images(3, 8, 8, 8), train_labels: labels(0, 1) },
       /is uint8 \[2, 1\], where train_images has 3 scans/,
     ],
-    ["one class", { train_images: images(2, 8, 8, 8), train_labels: labels(1, 1) }, /one class only, "1"/],
   ])("refuses %s", async (_, arrays, message) => {
     await expect(openData(await archiveOf(arrays))).rejects.toThrow(message);
   });

@@ -30,6 +30,11 @@ export async function scanSets(
   const channels = channelsOf(network, data);
   requireWholeScans(data.cases, channels);
   const { training, validation } = await partsOf(config, data, onWarning);
+  const one = data.classes.names[training[0]!.label]!;
+  if (training.every(({ label }) => label === training[0]!.label))
+    throw inputError(
+      `The scans to train on have one class only, "${one}": to tell classes apart takes two at least.`,
+    );
   const size = config.size ?? (await usualSize(training, network, config, onWarning));
   const warnings = new Warnings(onWarning);
   const setOf = (scans: readonly ClassifiedScan[]): CaseSet => {
