@@ -1,6 +1,10 @@
-/** @file Errors about unknown names, with the name that was probably meant. */
+/** @file Names as people mean them: when two are the same, and which was probably meant by one that there is not. */
 
 import { AcsconvError, inputError } from "./errors.ts";
+
+/** A name as it is compared: without capitals and blanks around it, accents in one form (macOS stores them in another). */
+export const plainName = (name: string): string =>
+  name.normalize("NFC").trim().replaceAll(/\s+/g, " ").toLowerCase();
 
 /** @param what - what the name is of, such as `metric` */
 export function unknownName(what: string, name: string, names: readonly string[]): AcsconvError {

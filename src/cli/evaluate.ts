@@ -6,7 +6,14 @@ import type { Command } from "commander";
 import { inputError } from "../base/errors.ts";
 import { type Named, flagged, namedList, oneOf } from "../base/fields.ts";
 import { checkGrids, readCases } from "../data/cases.ts";
-import { SPLITS, type SplitName, scansOf, splitsOf, withClasses } from "../data/classification/data-set.ts";
+import {
+  type ClassificationSet,
+  SPLITS,
+  type SplitName,
+  scansOf,
+  splitsOf,
+  withClasses,
+} from "../data/classification/data-set.ts";
 import { readScans, requireWholeScans } from "../data/classification/scans.ts";
 import type { ArrayNames } from "../data/folders.ts";
 import { type LabelledData, openData } from "../data/open.ts";
@@ -16,6 +23,7 @@ import { load, type Model } from "../index.ts";
 import { METRIC_NAMES } from "../metrics/registry.ts";
 import type { CaseResult, CasesOptions, LabelledCase, Metrics } from "../model/evaluate.ts";
 import { isClassifier } from "../model/network.ts";
+import { readScores } from "../model/scores.ts";
 import type { Preparation } from "../model/prepare.ts";
 import { MACHINE, NETWORK, PREPARATION, WINDOWS, asTrained } from "../model/settings.ts";
 import { formatTable } from "../report/text-table.ts";
@@ -112,7 +120,7 @@ async function evaluate(flags: EvaluateFlags): Promise<void> {
   if (flags.out !== undefined) await checkWritable(flags.out);
   const model = await load(flags.model, { onWarning: warn });
   const { metrics: given, region, split } = valuesOfFlags<Measured>(MEASURED, flags);
-  const opened = await openData(flags.data, valuesOfFlags<ArrayNames>(ARRAYS, flags));
+  const opened = await openData(flags.data, valuesOfFlags<ArrayNames>(ARRAYS, flags), warn);
   const { data, part, read, count } = await casesOf(opened, model, split);
   const settings = valuesOfFlags<Pick<CasesOptions, keyof typeof SETTINGS>>(SETTINGS, flags);
   const unfit = region ? "region" : settings.overlap === undefined ? undefined : "overlap";
@@ -123,6 +131,10 @@ async function evaluate(flags: EvaluateFlags): Promise<void> {
   const note = (line: string): void => {
     if (!flags.quiet) printNote(line);
   };
+  if (data.kind === "classification" && !model.task?.classes)
+    note(
+      `the network names no classes, and its outputs are taken as ${data.classes.names.join(", ")}, in this order`,
+    );
   if (part) note(`${count} scans of the part "${part}"`);
   const beside = model.task ? {} : await besideOf(flags.model, note);
   const wanted = given ?? USUAL_METRICS[data.kind];
@@ -189,12 +201,24 @@ async function casesOf(
     return { data: given, count: given.cases.length, read: () => readCases(given.cases, given, warnings) };
   }
   const names = model.task?.classes?.names;
-  const data = names && isClassifier(model.graph) ? withClasses(given, names, "the network has") : given;
+  const data =
+    names && isClassifier(model.graph)
+      ? withClasses(given, names, "the network has")
+      : byNumber(given, model);
   checkClasses(model, data);
   requireWholeScans(data.cases, channelsOf(model, data));
   const part = split ?? (splitsOf(data).length > 0 ? "test" : undefined);
   const cases = part ? scansOf(data, part) : data.cases;
   return { data, ...(part && { part }), count: cases.length, read: () => readScans(cases, warnings) };
+}
+
+/** Of a network that names no classes, its outputs: data whose classes are such numbers may have fewer. */
+function byNumber(data: ClassificationSet, model: Model): ClassificationSet {
+  const count = isClassifier(model.graph) ? readScores(model.graph).classes : undefined;
+  if (count === undefined || count < 2) return data;
+  const numbers = Array.from({ length: count }, (_, k) => String(k));
+  if (!data.classes.names.every((name) => numbers.includes(name))) return data;
+  return withClasses(data, numbers, "the network's outputs are");
 }
 
 /** A case of the JSON: of a scan with one class, its classes and probabilities by name. */

@@ -1,14 +1,18 @@
 /** @file `acsconv predict` with a classifier: a table of scans and the probabilities of their classes. */
 
 import { stat } from "node:fs/promises";
-import { basename } from "node:path";
+import { basename, join } from "node:path";
 import { openSource } from "../base/byte-source.ts";
 import { AcsconvError, inputError } from "../base/errors.ts";
 import { checkApart, checkWritable, writeFiles } from "../base/files.ts";
 import { printable } from "../base/printable.ts";
 import { type ClassifiedScan, scansOf, splitsOf } from "../data/classification/data-set.ts";
+import { entriesOf } from "../data/classification/files.ts";
+import { isNote, scansBelow } from "../data/classification/folders.ts";
 import { isMedmnist } from "../data/classification/medmnist.ts";
+import { parseChannelName } from "../data/file-names.ts";
 import { isTable, openData } from "../data/open.ts";
+import { type ScanFiles, scanCases } from "../data/scan-cases.ts";
 import { openNpz } from "../formats/npz.ts";
 import type { Model } from "../index.ts";
 import { type Classification, type ClassifyOptions, classifyVolume } from "../model/classify.ts";
@@ -18,7 +22,15 @@ import { type ReadOptions, type Volume, readChannels } from "../volume/index.ts"
 import { warn } from "./errors.ts";
 import { print, printNote } from "./print.ts";
 import { startProgress } from "./progress.ts";
-import { type ScanChoice, listScans } from "./scan-files.ts";
+import { type ScanChoice, listFiles } from "./scan-files.ts";
+
+/** Which files are scans of their own. */
+interface ClassifyChoice extends Pick<ScanChoice, "onWarning" | "onNote"> {
+  /** The channels that the network's task names; undefined where it has none. */
+  readonly task: readonly string[] | undefined;
+  /** Channels of the network's input; undefined where it leaves them open. */
+  readonly inputs: number | undefined;
+}
 
 /** What to classify, and where the table goes. */
 export interface ClassifyJob {
@@ -28,7 +40,7 @@ export interface ClassifyJob {
   readonly settings: ClassifyOptions;
   readonly machine: SessionOptions;
   readonly read: Omit<ReadOptions, "onWarning">;
-  readonly choice: ScanChoice;
+  readonly choice: ClassifyChoice;
   readonly quiet: boolean;
 }
 
@@ -61,14 +73,15 @@ export async function classifyScans(model: Model, job: ClassifyJob): Promise<voi
   try {
     for (const [i, { name, read }] of scans.entries()) {
       try {
-        const said = await classifyVolume(session, await read(), {
+        const noted = {
           ...settings,
-          onWarning: (sentence) => warn(`${name}: ${sentence}`),
-          onNote(note) {
+          onWarning: (sentence: string) => warn(`${name}: ${sentence}`),
+          onNote(note: string) {
             if (!told.has(note)) say(note);
             told.add(note);
           },
-        });
+        };
+        const said = await classifyVolume(session, await read(), noted, `"${name}"`);
         found.push({ name, said });
       } catch (error) {
         // One bad scan does not cost the others their results.
@@ -121,7 +134,7 @@ async function scansToClassify({ scans: paths, read, choice }: ClassifyJob): Pro
     if (set) scans.push(...set);
     else others.push(path);
   }
-  const listed = await listScans(others, choice);
+  const listed = await scanFilesOf(others, choice);
   for (const { files } of listed)
     scans.push({
       name: [files[0]!, ...files.slice(1).map((file) => basename(file))].join(" + "),
@@ -130,9 +143,30 @@ async function scansToClassify({ scans: paths, read, choice }: ClassifyJob): Pro
   return scans;
 }
 
-/** The scans of a table or an archive of MedMNIST: those that are there to test with, or all. */
+/**
+ * A file is a scan, as it was in training, unless the network's task names several channels: then nnU-Net's numbers tell
+ * which files are those of one scan.
+ */
+async function scanFilesOf(
+  paths: readonly string[],
+  { task, inputs, onWarning, onNote }: ClassifyChoice,
+): Promise<readonly ScanFiles[]> {
+  const files = await listFiles(paths, onNote);
+  const trained = task?.length ?? 1;
+  if (trained > 1) return scanCases(files, trained, onWarning);
+  const numbered = task ? [] : files.filter((file) => parseChannelName(file));
+  if (inputs !== 1 && numbered.length > 1)
+    onWarning(
+      `The network does not say whether it was trained on several channels, so "${numbered[0]}", "${numbered[1]}" and the like are taken as scans of their own: join the files of one scan if they are its channels.`,
+    );
+  return files.map((file) => ({ name: file, files: [file] }));
+}
+
+/** The scans of a folder of folders, a table or an archive of MedMNIST: those that are there to test with, or all. */
 async function scansOfSet(path: string): Promise<readonly Scan[] | undefined> {
-  if (!(await stat(path).catch(() => undefined))?.isFile()) return undefined;
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isDirectory()) return scansOfFolders(path);
+  if (!found?.isFile()) return undefined;
   const isSet = isTable(path) || (/\.npz$/i.test(path) && isMedmnist(await openNpz(await openSource(path))));
   const data = isSet ? await openData(path) : undefined;
   if (data?.kind !== "classification") return undefined;
@@ -140,4 +174,13 @@ async function scansOfSet(path: string): Promise<readonly Scan[] | undefined> {
     ? scansOf(data, "test")
     : data.cases;
   return cases.map(({ name, read }) => ({ name, read: () => read(warn) }));
+}
+
+/** A folder that has folders only, of classes or of DICOM slices; any other is a scan, or holds scans itself. */
+async function scansOfFolders(path: string): Promise<readonly Scan[] | undefined> {
+  const { files, folders } = await entriesOf(path);
+  const isData = folders.some((name) => /^(images|labels)(Tr|Ts)$/.test(name));
+  if (folders.length === 0 || isData || files.some((name) => !isNote(name))) return undefined;
+  const scans = await scansBelow(path, {});
+  return scans.map(({ name, read }) => ({ name: join(path, name), read: () => read(warn) }));
 }

@@ -9,7 +9,7 @@ import { withoutEnding } from "../data/file-names.ts";
 import { Warnings } from "../data/warnings.ts";
 import { type Model, load } from "../index.ts";
 import { type PredictOptions, type PredictionKind, predictVolume } from "../model/index.ts";
-import { isClassifier } from "../model/network.ts";
+import { isClassifier, requirePredictable } from "../model/network.ts";
 import { inputChannels } from "../model/scores.ts";
 import { MACHINE, NETWORK, PREPARATION, WINDOWS, asTrained } from "../model/settings.ts";
 import type { TaskClasses } from "../model/task.ts";
@@ -133,6 +133,7 @@ async function predict(modelPath: string, scans: readonly string[], flags: Predi
   const settings = valuesOfFlags<Settings>(SETTINGS, flags);
   const machine = valuesOfFlags<Pick<SessionOptions, keyof typeof MACHINE>>(MACHINE, flags);
   const series = flags.series === undefined ? undefined : seriesOf(flags.series);
+  if (flags.output !== "features") requirePredictable(model.graph);
   const choice = {
     channels: model.task?.channels?.length ?? inputChannels(model.graph),
     onWarning: warn,
@@ -148,7 +149,7 @@ async function predict(modelPath: string, scans: readonly string[], flags: Predi
       settings,
       machine,
       read: { series, array: flags.array },
-      choice,
+      choice: { ...choice, task: model.task?.channels, inputs: inputChannels(model.graph) },
       quiet,
     });
   }

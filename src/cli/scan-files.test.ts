@@ -312,3 +312,10 @@ test("T11: predict gives one result per case, from both files, and the library t
     /^the images' one channel feeds all 2 of the network$/m,
   );
 });
+
+test.each(["x.csv", "x.json", "x.nii.gz"])("no folder is made under the name of a file, %s", async (name) => {
+  const root = await scansOf("a.nii", "b.nii");
+  const planned = plan(root, ["a.nii", "b.nii"], 1, { target: join(root, name) });
+  await expect(planned).rejects.toThrow(/There are 2 scans: name a folder for them, not the file/);
+  expect(readdirSync(root)).toHaveLength(2);
+});

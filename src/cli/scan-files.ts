@@ -18,6 +18,9 @@ export const isDicomResult = (path: string): boolean => /\.dcm$/i.test(path);
 
 const canWriteResult = (path: string): boolean => canWriteVolume(path) || isDicomResult(path);
 
+/** Endings of files that hold no volume; folders may have dots in their names. */
+const NO_FOLDER = /\.(csv|tsv|txt|json|png|pdf|onnx|gz|zip)$/i;
+
 /** Where results go, and for what network. */
 export interface ScanPlan extends ScanChoice {
   /** A file for a single scan, else a folder, which is made if need be. */
@@ -35,12 +38,6 @@ export interface ScanChoice {
   readonly onWarning: (sentence: string) => void;
   readonly onNote: (sentence: string) => void;
 }
-
-/** The scans that the arguments name. */
-export const listScans = async (
-  paths: readonly string[],
-  { channels, onWarning, onNote }: ScanChoice,
-): Promise<readonly ScanFiles[]> => scanCases(await listFiles(paths, onNote), channels, onWarning);
 
 /** What stands for itself in the pattern of a name. */
 const PLACEHOLDERS = ["{case}", "{output}"] as const;
@@ -65,7 +62,7 @@ export async function planScans(paths: readonly string[], plan: ScanPlan): Promi
   const isFolder = scans.length > 1 || (existing ? existing.isDirectory() : isLikeFolder);
   if (plan.pattern !== undefined) checkPattern(plan.pattern, isFolder ? undefined : target);
   if (isFolder) {
-    if (canWriteResult(target) && !existing?.isDirectory())
+    if ((canWriteResult(target) || NO_FOLDER.test(target)) && !existing?.isDirectory())
       throw inputError(`There are ${scans.length} scans: name a folder for them, not the file "${target}".`);
     await makeFolder(target);
   } else if (!canWriteResult(target))
@@ -143,7 +140,7 @@ async function belongsToDataSet(path: string): Promise<boolean> {
 }
 
 /** The files that the arguments name: files, all volumes of folders, DICOM folders as they are. */
-async function listFiles(
+export async function listFiles(
   paths: readonly string[],
   onNote: (sentence: string) => void,
 ): Promise<readonly string[]> {

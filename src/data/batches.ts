@@ -34,7 +34,7 @@ export function batchesPerEpoch(length: number, batch: number): number {
   throw inputError(
     length === 0
       ? "The data set is empty: there is nothing to train with."
-      : `A step takes ${batch} examples, but the data set has ${length}: choose a smaller batch, accumulate fewer, or take more patches of each case.`,
+      : `A step takes ${batch} examples, but the data set has ${length}: choose a smaller batch, accumulate fewer, or give more: scans, or patches of each case.`,
   );
 }
 

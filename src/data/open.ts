@@ -21,10 +21,15 @@ export const isTable = (path: string): boolean => /\.(csv|tsv|txt)$/i.test(path)
  * - a folder of folders, a table (.csv, .tsv) of files and labels, MedMNIST's .npz: a class for each scan
  *
  * @param arrays - which arrays of .npz files are scans, where these hold several
+ * @param onWarning - told of files that are no scans, and left out
  * @throws {@link AcsconvError} `io` for files that are missing, `format` for what is no data set
  */
-export async function openData(path: string, arrays: ArrayNames = {}): Promise<LabelledData> {
-  const data = await openAny(path, arrays);
+export async function openData(
+  path: string,
+  arrays: ArrayNames = {},
+  onWarning?: (sentence: string) => void,
+): Promise<LabelledData> {
+  const data = await openAny(path, arrays, onWarning);
   if (data.kind === "classification") refuseUnfit(path, arrays);
   return data;
 }
@@ -41,7 +46,11 @@ function refuseUnfit(path: string, { array, labelArray }: ArrayNames): void {
 
 const isArchive = (path: string): boolean => /\.npz$/i.test(path);
 
-async function openAny(path: string, arrays: ArrayNames): Promise<LabelledData> {
+async function openAny(
+  path: string,
+  arrays: ArrayNames,
+  onWarning: ((sentence: string) => void) | undefined,
+): Promise<LabelledData> {
   const paths = builtin("node:path");
   const { stat } = builtin("node:fs/promises");
   const found = await ioErrors("read", path, () => stat(path));
@@ -53,6 +62,6 @@ async function openAny(path: string, arrays: ArrayNames): Promise<LabelledData> 
     (file) => file.isFile(),
     () => false,
   );
-  const classes = isDescribed ? undefined : await openClassFolders(path, arrays);
+  const classes = isDescribed ? undefined : await openClassFolders(path, arrays, onWarning);
   return classes ?? openFolder(path, arrays);
 }

@@ -9,11 +9,19 @@ import { rocAuc } from "./roc-auc.ts";
 
 /** What makes a metric, and the options that it knows beside the classes. Factories check the values. */
 const METRICS: Readonly<
-  Record<string, { readonly make: (options: ClassOptions) => Metric; readonly options: readonly string[] }>
+  Record<
+    string,
+    {
+      readonly make: (options: ClassOptions) => Metric;
+      readonly options: readonly string[];
+      /** Measures how regions overlap, of which whole scans have none. */
+      readonly ofVoxels?: boolean;
+    }
+  >
 > = {
-  dice: { make: dice, options: ["background", "ignoreIndex"] },
-  dicePerCase: { make: dicePerCase, options: ["background", "ignoreIndex", "empty"] },
-  iou: { make: iou, options: ["background", "ignoreIndex"] },
+  dice: { make: dice, options: ["background", "ignoreIndex"], ofVoxels: true },
+  dicePerCase: { make: dicePerCase, options: ["background", "ignoreIndex", "empty"], ofVoxels: true },
+  iou: { make: iou, options: ["background", "ignoreIndex"], ofVoxels: true },
   accuracy: { make: accuracy, options: ["ignoreIndex"] },
   recall: { make: recall, options: ["ignoreIndex"] },
   confusionMatrix: { make: confusionMatrix, options: ["ignoreIndex"] },
@@ -22,6 +30,8 @@ const METRICS: Readonly<
 
 /** What {@link createMetric} knows. */
 export const METRIC_NAMES: readonly string[] = Object.keys(METRICS);
+/** Those that fit classes of whole scans, where none is background. */
+export const SCAN_METRIC_NAMES: readonly string[] = METRIC_NAMES.filter((name) => !METRICS[name]!.ofVoxels);
 
 /**
  * A metric, empty.

@@ -211,6 +211,11 @@ describe("evaluate", () => {
     expect(ended.metrics).toEqual(right.metrics);
   });
 
+  test("the first class of scans is no background that goes by many names", async () => {
+    const other = model(["none", "b", "c"]).evaluate(cases, { ...RAW, labels, metrics });
+    await expect(other).rejects.toThrow(/tells the classes none, b, c apart, and the labels have a, b, c/);
+  });
+
   test("refuses other classes, and labels of voxels", async () => {
     const evaluate = (more: object) => model(labels).evaluate(cases, { ...RAW, labels, metrics, ...more });
     await expect(evaluate({ labels: ["a", "b", "d"] })).rejects.toThrow(/both need the same names/);

@@ -41,10 +41,11 @@ export async function classifyVolume(
   session: Pick<Session, "inputs" | "outputs" | "run">,
   volume: Volume,
   options: ClassifyOptions = {},
+  name?: string,
 ): Promise<Classification> {
   const network = networkOf(session, volume.channels, options.layout, "scan");
   const settled = settle(session, network, options);
-  const found = await scoresOfScan(session, network, volume, settled);
+  const found = await scoresOfScan(session, network, volume, settled, name);
   return classification(found, settled);
 }
 
@@ -85,13 +86,15 @@ const ONE: Size3 = [1, 1, 1];
 /**
  * The scores [K] that a classifier gives a scan, as they come out.
  *
- * @throws {@link AcsconvError} `input` if network, volume and options do not fit
+ * @param name - of the scan, for messages
+ * @throws {@link AcsconvError} `input` if network, volume and options do not fit, or a score is NaN
  */
 export async function scoresOfScan(
   session: Pick<Session, "run">,
   network: Network,
   volume: Volume,
   settled: Settled,
+  name = "the scan",
 ): Promise<Float32Array> {
   const { onNote, onWarning } = settled.options;
   requireDistribution(settled.scores, network.reading?.classes ?? 1);
@@ -110,8 +113,22 @@ export async function scoresOfScan(
     );
   // Also where the network did not say how many there are.
   requireDistribution(settled.scores, scores.length);
+  requireNumbers(scores, name);
   settled.values?.(scores.length);
   return scores;
+}
+
+/**
+ * NaN is no less than anything, so that the first class would pass for the most probable one.
+ *
+ * @throws {@link AcsconvError} `input` for scores of which there are no probabilities
+ */
+export function requireNumbers(scores: Float32Array, name: string): void {
+  const odd = scores.find((score) => Number.isNaN(score) || score === Infinity);
+  if (odd === undefined) return;
+  throw inputError(
+    `The network's scores of ${name} are no numbers (${odd}): its weights are broken, or the scan's intensities are far from those that it was trained with.`,
+  );
 }
 
 /** What the network sees of a scan: what the model fixes, else what is wanted, else all of it. */

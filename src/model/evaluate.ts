@@ -4,6 +4,7 @@
  */
 
 import { inputError } from "../base/errors.ts";
+import { plainName } from "../base/names.ts";
 import { seedFor, uniform } from "../base/random.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Metric, Prediction } from "../metrics/metric.ts";
@@ -13,8 +14,16 @@ import type { RunTensor, Size3 } from "../run/tensor.ts";
 import { cropTo } from "../volume/crop.ts";
 import { type Volume, type Voxels, plainGrid, withData } from "../volume/volume.ts";
 import type { Dataset, Example } from "./dataset.ts";
-import { type Classification, classification, scoresOfScan } from "./classify.ts";
-import { factsOf, feedsOf, type Network, networkOf, scoresOf } from "./network.ts";
+import { type Classification, classification, requireNumbers, scoresOfScan } from "./classify.ts";
+import {
+  factsOf,
+  feedsOf,
+  isClassifier,
+  type Network,
+  networkOf,
+  type ScoresOf,
+  scoresOf,
+} from "./network.ts";
 import { predictSettled, runWindows } from "./predict-volume.ts";
 import { readScores } from "./scores.ts";
 import { type PredictOptions, type Settled, settle, settledScores } from "./settle.ts";
@@ -76,7 +85,7 @@ async function predictExample(
   if (target.dtype !== "uint8")
     throw inputError(`Metrics compare classes (uint8), but the target of "${name}" is ${target.dtype}.`);
   const isVolume = patch && target.dims.length === 3;
-  const scored = isVolume ? await windows(session, image, patch, signal) : await whole(session, image);
+  const scored = isVolume ? await windows(session, image, patch, signal) : await whole(session, name, image);
   return { name, truth: target.data, ...scored };
 }
 
@@ -106,7 +115,7 @@ function windows(
 }
 
 /** An image as it is: of a 2D network, or with one class for all of it. */
-async function whole(session: Session, { dims, data }: RunTensor<"float32">): Promise<Scored> {
+async function whole(session: Session, name: string, { dims, data }: RunTensor<"float32">): Promise<Scored> {
   const [input, output] = [session.inputs[0]!, session.outputs[0]!];
   const facts = factsOf(session)?.reading;
   const reading = facts?.outputs.get(output.name);
@@ -117,6 +126,7 @@ async function whole(session: Session, { dims, data }: RunTensor<"float32">): Pr
   const logits = scoresOf({ classAxis }, found!);
   const [, classes, ...sizes] = logits.dims;
   const shape: Size3 = [1, 1, sizes.reduce((a, b) => a * b, 1)];
+  if (sizes.length === 0) requireNumbers(logits.data, `"${name}"`);
   const sink = toScored(shape, settledScores(session, reading));
   sink.plane(0, logits.data, classes!);
   return sink.result();
@@ -129,7 +139,12 @@ async function whole(session: Session, { dims, data }: RunTensor<"float32">): Pr
  */
 export function requireComparable(graph: Graph): void {
   const reading = readScores(graph);
-  comparable(taskOf(graph)?.scores ?? reading.scores ?? "logits", reading.classes ?? 1);
+  const scores = taskOf(graph)?.scores ?? reading.scores ?? "logits";
+  if (scores === "regions" && isClassifier(graph) && reading.classes !== 1)
+    throw inputError(
+      `The network gives a probability to each class by itself, so that a scan may have several, and the data have one class for each scan: end the network before its sigmoid, or train with --classes ${reading.classes ?? "N"}, which gives it a new last layer.`,
+    );
+  comparable(scores, reading.classes ?? 1);
 }
 
 /**
@@ -264,7 +279,7 @@ async function predictVoxels(
   { labels, needsScores = false, part = (volume) => volume }: CasesOptions,
 ): Promise<Predicted> {
   const scores = comparable(settled.scores, network.reading?.classes ?? 1);
-  const order = classOrder(settled, labels);
+  const order = classOrder(settled, labels, "voxels");
   const found = await predictSettled(session, network, image, {
     ...settled,
     output: needsScores && scores !== "labels" ? "probabilities" : "labels",
@@ -284,14 +299,14 @@ async function predictScan(
   { labels }: CasesOptions,
 ): Promise<Predicted> {
   const truth = label as number;
-  const found = await scoresOfScan(session, network, image, settled);
+  const found = await scoresOfScan(session, network, image, settled, `"${name}"`);
   const count = found.length === 1 ? 2 : found.length;
   if (count !== labels.length)
     throw inputError(
       `Case "${name}": the network tells ${count} classes apart, and there are labels of ${labels.length} (${labels.join(", ")}).`,
     );
   const data = found.slice();
-  const order = classOrder(settled, labels);
+  const order = classOrder(settled, labels, "scan");
   const kind = settled.scores === "logits" ? "logits" : "probabilities";
   // A single score is that of the second of two classes.
   if (order && found.length === 1) data[0] = kind === "logits" ? -found[0]! : 1 - found[0]!;
@@ -314,7 +329,7 @@ function requireChannels(
   { channels, onWarning }: CasesOptions,
 ): void {
   if (!trained || !channels || trained.length !== channels.length) return;
-  const plain = (names: readonly string[]): string[] => names.map((name) => name.trim().toLowerCase());
+  const plain = (names: readonly string[]): string[] => names.map(plainName);
   const [ours, theirs] = [plain(trained), plain(channels)];
   if (ours.join() === theirs.join()) return;
   const both = `The network was trained on the channels ${trained.join(", ")}, and the data set has ${channels.join(", ")}`;
@@ -347,14 +362,19 @@ function inOrder(found: Volume, order: readonly number[] | undefined): Scored {
  * Where each class of the network stands among those of the labels, by its name; undefined where they stand in the same
  * order, or the model names none.
  */
-function classOrder({ classes }: Settled, labels: readonly string[]): readonly number[] | undefined {
+function classOrder(
+  { classes }: Settled,
+  labels: readonly string[],
+  of: ScoresOf,
+): readonly number[] | undefined {
   if (!classes) return undefined;
-  const plain = (name: string): string => name.trim().toLowerCase();
-  const there = labels.map(plain);
-  const order = classes.names.map((name, k) => {
-    const at = there.indexOf(plain(name));
-    // Background goes by many names.
-    return at < 0 && k === 0 && !classes.names.map(plain).includes(there[0]!) ? 0 : at;
+  const there = labels.map(plainName);
+  const ours = classes.names.map(plainName);
+  // Background goes by many names; classes of scans have none.
+  const isBackground = of === "voxels" && !ours.includes(there[0]!);
+  const order = ours.map((name, k) => {
+    const at = there.indexOf(name);
+    return at < 0 && k === 0 && isBackground ? 0 : at;
   });
   const isWhole =
     order.length === labels.length && !order.includes(-1) && new Set(order).size === order.length;

@@ -10,7 +10,13 @@ import type { ValueSpec } from "../run/engine.ts";
 import type { Session } from "../run/session.ts";
 import type { RunDType, RunTensor } from "../run/tensor.ts";
 import type { Vec3 } from "../volume/vec3.ts";
-import { channelAxisOfSizes, type NetworkReading, type Reading, readNetwork } from "./scores.ts";
+import {
+  channelAxisOfSizes,
+  FEW_CHANNELS,
+  type NetworkReading,
+  type Reading,
+  readNetwork,
+} from "./scores.ts";
 import { type Task, taskOf } from "./task.ts";
 
 export interface Network {
@@ -85,6 +91,15 @@ export function networkOf(
     throw inputError(
       `Which axis counts the channels cannot be told (${sizes}): say channels-first or channels-last by the option layout (--layout).`,
     );
+  const told = channelAxisOfSizes(input.dims);
+  const isFew = (axis: number): boolean => {
+    const dim = input.dims[axis];
+    return typeof dim === "number" && dim <= FEW_CHANNELS;
+  };
+  if (asked !== undefined && told !== undefined && told !== asked && isFew(told) && !isFew(asked))
+    throw inputError(
+      `The layout is said to be ${layout}, and ${sizes}, whose channels are ${told === 1 ? "first" : "last"}: leave the option layout (--layout) out.`,
+    );
   const scored = scoresIn(session.outputs, known, of);
   if (!scored) throw noScores(session.outputs, of);
   const { output, reading } = scored;
@@ -129,6 +144,26 @@ function noScores(outputs: readonly ValueSpec[], of: ScoresOf): AcsconvError {
 
 /** Types of whole numbers. */
 export const INTEGER = /^(u?int|bool)/;
+
+/**
+ * Makes sure that a network can be predicted with, as far as its file tells, before anything is made for its results.
+ *
+ * @throws {@link AcsconvError} `input` for a 2D network, or outputs without a score for every voxel or scan
+ */
+export function requirePredictable({ inputs, outputs }: Pick<Graph, "inputs" | "outputs">): void {
+  const [input] = inputs;
+  if (inputs.length === 1 && input!.shape?.length === 4)
+    throw inputError(
+      `This is a 2D network ("${input!.name}" is [${input!.shape.join(", ")}]): lift it first, as with "acsconv lift".`,
+    );
+  const ranks = outputs.map(({ shape }) => shape?.length);
+  if (ranks.length === 0 || ranks.some((rank) => rank === undefined || [0, 2, 4, 5].includes(rank))) return;
+  const found = outputs.map(({ name, shape }) => `"${name}" [${shape?.join(", ")}]`).join(", ");
+  throw inputError(
+    `Prediction needs an output with a score for every voxel, [N, K, D, H, W], or for every scan, [N, K]; this model gives ${found}` +
+      `${ranks.every((rank) => rank === 1) ? ": export it without the squeeze, so that a single score is [N, 1]" : ""}.`,
+  );
+}
 
 /** The first output with three spatial axes, or of a classifier with none. A session may not know an output's rank; running it will tell. */
 function scoresIn(

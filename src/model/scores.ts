@@ -103,7 +103,7 @@ function typesAt(graph: Graph, shape: readonly Dim[] | undefined): Types {
 const dependsOn = (dim: Dim, axis: number): boolean => symbolsOf(dim).has(`axis ${axis}`);
 
 /** Most channels of an image whose sizes are all fixed. */
-const FEW = 4;
+export const FEW_CHANNELS = 4;
 
 /** The axis of the image that no size of an output depends on; else the one that convention names. */
 function channelAxisOf({ shape }: ValueInfo, graph: Graph, { free }: Shapes): number | undefined {
@@ -122,9 +122,11 @@ function channelAxisOf({ shape }: ValueInfo, graph: Graph, { free }: Shapes): nu
 export function channelAxisOfSizes(shape: readonly unknown[]): number | undefined {
   const [first, ...middle] = shape.slice(1, -1).map((size) => typeof size === "number");
   const [second, last] = [shape[1], shape.at(-1)];
-  if (typeof last !== "number" || last > FEW) return 1;
+  if (typeof last !== "number" || last > FEW_CHANNELS) return 1;
   if (!first && !middle.some((isFixed) => isFixed)) return shape.length - 1;
-  return typeof second === "number" && second > FEW && middle.every((isFixed) => isFixed) ? undefined : 1;
+  return typeof second === "number" && second > FEW_CHANNELS && middle.every((isFixed) => isFixed)
+    ? undefined
+    : 1;
 }
 
 /**

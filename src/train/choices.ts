@@ -10,7 +10,7 @@ import type { ClassOptions, CrossEntropyOptions, DiceOptions, FocalOptions, Loss
 import { binaryCrossEntropy, crossEntropy, dice, diceCrossEntropy, focal } from "./losses.ts";
 import { IGNORED, type LabelTable } from "../data/labels.ts";
 import type { Metric } from "../metrics/metric.ts";
-import { createMetric } from "../metrics/registry.ts";
+import { METRIC_NAMES, SCAN_METRIC_NAMES, createMetric } from "../metrics/registry.ts";
 import { type Choice, type Fields, type Named, choice, choose, nameOf } from "../base/fields.ts";
 import { anyNumber, fraction, listOf, notNegative, part, positive, trueOrFalse } from "../base/fields.ts";
 import type { Schedule } from "./schedules.ts";
@@ -116,14 +116,18 @@ export function createSchedule(schedule: Named): Schedule {
 /**
  * Metrics for the classes of a data set.
  *
- * @param scores - what those that rank will be given
+ * @throws {@link AcsconvError} `input` for a name that there is not, or a metric of voxels where scans have one class each
  */
 export const createMetrics = (
   metrics: readonly Named[],
-  { classes }: { readonly classes: LabelTable },
+  { kind, classes }: { readonly kind: "segmentation" | "classification"; readonly classes: LabelTable },
 ): Metric[] =>
   metrics.map((metric) => {
     const { name, ...options } = typeof metric === "string" ? { name: metric } : metric;
+    if (kind === "classification" && METRIC_NAMES.includes(name) && !SCAN_METRIC_NAMES.includes(name))
+      throw inputError(
+        `"${name}" measures labels of voxels, and these data have one class for each scan: choose among ${SCAN_METRIC_NAMES.join(", ")} (--metrics).`,
+      );
     return createMetric(name, {
       classes: classes.names,
       ...(classes.ignore !== undefined && { ignoreIndex: IGNORED }),

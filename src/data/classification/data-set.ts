@@ -4,6 +4,7 @@
  */
 
 import { formatError, inputError, type AcsconvError } from "../../base/errors.ts";
+import { plainName } from "../../base/names.ts";
 import type { Grid, Volume } from "../../volume/volume.ts";
 import type { LabelTable } from "../labels.ts";
 
@@ -19,6 +20,8 @@ const SYNONYMS: Readonly<Record<string, SplitName>> = {
   val: "val",
   valid: "val",
   validation: "val",
+  validate: "val",
+  dev: "val",
   test: "test",
   testing: "test",
 };
@@ -65,7 +68,7 @@ const MAX_NAME = 256;
  *
  * @param where - the data set, for messages
  * @param all - the names of all classes there may be, where the layout says; by default of those there are
- * @throws {@link AcsconvError} `format` for fewer than two classes, or too many
+ * @throws {@link AcsconvError} `format` for no scans, too many classes, or names that hardly differ
  */
 export function classificationSet(
   name: string,
@@ -74,11 +77,10 @@ export function classificationSet(
   all?: readonly string[],
 ): ClassificationSet {
   const present = [...new Set(scans.map(({ label }) => label))];
-  if (present.length < 2)
-    throw formatError(
-      `${where} has ${present.length === 0 ? "no labelled scans" : `one class only, "${present[0]}"`}: to tell classes apart takes two at least.`,
-    );
+  if (present.length === 0)
+    throw formatError(`${where} has no labelled scans: a row or a file for each is expected.`);
   const names = all ?? sortedNames(present);
+  requireDifferent(names, where);
   if (names.length > MAX_CLASSES || names.some((one) => one.length > MAX_NAME))
     throw formatError(
       `${where} has ${names.length} classes, such as "${names[0]!.slice(0, 40)}": at most ${MAX_CLASSES} with names of up to ${MAX_NAME} letters can be told apart; are these labels numbers to regress?`,
@@ -91,6 +93,19 @@ export function classificationSet(
     channels: undefined,
     classes: { names, values: names.map((_, k) => [k]) },
   };
+}
+
+/** Names are matched however they are written, so that those of two classes must differ in more. */
+function requireDifferent(names: readonly string[], where: string): void {
+  const seen = new Map<string, string>();
+  for (const name of names) {
+    const before = seen.get(plainName(name));
+    if (before !== undefined)
+      throw formatError(
+        `${where} has the classes "${before}" and "${name}", which differ only in capitals, blanks or how accents are stored: give one class one name.`,
+      );
+    seen.set(plainName(name), name);
+  }
 }
 
 /** The same in every country, and 2 before 10. */
@@ -133,9 +148,8 @@ export function withClasses(
   names: readonly string[],
   whose: string,
 ): ClassificationSet {
-  const plain = (name: string): string => name.trim().toLowerCase();
-  const there = names.map(plain);
-  const numbers = data.classes.names.map((name) => there.indexOf(plain(name)));
+  const there = names.map(plainName);
+  const numbers = data.classes.names.map((name) => there.indexOf(plainName(name)));
   const unknown = data.classes.names.filter((_, k) => numbers[k] === -1);
   if (unknown.length > 0) throw unknownClasses(data, unknown, names, whose);
   return {

@@ -1,7 +1,7 @@
 /** @file Scans with one class each, as folders, tables and archives have them. */
 
-import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { cpSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { folderOf, volumeOf } from "../../../test/helpers/data-folders.ts";
 import { encodeNpz } from "../../formats/npz.ts";
@@ -94,7 +94,6 @@ describe("a folder for each class", () => {
       { "a/1.dcm": "", "a/x.npy": scan(1), "b/y.npy": scan(1) },
       /holds volumes and DICOM files side by side \("x\.npy", "1\.dcm"\)/,
     ],
-    ["one class only", { "a/x.npy": scan(1) }, /has one class only, "a": to tell classes apart takes two/],
     [
       "slices side by side",
       { "a/1.dcm": "", "a/2.dcm": "", "b/x.npy": scan(1) },
@@ -149,6 +148,38 @@ describe("a table", () => {
     expect(listed(data)).toEqual(["s/a.npy x train", "s/b.npy y test"]);
   });
 
+  test.each(["Set", "partition", "phase", "Usage"])(
+    "or a column called %s that holds them",
+    async (title) => {
+      const data = await opened(await tableOf(`file,label,${title}\ns/a.npy,x,train\ns/b.npy,y,Test\n`));
+      expect(listed(data)).toEqual(["s/a.npy x train", "s/b.npy y test"]);
+      const other = await opened(await tableOf(`file,label,${title}\ns/a.npy,x,late\ns/b.npy,y,early\n`));
+      expect(listed(other)).toEqual(["s/a.npy x undefined", "s/b.npy y undefined"]);
+    },
+  );
+
+  test("slices are no scans, but a file of all frames is", async () => {
+    const dicom = resolve("test/fixtures/volumes/dicom");
+    const table = (path: string) => tableOf(`file,label\ns/a.npy,x\n${join(dicom, path)},y\n`);
+    await expect(openData(await table("tilt/000.dcm"))).rejects.toThrow(
+      /Line 3 .*000\.dcm" is one slice of a DICOM series, of which "001\.dcm" .*: name the folder ".*tilt" as the scan/,
+    );
+    expect((await opened(await table("frames_rle.dcm"))).cases).toHaveLength(2);
+    expect((await opened(await table("tilt"))).cases).toHaveLength(2);
+  });
+
+  test("several series in a folder are left to whoever made it", async () => {
+    const dicom = resolve("test/fixtures/volumes/dicom");
+    const root = await folderOf({ "a/x.npy": scan(1) });
+    for (const name of ["tilt", "palette"])
+      cpSync(join(dicom, name), join(root, "b/p", name), { recursive: true });
+    writeFileSync(join(root, "t.csv"), "file,label\na/x.npy,x\nb/p,y\n");
+    const data = await opened(join(root, "t.csv"));
+    await expect(data.cases[1]!.read()).rejects.toThrow(
+      /holds 2 DICOM series, leave one of them in each folder \(/,
+    );
+  });
+
   test.each<[string, string, RegExp]>([
     ["other titles", "name,kind\ns/a.npy,x\n", /it has neither among "name", "kind"/],
     ["no titles", "s/a.npy,x\ns/b.npy,y\n", /should begin with a line of titles/],
@@ -174,7 +205,6 @@ describe("a table", () => {
       "file,label\ns/a.npy,x\ntable.csv,y\n",
       /Line 3 .*"table\.csv" is no volume that we read/,
     ],
-    ["one class", "file,label\ns/a.npy,x\ns/b.npy,x\n", /one class only, "x"/],
     [
       "rows of other lengths",
       "file,label\ns/a.npy,x\ns/c, d.npy,y\n",
@@ -184,6 +214,31 @@ describe("a table", () => {
       "an unknown part",
       "file,label,split\ns/a.npy,x,fold1\n",
       /Line 2 .*the split "fold1": expected train, val or test/,
+    ],
+    [
+      "parts in a column of another name",
+      "file,label,cv group\ns/a.npy,x,train\ns/b.npy,y,test\n",
+      /The column "cv group" .* holds train, val or test: call it split/,
+    ],
+    [
+      "some that are no parts",
+      "file,label,set\ns/a.npy,x,train\ns/b.npy,y,extra\n",
+      /Line 3 .*the split "extra"/,
+    ],
+    [
+      "several columns of parts",
+      "file,label,set,usage\ns/a.npy,x,train,test\ns/b.npy,y,test,train\n",
+      /several columns that hold train, val or test, "set" and "usage"/,
+    ],
+    [
+      "classes that differ in capitals",
+      "file,label\ns/a.npy,Benign\ns/b.npy,benign\n",
+      /the classes "Benign" and "benign", which differ only in capitals/,
+    ],
+    [
+      "classes that differ in how accents are stored",
+      "file,label\ns/a.npy,caf\u00e9\ns/b.npy,cafe\u0301\n",
+      /which differ only in .* how accents are stored/,
     ],
     ["a quote that does not end", 'file,label\n"s/a.npy,x\n', /is no table: /],
   ])("refuses %s", async (_, text, message) => {
@@ -268,7 +323,6 @@ describe("an archive of MedMNIST", () => {
       { train_images: images(3, 8, 8, 8), train_labels: labels(0, 1) },
       /is uint8 \[2, 1\], where train_images has 3 scans/,
     ],
-    ["one class", { train_images: images(2, 8, 8, 8), train_labels: labels(1, 1) }, /one class only, "1"/],
   ])("refuses %s", async (_, arrays, message) => {
     await expect(openData(await archiveOf(arrays))).rejects.toThrow(message);
   });

@@ -36,6 +36,8 @@ export class ScanStore {
   readonly #scans: readonly ClassifiedScan[];
   readonly #options: ScanOptions;
   readonly #kept: Kept<PreparedScan>;
+  /** Channels of the first scan that was read, and its name: all have as many. */
+  #first: { readonly name: string; readonly channels: number } | undefined;
 
   constructor(scans: readonly ClassifiedScan[], options: ScanOptions) {
     this.#scans = scans;
@@ -88,6 +90,11 @@ export class ScanStore {
     const image = await read(warn);
     if (image.channels !== 1 && image.channels !== channels)
       throw inputError(`Case "${name}" has ${image.channels} channels, but the network takes ${channels}.`);
+    this.#first ??= { name, channels: image.channels };
+    if (image.channels !== this.#first.channels)
+      throw inputError(
+        `Case "${name}" has ${image.channels} channels, and "${this.#first.name}" ${this.#first.channels}: all scans need as many.`,
+      );
     return middleOf(prepareScan(image, channels, preparation, warn), size);
   }
 }

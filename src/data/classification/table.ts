@@ -5,7 +5,8 @@
  *   scans/a.nii.gz,benign,train
  *   scans/b/,malignant,test
  *
- * Paths start at the table's folder. The column `split` is optional; its values are train, val and test.
+ * Paths start at the table's folder. The column `split` is optional; its values are train, val and test. Columns of
+ * other names that hold these are taken for it where the name is usual, and else refused, but never ignored.
  */
 
 import { parse } from "csv-parse/sync";
@@ -21,7 +22,7 @@ import {
   type SplitName,
   splitNamed,
 } from "./data-set.ts";
-import { scanIn } from "./files.ts";
+import { requireNoSlice, scanIn } from "./files.ts";
 
 /** A million rows of long paths. */
 const MAX_BYTES = 2 ** 28;
@@ -32,6 +33,9 @@ const COLUMNS = {
   label: ["label", "class", "target"],
   split: ["split", "subset"],
 } as const;
+
+/** Titles that may stand for the split, and for much else: their cells decide. */
+const MAYBE_SPLIT: readonly string[] = ["set", "partition", "phase", "usage"];
 
 const DELIMITERS = [",", ";", "\t"] as const;
 
@@ -77,6 +81,7 @@ export async function openTable(path: string, arrays: ArrayNames): Promise<Class
       throw formatError(
         `Line ${line} of ${where}: "${name}" is no volume that we read: expected .nii.gz, .nii, .nrrd, .mha, .npy, .npz, or a DICOM folder.`,
       );
+    else if (found.isFile() && !canReadVolume(file)) await requireNoSlice(file, `Line ${line} of ${where}`);
     const split = columns.split === undefined ? undefined : splitOf(cells[columns.split]!, line, where);
     scans.push(scanIn(file, { name, label: cells[columns.label]!, split }, arrays));
   }
@@ -123,7 +128,33 @@ function parseTable(
     throw formatError(
       `Line ${odd.line} of ${where} has ${odd.cells.length} cells, and there are ${titles.length} titles: put a cell that holds "${delimiter}" into quotes.`,
     );
-  return { rows, columns: { file, label, split } };
+  return { rows, columns: { file, label, split: split ?? splitColumn(titles, rows, [file, label], where) } };
+}
+
+/** The column that divides the data without being called `split`; rows to test with must not be trained on. */
+function splitColumn(
+  titles: readonly string[],
+  rows: readonly Row[],
+  used: readonly number[],
+  where: string,
+): number | undefined {
+  const found = titles.flatMap((title, column) => {
+    if (used.includes(column)) return [];
+    const cells = rows.map(({ cells }) => cells[column]!).filter((cell) => cell !== "");
+    const splits = cells.filter((cell) => splitNamed(cell)).length;
+    const isUsual = MAYBE_SPLIT.includes(plainTitle(title));
+    return splits > 0 && (isUsual || splits === cells.length) ? [{ title, column, isUsual }] : [];
+  });
+  const [first, second] = found;
+  if (second)
+    throw formatError(
+      `${where} has several columns that hold train, val or test, "${first!.title}" and "${second.title}": keep one of them, called split.`,
+    );
+  if (first && !first.isUsual)
+    throw formatError(
+      `The column "${first.title}" of ${where} holds train, val or test: call it split if it divides the data, or remove it.`,
+    );
+  return first?.column;
 }
 
 function records(text: string, delimiter: string, where: string): Row[] {
@@ -147,10 +178,10 @@ function records(text: string, delimiter: string, where: string): Row[] {
 /** The columns of such a title. */
 function columnsOf(titles: readonly string[], what: keyof typeof COLUMNS): readonly number[] {
   const known: readonly string[] = COLUMNS[what];
-  return titles.flatMap((title, i) =>
-    known.includes(title.toLowerCase().replaceAll(/[\s_-]/g, "")) ? [i] : [],
-  );
+  return titles.flatMap((title, i) => (known.includes(plainTitle(title)) ? [i] : []));
 }
+
+const plainTitle = (title: string): string => title.toLowerCase().replaceAll(/[\s_-]/g, "");
 
 function columnOf(titles: readonly string[], what: keyof typeof COLUMNS, where: string): number | undefined {
   const found = columnsOf(titles, what);

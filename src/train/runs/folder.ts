@@ -2,6 +2,7 @@
  * @file The folder of a training run:
  *
  *   config.json         what the run was told, with every default
+ *   data.json           which cases it is trained on and validated with, as a number (hash)
  *   log.jsonl           every step and epoch
  *   last.safetensors    where it stands
  *   best.safetensors    where it stood after the best epoch
@@ -19,6 +20,7 @@ import { readConfig } from "./config-file.ts";
 
 const NAMES = {
   config: "config.json",
+  data: "data.json",
   log: "log.jsonl",
   last: "last.safetensors",
   best: "best.safetensors",
@@ -67,6 +69,24 @@ export function checkSameData(before: TrainConfig, now: RunConfig, { path }: Run
     );
   }
 }
+
+/**
+ * Makes sure that the cases of a run that goes on are those that it began with; runs of older versions do not say.
+ *
+ * @param hash - of {@link hashOfCases}
+ */
+export async function checkSameCases({ path, data }: RunFolder, hash: string): Promise<void> {
+  if (!(await statOf(data))) return;
+  const text = await ioErrors("read", data, () => builtin("node:fs/promises").readFile(data, "utf8"));
+  if (text.includes(hash)) return;
+  throw inputError(
+    `The run in "${path}" began with other cases, or cases of other classes or parts, than the data have now: go on with the same, or begin anew by --overwrite.`,
+  );
+}
+
+/** Remembers the cases of a run. */
+export const writeCases = ({ data }: RunFolder, hash: string): Promise<void> =>
+  writeText(data, `${JSON.stringify({ cases: hash })}\n`);
 
 /** Makes sure that a new run replaces nothing. */
 export async function checkEmpty({ path }: RunFolder): Promise<void> {

@@ -4,10 +4,12 @@
  */
 
 import { inputError } from "../../base/errors.ts";
+import { plainName } from "../../base/names.ts";
 import { builtin } from "../../base/files.ts";
 import { checkFields } from "../../base/fields.ts";
 import { type LabelledData, openData } from "../../data/open.ts";
 import { IGNORED } from "../../data/labels.ts";
+import { splitsOf, withClasses } from "../../data/classification/data-set.ts";
 import { inTurn, mapDataset } from "../../data/transform.ts";
 import type { Metric } from "../../metrics/metric.ts";
 import { normalizationOf } from "../../model/prepare.ts";
@@ -102,9 +104,10 @@ export async function makePlan(
   onWarning: (sentence: string) => void = () => undefined,
 ): Promise<TrainPlan> {
   const { model: network, kind } = await networkOfRun(given, onWarning);
-  const data = await openData(given.data, given);
+  const data = numberedAs(network, given, await openData(given.data, given, onWarning));
   checkClasses(network, data);
   const own = completeFor(given, data.kind);
+  requireOtherScans(own, data);
   const { examples, ...sets } =
     data.kind === "segmentation"
       ? await caseSets(own, data, network, onWarning)
@@ -112,7 +115,7 @@ export async function makePlan(
   const { size, validation } = sets;
   const { metrics: wanted = [], loss = usualLoss(network) } = own;
   const config = { ...own, size, metrics: wanted, loss };
-  const task = taskOf(network, data, config);
+  const task = taskOf(network, data, config, sets.seen);
   // What no file can say of a network is told now, and not after the first epoch.
   const model = network.withTask(task);
 
@@ -158,6 +161,27 @@ export async function makePlan(
   };
 }
 
+/** Data with classes that a trained classifier names keep its numbers; there may be fewer. */
+function numberedAs({ task, graph }: Model, { classes }: RunConfig, data: LabelledData): LabelledData {
+  const names = task?.classes?.names;
+  if (data.kind === "segmentation" || classes !== undefined || !names || !isClassifier(graph)) return data;
+  const there = new Set(names.map(plainName));
+  const isKnown = data.classes.names.every((name) => there.has(plainName(name)));
+  return isKnown ? withClasses(data, names, "the network has") : data;
+}
+
+/** Scans that are trained on tell nothing about others. */
+function requireOtherScans(
+  { data: path, validation, region, validationRegion }: RunConfig,
+  data: LabelledData,
+) {
+  if (validation !== path || region || validationRegion) return;
+  if (data.kind === "classification" && splitsOf(data).includes("val")) return;
+  throw inputError(
+    `The validation data are those that are trained on ("${path}"): give other scans, or a share that is set aside, such as 0.2 (--validation).`,
+  );
+}
+
 /** What a classifier is trained with; a single score answers yes or no. */
 const usualLoss = (model: Model): string =>
   readScores(model.graph).classes === 1 ? "binaryCrossEntropy" : "crossEntropy";
@@ -174,14 +198,19 @@ function trainerOf(model: Model, options: TrainerOptions): Trainer {
 }
 
 /** What prediction and evaluation have to know of a network that is trained so. */
-function taskOf(model: Model, { classes, channels }: LabelledData, config: TrainPlan["config"]): Task {
+function taskOf(
+  model: Model,
+  { classes, channels }: LabelledData,
+  config: TrainPlan["config"],
+  seen: CaseSets["seen"],
+): Task {
   const { spacing, orientation, window, size: patch } = config;
   // What its file says goes before what it shows.
   const scores = model.task?.scores ?? readScores(model.graph).scores;
   return {
     scores,
     classes: { names: classes.names, values: classes.values.map(([first]) => first!) },
-    channels,
+    channels: channels ?? seen,
     patch,
     preparation: { spacing, orientation, window, normalize: normalizationOf(config) },
   };

@@ -226,3 +226,8 @@ test("an output that is the number of a class cannot be trained", async () => {
   const made = plan({ "a/1.npy": scan(), "b/1.npy": scan() }, {}, new Model({ ...graph, nodes, outputs }));
   await expect(made).rejects.toThrow(/^Cannot train the network: its output/);
 });
+
+test("scans to train on have two classes at least", async () => {
+  const files = { "train/a/1.npy": scan(), "train/a/2.npy": scan(), "test/b/3.npy": scan() };
+  await expect(plan(files)).rejects.toThrow(/scans to train on have one class only, "a"/);
+});

@@ -29,7 +29,12 @@ export async function scanSets(
   const { spacing, orientation, window, normalize } = config;
   const channels = channelsOf(network, data);
   requireWholeScans(data.cases, channels);
-  const { training, validation } = await partsOf(config, data);
+  const { training, validation } = await partsOf(config, data, onWarning);
+  const one = data.classes.names[training[0]!.label]!;
+  if (training.every(({ label }) => label === training[0]!.label))
+    throw inputError(
+      `The scans to train on have one class only, "${one}": to tell classes apart takes two at least.`,
+    );
   const size = config.size ?? (await usualSize(training, network, config, onWarning));
   const warnings = new Warnings(onWarning);
   const setOf = (scans: readonly ClassifiedScan[]): CaseSet => {
@@ -47,7 +52,11 @@ export async function scanSets(
   const sets = { training: setOf(training), validation: validation && setOf(validation) };
   const { image: scan } = await sets.training.store.load(0);
   await sets.validation?.store.load(0);
-  return { ...sets, scan, size, examples: sets.training.whole };
+  // A file of its own for each channel is no file of one channel: whoever predicts has to know what was seen.
+  const seen = Array.from({ length: scan.channels }, (_, c) =>
+    scan.channels === 1 ? "image" : `channel ${c + 1}`,
+  );
+  return { ...sets, scan, seen, size, examples: sets.training.whole };
 }
 
 interface Parts {
@@ -56,12 +65,16 @@ interface Parts {
 }
 
 /** The parts that the data come in, or a share of each class set aside. What is there to test with is left alone. */
-async function partsOf(config: RunConfig, data: ClassificationSet): Promise<Parts> {
+async function partsOf(
+  config: RunConfig,
+  data: ClassificationSet,
+  onWarning: (sentence: string) => void,
+): Promise<Parts> {
   const { data: path, validation, seed } = config;
   const splits = splitsOf(data);
   const training = splits.length > 0 ? scansOf(data, "train") : data.cases;
   if (typeof validation === "string")
-    return { training, validation: await otherScans(validation, data, config) };
+    return { training, validation: await otherScans(validation, data, config, onWarning) };
   const hasOwn = splits.includes("val");
   if (validation === undefined) return { training, validation: hasOwn ? scansOf(data, "val") : undefined };
   if (validation === 0) return { training, validation: undefined };
@@ -76,8 +89,9 @@ async function otherScans(
   path: string,
   data: ClassificationSet,
   arrays: ArrayNames,
+  onWarning: (sentence: string) => void,
 ): Promise<readonly ClassifiedScan[]> {
-  const other = await openData(path, arrays);
+  const other = await openData(path, arrays, onWarning);
   if (other.kind !== "classification")
     throw inputError(
       `The validation data "${path}" have a label for every voxel, and the training data one class for each scan: both need the same kind.`,

@@ -10,14 +10,17 @@ import type { TrainConfig } from "./config.ts";
 import {
   type RunFolder,
   checkEmpty,
+  checkSameCases,
   checkSameData,
   clearRun,
   hasCheckpoint,
   runFolder,
   tidyRun,
+  writeCases,
   writeConfig,
   writeText,
 } from "./folder.ts";
+import { hashOfCases } from "./run-data.ts";
 import { type PlanOptions, type TrainPlan, configOf, makePlan } from "./plan.ts";
 
 type EpochEvent = EventOf<"epoch">;
@@ -109,15 +112,19 @@ export async function train(given: TrainConfig, options: TrainOptions = {}): Pro
 /** Makes the folder of a new run, or goes to where the run in it stands. */
 async function prepareFolder(
   folder: RunFolder,
-  { trainer, config }: TrainPlan,
+  plan: TrainPlan,
   before: TrainConfig | undefined,
 ): Promise<void> {
+  const { trainer, config } = plan;
+  const cases = hashOfCases(plan, plan.data);
   if (before && (await hasCheckpoint(folder))) {
     checkSameData(before, config, folder);
+    await checkSameCases(folder, cases);
     await trainer.resume();
     await tidyRun(folder);
   } else await clearRun(folder);
   await writeConfig(folder, config);
+  await writeCases(folder, cases);
 }
 
 /** @param model - of a run that has ended, for pictures of what it says */

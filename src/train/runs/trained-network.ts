@@ -52,6 +52,10 @@ export function checkClasses(
   { kind, classes: { names } }: Pick<LabelledData, "kind" | "classes">,
 ): void {
   const [input] = model.inputs;
+  if (kind === "classification" && names.length < 2)
+    throw inputError(
+      `The data have one class only, "${names[0]}": to tell classes apart takes two at least, in the data or in the network's task.`,
+    );
   if (is2d(model))
     throw inputError(
       `This is a 2D network ("${input!.name}" is ${shapeText(input!.shape)}): lift it first, as with "acsconv lift".`,
