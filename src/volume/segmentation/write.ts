@@ -5,7 +5,6 @@ import { checkApart, writeFiles } from "../../base/files.ts";
 import type { DicomInput } from "../dicom/files.ts";
 import { type Grid, type Volume, checkVolume } from "../volume.ts";
 import { type Segment, segmentationDataset } from "./dataset.ts";
-import { dicomLab } from "./colour.ts";
 import { encodeDicom } from "./encode.ts";
 import { packFrames } from "./frames.ts";
 import { type Matched, matchImages } from "./match.ts";
@@ -82,14 +81,7 @@ export async function encodeWith(
   if (double !== undefined && !overlap)
     throw inputError(`Two segments have the label ${double}: give each its own.`);
   const { frames, bits } = packFrames(labels, matched, values);
-  const coloured = await Promise.all(
-    segments.map(async (segment) => ({
-      ...segment,
-      lab: segment.colour && (await dicomLab(segment.colour)),
-    })),
-  );
-  const description = { segments: coloured, overlap, algorithm };
-  const dataset = segmentationDataset(labels, series, matched, frames, description);
+  const dataset = segmentationDataset(labels, series, matched, frames, { segments, overlap, algorithm });
   return encodeDicom(dataset, bits);
 }
 
