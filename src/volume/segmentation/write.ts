@@ -40,7 +40,12 @@ export async function openSegmentationSource(
   { source, series, onWarning = console.warn }: Omit<SegmentationOptions, "segments" | "algorithm">,
 ): Promise<SegmentationSource> {
   const opened = await openSourceSeries(source, series, onWarning);
-  return { series: opened, matched: matchImages(grid, opened) };
+  const matched = matchImages(grid, opened);
+  // Of nothing: whether what the images say can be written is known before the labels are.
+  const trial = { segments: [{ value: 1, name: "trial" }], overlap: false, algorithm: "acsconv" };
+  const dataset = segmentationDataset(grid, opened, matched, [{ segment: 0, slice: 0 }], trial);
+  await encodeDicom(dataset, new Uint8Array());
+  return { series: opened, matched };
 }
 
 /**
