@@ -85,6 +85,8 @@ export async function readSegmentation(
   const pixels = await pixelsOf(header, file, tags, onWarning);
   const numbers = pixels.binary ? numbersOf(tags, file) : undefined;
   const declared = new Set(segments.map(({ number }) => number));
+  const twice = segments.find(({ number }, i) => segments.findIndex((one) => one.number === number) < i);
+  if (twice) tags.fail("SegmentSequence", `describes segment ${twice.number} twice`);
   const checkDeclared = (number: number, frame: number): void => {
     if (declared.has(number)) return;
     tags.fail(
@@ -150,6 +152,8 @@ function numbersOf(tags: Tags, { frames }: DicomFile): readonly number[] {
     const group = [each[i], shared].flatMap((own) => own?.items("SegmentIdentificationSequence") ?? [])[0];
     const number = group?.short("ReferencedSegmentNumber") ?? 0;
     if (number === 0) tags.fail("SegmentIdentificationSequence", `names no segment for frame ${i + 1}`);
+    if (group!.set.elements[keyOf("ReferencedSegmentNumber")]!.length > 2)
+      tags.fail("SegmentIdentificationSequence", `names several segments for frame ${i + 1}`);
     return number;
   });
 }

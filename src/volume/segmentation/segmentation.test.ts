@@ -400,6 +400,11 @@ describe("of images from the field", () => {
   });
 });
 
+const PLACED = {
+  PlaneOrientationSequence: [{ ImageOrientationPatient: ["1", "0", "0", "0", "1", "0"] }],
+  PixelMeasuresSequence: [{ PixelSpacing: ["1", "1"] }],
+};
+
 /** An 8-bit segmentation of two frames of 2 × 2 pixels. */
 function eightBit(changes: object, pixels: readonly number[]): string {
   const path = join(temporaryFolder(), "seg.dcm");
@@ -417,12 +422,7 @@ function eightBit(changes: object, pixels: readonly number[]): string {
     NumberOfFrames: "2",
     BitsAllocated: 8,
     SegmentSequence: [{ SegmentNumber: 3, SegmentLabel: "x" }],
-    SharedFunctionalGroupsSequence: [
-      {
-        PlaneOrientationSequence: [{ ImageOrientationPatient: ["1", "0", "0", "0", "1", "0"] }],
-        PixelMeasuresSequence: [{ PixelSpacing: ["1", "1"] }],
-      },
-    ],
+    SharedFunctionalGroupsSequence: [PLACED],
     PerFrameFunctionalGroupsSequence: [frame(2), frame(0)],
     PixelData: Uint8Array.from(pixels).buffer,
     ...changes,
