@@ -1,12 +1,12 @@
 /** @file DICOM segmentations on the command line: predicted, and as the label files of a data set. */
 
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeEach, describe, expect, test } from "vitest";
 import { acsconv } from "../../test/helpers/command-line.ts";
 import { folderOf } from "../../test/helpers/data-folders.ts";
-import { saveEnhanced, saveSeries } from "../../test/helpers/dicom.ts";
+import { illegal, saveEnhanced, saveSeries } from "../../test/helpers/dicom.ts";
 import { graphOf, node } from "../../test/helpers/graphs.ts";
 import { temporaryFolder } from "../../test/helpers/volumes.ts";
 import { openFolder, readCase } from "../data/index.ts";
@@ -114,6 +114,32 @@ describe("predict -o seg.dcm", () => {
     );
   });
 
+  test("tells what of the images' headers cannot be repeated, before it predicts", async () => {
+    saveSeries(at("ct"), scan, illegal({ PatientBirthDate: "01.02.1990", PatientName: "N".repeat(200) }));
+    const args = ["-o", at("seg.dcm"), "--no-preview", "-q"];
+    const { code, stderr } = await acsconv("predict", at("net.onnx"), at("ct"), ...args);
+    expect([code, stderr.split("\n")]).toEqual([
+      0,
+      [
+        expect.stringMatching(/^acsconv: warning: .* PatientName that is against the standard, "N+": /),
+        expect.stringMatching(
+          /^acsconv: warning: .* PatientBirthDate that is against the standard, "01\.02\.1990": /,
+        ),
+        "",
+      ],
+    ]);
+    expect((await readSegmentation(at("seg.dcm"), scan)).data).toEqual(found);
+
+    saveSeries(at("ct"), scan, illegal({ StudyInstanceUID: `1.2.${"3".repeat(80)}` }));
+    const refused = await acsconv("predict", at("net.onnx"), at("ct"), "-o", at("no.dcm"), "--no-preview");
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toMatch(
+      /\/ct\/\d\.dcm" has a StudyInstanceUID \(0020,000d\) that is no UID, .* of 84 characters: .*\.nii\.gz\.\n$/,
+    );
+    expect(refused.stderr).not.toContain("predicting");
+    expect(existsSync(at("no.dcm"))).toBe(false);
+  });
+
   test("is refused for what is no DICOM, no labels, or an image of the series", async () => {
     await writeVolume(scan, at("scan.nii.gz"));
     const run = (input: string, out: string, ...more: string[]) =>
@@ -196,6 +222,9 @@ describe("a segmentation as a label file", () => {
     // All names are those of classes, in another order: names count.
     describeData("labels", { background: 0, spleen: 1, tumour: 2 });
     expect(await data()).toEqual(found.map((label) => [0, 2, 1][label]!));
+    expect(told).toEqual([
+      `"${at("labels")}" numbers segments otherwise than the data set does, and they are taken by name: segment 1 "tumour" is label 2, though 1 is "spleen" there; segment 2 "spleen" is label 1, though 2 is "tumour" there.`,
+    ]);
 
     mkdirSync(at("nn/imagesTr"), { recursive: true });
     saveEnhanced(at("nn/imagesTr"), scan);
@@ -210,6 +239,19 @@ describe("a segmentation as a label file", () => {
       JSON.stringify({ channel_names: { 0: "CT" }, labels, file_ending: ".dcm" }),
     );
     expect((await openFolder(at("nn"))).cases[0]!.label).toBe(at("nn/labelsTr/a.dcm"));
+  });
+
+  test("of another patient is told by evaluate", async () => {
+    saveSeries(at("other"), scan, { PatientID: "P-2" });
+    await writeSegmentation(withData(scan, found), at("seg.dcm"), { source: at("other") });
+    describeData("seg.dcm", { background: 0, one: 1, two: 2 });
+    await saveModel({ ...TASK, classes: { names: ["background", "one", "two"], values: [0, 1, 2] } });
+    const args = ["--model", at("net.onnx"), "--data", folder, "-q"];
+    const { code, stderr } = await acsconv("evaluate", ...args);
+    expect(code).toBe(0);
+    expect(stderr).toMatch(
+      /^acsconv: warning: .*seg\.dcm" is by its header not of ".*ct": its PatientID \(0010,0020\) is "P-2", not "P-1"; it is taken .*\n$/,
+    );
   });
 
   test("of others: two labels at five positions", async () => {

@@ -68,7 +68,11 @@ export async function readCase(
     throw formatError(
       `Case "${name}": dataset.json names ${channels.length} channels (${channels.join(", ")}), but the image has ${image.channels}.`,
     );
-  const label = await readLabel(labelPath, image, classes, { onWarning, array: labelArray });
+  const label = await readLabel(labelPath, image, classes, {
+    onWarning,
+    array: labelArray,
+    image: images[0]!,
+  });
   const mismatch = gridMismatch([`the image "${images[0]}"`, image], [`its label "${labelPath}"`, label]);
   if (mismatch && !mismatch.isSlight) throw formatError(ofCase(name, mismatch.sentence));
   if (mismatch) onWarning(mismatch.sentence);

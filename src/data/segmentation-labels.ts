@@ -14,6 +14,8 @@ interface LabelOptions {
   readonly onWarning: (sentence: string) => void;
   /** Of NumPy archives. */
   readonly array?: string | undefined;
+  /** Of the image. */
+  readonly image: string;
 }
 
 /**
@@ -26,13 +28,16 @@ export async function readLabel(
   path: string,
   grid: Grid,
   classes: LabelTable,
-  { onWarning, array }: LabelOptions,
+  { onWarning, array, image }: LabelOptions,
 ): Promise<Volume> {
   const file = await segmentationAt(path);
   if (file === undefined) return readVolume(path, { onWarning, array });
-  const { segments, ...labels } = await readSegmentation(file, grid, { onWarning });
+  const { segments, ...labels } = await readSegmentation(file, grid, { onWarning, images: image });
   const values = valuesByName(segments, classes);
-  if (values) return renumbered(labels, values);
+  if (values) {
+    tellNames(segments, values, classes, path, onWarning);
+    return renumbered(labels, values);
+  }
   warnOfNames(segments, classes, path, onWarning);
   return labels;
 }
@@ -75,6 +80,30 @@ function valuesByName(
   const isEach = found.every(([, value]) => value !== undefined);
   const isOwn = new Set(found.map(([, value]) => value)).size === segments.length;
   return isEach && isOwn ? new Map(found as readonly (readonly [number, number])[]) : undefined;
+}
+
+/** Numbers that are the labels of other classes than the names say: names have won. */
+function tellNames(
+  segments: readonly ReadSegment[],
+  taken: ReadonlyMap<number, number>,
+  { names, values }: LabelTable,
+  path: string,
+  onWarning: (sentence: string) => void,
+): void {
+  const others = segments.flatMap(({ number, label }) => {
+    const value = taken.get(number)!;
+    const k = values.findIndex((own) => own.includes(number));
+    const isOther = k >= 0 && !values[k]!.includes(value);
+    return isOther
+      ? [
+          `segment ${number} "${printable(label)}" is label ${value}, though ${number} is "${names[k]!}" there`,
+        ]
+      : [];
+  });
+  if (others.length > 0)
+    onWarning(
+      `"${path}" numbers segments otherwise than the data set does, and they are taken by name: ${others.join("; ")}.`,
+    );
 }
 
 /** `Segment_1`, `label 1`, `s1`, or none: a number, but no name. */

@@ -17,6 +17,7 @@ export { orientationOf, reorient } from "./reorient.ts";
 export type { Segment } from "./segmentation/dataset.ts";
 export {
   type ReadSegment,
+  type ReadSegmentationOptions,
   type SegmentedVolume,
   isSegmentation,
   readSegmentation,

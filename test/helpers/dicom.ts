@@ -24,6 +24,12 @@ export function dicomFile(elements: { readonly [name: string]: unknown }): Uint8
   return new Uint8Array(file.write());
 }
 
+/** Values that the standard does not allow, for `changes`: as of a type that takes any, since dcmjs holds them to it. */
+export const illegal = (values: { readonly [name: string]: string }): object => ({
+  ...values,
+  _vrMap: { PixelData: "OW", ...Object.fromEntries(Object.keys(values).map((name) => [name, "UT"])) },
+});
+
 /** What all images of a scan of 16-bit numbers say. */
 const common = ({ shape: [, rows, columns] }: Grid, sopClass: string, instance: string): object => ({
   SpecificCharacterSet: "ISO_IR 192",

@@ -17,14 +17,18 @@ const TAGS = {
   AcquisitionTime: "x00080032",
   Modality: "x00080060",
   SeriesDescription: "x0008103e",
+  ReferencedSeriesSequence: "x00081115",
+  PatientID: "x00100020",
   SliceThickness: "x00180050",
   SpacingBetweenSlices: "x00180088",
+  StudyInstanceUID: "x0020000d",
   SeriesInstanceUID: "x0020000e",
   SeriesNumber: "x00200011",
   AcquisitionNumber: "x00200012",
   InstanceNumber: "x00200013",
   ImagePositionPatient: "x00200032",
   ImageOrientationPatient: "x00200037",
+  FrameOfReferenceUID: "x00200052",
   SamplesPerPixel: "x00280002",
   PhotometricInterpretation: "x00280004",
   PlanarConfiguration: "x00280006",
@@ -66,7 +70,7 @@ export type Tag = keyof typeof TAGS;
 export const keyOf = (tag: Tag): string => TAGS[tag];
 
 /** As people look it up: `PixelSpacing (0028,0030)`. */
-const titleOf = (tag: Tag): string => `${tag} (${TAGS[tag].slice(1, 5)},${TAGS[tag].slice(5)})`;
+export const titleOf = (tag: Tag): string => `${tag} (${TAGS[tag].slice(1, 5)},${TAGS[tag].slice(5)})`;
 
 /** Digits with a point, and an exponent: what the standard calls a decimal string, and nothing that only begins like one. */
 const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;

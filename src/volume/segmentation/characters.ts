@@ -4,6 +4,8 @@
  * @see https://dicom.nema.org/medical/dicom/current/output/chtml/part03/sect_C.12.html#sect_C.12.1.1.2
  */
 
+import type { DataSet } from "dicom-parser";
+
 /** The web's names of the standard's sets, by the number of the ISO registry or by their own name. */
 const DECODERS: Readonly<Record<string, string>> = {
   "6": "iso-8859-1",
@@ -27,6 +29,25 @@ const DECODERS: Readonly<Record<string, string>> = {
   GB18030: "gb18030",
   GBK: "gbk",
 };
+
+/** The values of SpecificCharacterSet: of what a data set's texts are made. */
+export const characterSets = (set: DataSet): readonly string[] =>
+  (set.string("x00080005") ?? "").split("\\").map((one) => one.replaceAll("\0", "").trim());
+
+/**
+ * The text of an element, without its padding; empty if it is absent.
+ *
+ * @param key - as dicom-parser names it
+ * @param sets - of the data set, for texts by people; none for what is ASCII whatever the set, such as UIDs
+ * @returns undefined if the bytes are no text in these sets
+ */
+export function textIn(set: DataSet, key: string, sets: readonly string[]): string | undefined {
+  const element = set.elements[key];
+  if (!element) return "";
+  const bytes = set.byteArray.subarray(element.dataOffset, element.dataOffset + element.length);
+  const end = bytes.findLastIndex((byte) => byte !== 0) + 1;
+  return dicomText(bytes.subarray(0, end), sets)?.replaceAll("\0", "").trim();
+}
 
 const ESCAPE = "\u001b";
 

@@ -12,6 +12,7 @@ import { norm, cross, dot } from "../vec3.ts";
 import { stepsOf } from "../geometry.ts";
 import type { Grid } from "../volume.ts";
 import { type Code, meaningOfName } from "./codes.ts";
+import { dicomLab } from "./colour.ts";
 import { type Elements, dateOf, newUid, textOf, timeOf } from "./elements.ts";
 import type { Frame } from "./frames.ts";
 import type { Matched } from "./match.ts";
@@ -26,14 +27,9 @@ export interface Segment {
   readonly colour?: readonly [number, number, number];
 }
 
-/** A segment, its colour as DICOM writes it. */
-export interface ColouredSegment extends Segment {
-  readonly lab?: readonly [number, number, number] | undefined;
-}
-
 /** What a segmentation says of itself. */
 export interface Description {
-  readonly segments: readonly ColouredSegment[];
+  readonly segments: readonly Segment[];
   /** Whether a voxel may be in several. */
   readonly overlap: boolean;
   /** What made it, such as the name of a network's file. */
@@ -149,7 +145,7 @@ const TAG = {
   PlanePositionSequence: 0x00209113,
 } as const;
 
-function segmentItem({ name, lab }: ColouredSegment, number: number, algorithm: string): Elements {
+function segmentItem({ name, colour }: Segment, number: number, algorithm: string): Elements {
   const { category, type, modifier } = meaningOfName(name);
   return {
     SegmentNumber: number,
@@ -163,7 +159,7 @@ function segmentItem({ name, lab }: ColouredSegment, number: number, algorithm: 
         ...(modifier && { SegmentedPropertyTypeModifierCodeSequence: [codeItem(modifier)] }),
       },
     ],
-    ...(lab && { RecommendedDisplayCIELabValue: lab }),
+    ...(colour && { RecommendedDisplayCIELabValue: dicomLab(colour) }),
   };
 }
 

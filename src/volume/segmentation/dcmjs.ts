@@ -8,8 +8,6 @@ type Dictionary = Record<string, { readonly vr: string; readonly Value?: unknown
 
 /** What we use of it. */
 export interface Dcmjs {
-  /** sRGB from 0 to 1, to 16 bits each, not rounded. */
-  readonly Colors: { rgb2DICOMLAB(rgb: readonly number[]): [number, number, number] };
   /** A file, made of the elements before its data set. */
   readonly DicomDict: new (meta: Dictionary) => { dict: Dictionary; write(): ArrayBuffer };
   readonly DicomMetaDictionary: {

@@ -24,16 +24,16 @@ test("names of classes find their codes, and only those", () => {
   expect(new Set(values).size).toBe(values.length);
 });
 
-test("colours are L*a*b* under D50, as ICC's sRGB profile gives them", async () => {
-  const lab = async (rgb: [number, number, number]): Promise<number[]> => {
-    const [l, a, b] = await dicomLab(rgb);
+test("colours are L*a*b* under D50, as ICC's sRGB profile gives them", () => {
+  const lab = (rgb: [number, number, number]): number[] => {
+    const [l, a, b] = dicomLab(rgb);
     return [(l / 65535) * 100, (a / 65535) * 255 - 128, (b / 65535) * 255 - 128];
   };
   // B. Lindbloom's calculator, sRGB, D50, Bradford
-  expect(await lab([255, 0, 0])).toBeAllClose([54.2917, 80.8125, 69.8851], { rtol: 0, atol: 0.05 });
-  expect(await lab([0, 0, 255])).toBeAllClose([29.5676, 68.2986, -112.0294], { rtol: 0, atol: 0.05 });
-  expect(await lab([255, 255, 255])).toBeAllClose([100, 0, 0], { rtol: 0, atol: 0.05 });
-  expect(await dicomLab([0, 0, 0])).toEqual([0, 0x8080, 0x8080]);
+  expect(lab([255, 0, 0])).toBeAllClose([54.2917, 80.8125, 69.8851], { rtol: 0, atol: 0.01 });
+  expect(lab([0, 0, 255])).toBeAllClose([29.5676, 68.2986, -112.0294], { rtol: 0, atol: 0.01 });
+  expect(lab([255, 255, 255])).toBeAllClose([100, 0, 0], { rtol: 0, atol: 0.01 });
+  expect(dicomLab([0, 0, 0])).toEqual([0, 0x8080, 0x8080]);
 });
 
 describe("text", () => {

@@ -9,9 +9,11 @@ import { AcsconvError, formatError } from "../../base/errors.ts";
 import { type ByteSource, openSource } from "../../base/byte-source.ts";
 import { printable } from "../../base/printable.ts";
 import { failOf } from "../../formats/foreign.ts";
+import type { DicomInput } from "../dicom/files.ts";
 import { type DicomFile, readHeader } from "../dicom/headers.ts";
 import {
   DEFLATED,
+  EXPLICIT_BIG,
   EXPLICIT_LITTLE,
   IMPLICIT_LITTLE,
   type ParsedHeader,
@@ -21,7 +23,8 @@ import { LABELMAP, isSegmentationClass } from "../dicom/segmentation-class.ts";
 import { Tags, keyOf } from "../dicom/tags.ts";
 import { type Vec3, dot, unit } from "../vec3.ts";
 import { type Grid, type Volume, type Voxels, allocate, voxelCount, withData } from "../volume.ts";
-import { dicomText } from "./characters.ts";
+import { contradiction } from "./belonging.ts";
+import { characterSets, textIn } from "./characters.ts";
 import {
   type Placing,
   type Plane,
@@ -51,6 +54,13 @@ export async function isSegmentation(input: string | File): Promise<boolean> {
   return sopClass !== undefined && isSegmentationClass(sopClass);
 }
 
+export interface ReadSegmentationOptions {
+  /** The images that it is laid on: where they are DICOM, a segmentation of others is worth a warning. */
+  readonly images?: DicomInput;
+  /** Told what is odd; `console.warn` by default. */
+  readonly onWarning?: (sentence: string) => void;
+}
+
 /**
  * Reads a DICOM segmentation: binary; fractional ones from one half on, with a warning; label maps.
  *
@@ -63,7 +73,7 @@ export async function isSegmentation(input: string | File): Promise<boolean> {
 export async function readSegmentation(
   input: string | File,
   grid: Grid,
-  { onWarning = console.warn }: { readonly onWarning?: (sentence: string) => void } = {},
+  { images, onWarning = console.warn }: ReadSegmentationOptions = {},
 ): Promise<SegmentedVolume> {
   const source = await openSource(input);
   const fail = failOf(source.name);
@@ -71,9 +81,20 @@ export async function readSegmentation(
   if (!header || !file || !isSegmentationClass(file.sopClass)) return fail("is no DICOM segmentation");
   if (file.fault) throw file.fault;
   const tags = new Tags(header.set, fail);
-  const segments = segmentsOf(tags);
+  const segments = segmentsOf(tags, source.name, onWarning);
   const pixels = await pixelsOf(header, file, tags, onWarning);
   const numbers = pixels.binary ? numbersOf(tags, file) : undefined;
+  const declared = new Set(segments.map(({ number }) => number));
+  const twice = segments.find(({ number }, i) => segments.findIndex((one) => one.number === number) < i);
+  if (twice) tags.fail("SegmentSequence", `describes segment ${twice.number} twice`);
+  const checkDeclared = (number: number, frame: number): void => {
+    if (declared.has(number)) return;
+    tags.fail(
+      "SegmentSequence",
+      `does not describe segment ${number}, which frame ${frame + 1} holds, but only ${[...declared].join(", ") || "none"}`,
+    );
+  };
+  numbers?.forEach(checkDeclared);
   const largest = (numbers ?? segments.map(({ number }) => number)).reduce((a, b) => Math.max(a, b), 0);
   const count = voxelCount(grid);
   const data: Voxels =
@@ -94,6 +115,7 @@ export async function readSegmentation(
         const value = pixels.at((frame * file.rows + i) * file.columns + j);
         if (value === 0) continue;
         const number = numbers ? numbers[frame]! : value;
+        if (!numbers) checkDeclared(number, frame);
         const at = first + i * down + j * right;
         if (data[at] !== 0 && data[at] !== number)
           throw overlapping(segments, [data[at]!, number], at, grid, source.name);
@@ -104,17 +126,21 @@ export async function readSegmentation(
     onWarning(
       `"${source.name}" has frames that lie up to ${apart.toFixed(3)} of a voxel off the image's grid: they are taken for its slices.`,
     );
+  const other = images && (await contradiction(header.set, source.name, images));
+  if (other) onWarning(other);
   return { ...withData(grid, data), segments };
 }
 
-function segmentsOf(tags: Tags): readonly ReadSegment[] {
-  const sets = (tags.set.string("x00080005") ?? "").split("\\").map((set) => set.trim());
+function segmentsOf(tags: Tags, name: string, onWarning: (sentence: string) => void): readonly ReadSegment[] {
+  const sets = characterSets(tags.set);
   return tags.items("SegmentSequence").map((item) => {
-    const element = item.set.elements[keyOf("SegmentLabel")];
-    const bytes =
-      element && item.set.byteArray.subarray(element.dataOffset, element.dataOffset + element.length);
-    const label = bytes && dicomText(bytes, sets)?.replaceAll("\0", "").trim();
-    return { number: item.short("SegmentNumber") ?? 0, label: label ?? "" };
+    const number = item.short("SegmentNumber") ?? 0;
+    const label = textIn(item.set, keyOf("SegmentLabel"), sets);
+    if (label === undefined)
+      onWarning(
+        `"${name}" has a SegmentLabel of segment ${number} that is no text in its character set, ${printable(sets.join(" ")) || "of which it names none"}: the segment goes without a name.`,
+      );
+    return { number, label: label ?? "" };
   });
 }
 
@@ -126,6 +152,8 @@ function numbersOf(tags: Tags, { frames }: DicomFile): readonly number[] {
     const group = [each[i], shared].flatMap((own) => own?.items("SegmentIdentificationSequence") ?? [])[0];
     const number = group?.short("ReferencedSegmentNumber") ?? 0;
     if (number === 0) tags.fail("SegmentIdentificationSequence", `names no segment for frame ${i + 1}`);
+    if (group!.set.elements[keyOf("ReferencedSegmentNumber")]!.length > 2)
+      tags.fail("SegmentIdentificationSequence", `names several segments for frame ${i + 1}`);
     return number;
   });
 }
@@ -145,7 +173,7 @@ async function pixelsOf(
   tags: Tags,
   onWarning: (sentence: string) => void,
 ): Promise<Pixels> {
-  if (![IMPLICIT_LITTLE, EXPLICIT_LITTLE, DEFLATED].includes(transferSyntax))
+  if (![IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG, DEFLATED].includes(transferSyntax))
     throw formatError(
       `"${source.name}" is a compressed segmentation (transfer syntax ${transferSyntax}): decompress it first, such as by dcmtk's dcmconv, dcmdrle or dcmdjpeg.`,
       { code: "E_UNSUPPORTED" },
@@ -179,9 +207,11 @@ async function bytesOf(
   source: ByteSource,
   { set, shift, transferSyntax }: ParsedHeader,
 ): Promise<Uint8Array> {
-  const { dataOffset } = set.elements[keyOf("PixelData")]!;
+  const { dataOffset, vr } = set.elements[keyOf("PixelData")]!;
   if (transferSyntax === DEFLATED) return set.byteArray.subarray(dataOffset);
-  return (await source.bytes()).subarray(dataOffset + shift);
+  const bytes = (await source.bytes()).subarray(dataOffset + shift);
+  // The words of OW are turned; OB is the same in both orders.
+  return transferSyntax === EXPLICIT_BIG && vr === "OW" ? bytes.map((_, i) => bytes[i ^ 1] ?? 0) : bytes;
 }
 
 function planeOf({ frames, rows, columns, source }: DicomFile, index: number): Plane {

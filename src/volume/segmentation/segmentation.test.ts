@@ -3,11 +3,12 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import dicomParser, { type DataSet } from "dicom-parser";
 import { describe, expect, test } from "vitest";
-import { dicomFile, saveEnhanced, saveSeries } from "../../../test/helpers/dicom.ts";
+import { dicomFile, illegal, saveEnhanced, saveSeries } from "../../../test/helpers/dicom.ts";
 import { oblique, randomVolume, temporaryFolder } from "../../../test/helpers/volumes.ts";
 import { readVolume } from "../read.ts";
 import { orientationOf, reorient } from "../reorient.ts";
 import { type Grid, type Volume, plainGrid, voxelCount, withData } from "../volume.ts";
+import { encodeDicom } from "./encode.ts";
 import { isSegmentation, readSegmentation } from "./read.ts";
 import { type SegmentationOptions, encodeSegmentation, writeSegmentation } from "./write.ts";
 
@@ -221,9 +222,64 @@ describe("what a segmentation says", () => {
     );
     expect(told).toEqual([
       expect.stringMatching(
-        /has a PatientBirthDate that is against the standard, "1970-2-3": the segmentation goes/,
+        /has a value of PatientBirthDate that is against the standard, "1970-2-3": the segmentation goes/,
       ),
-      expect.stringMatching(/has a PatientAge that is against the standard, "44 Y"/),
+      expect.stringMatching(/has a value of PatientAge that is against the standard, "44 Y"/),
+    ]);
+  });
+
+  test.each([
+    ["PatientBirthDate", "01.02.1990", undefined],
+    ["PatientBirthDate", "19900230", undefined],
+    ["StudyDate", "2020-01-02", "20200102"],
+    ["StudyTime", "25:00", undefined],
+    ["StudyTime", "1:02", undefined],
+    ["AccessionNumber", "A".repeat(17), undefined],
+    ["PatientID", "P".repeat(65), undefined],
+    ["PatientID", "P-1\\P-2", undefined],
+    ["PatientName", "N".repeat(65), undefined],
+    ["PatientName", "a^b^c^d^e^f", undefined],
+    ["PatientName", "a=b=c=d", undefined],
+    ["PatientSex", "MALE", undefined],
+    ["PatientAge", "00045Y", undefined],
+    ["PatientWeight", "80 kg", undefined],
+    ["PatientSize", "1.7512345678901234", undefined],
+    ["StudyID", "S\u0001", undefined],
+  ] as const)("%s %j is written as %j, or left out and told", async (keyword, value, written) => {
+    const source = temporaryFolder();
+    saveSeries(source, scan, illegal({ [keyword]: value }));
+    const told: string[] = [];
+    const set = parsed(await save(labels, { source, onWarning: (sentence) => told.push(sentence) }));
+    const texts = Object.values(set.elements).map(({ tag, vr }) => (vr === "SQ" ? "" : set.string(tag)));
+    expect(texts.includes(written ?? value)).toBe(written !== undefined);
+    const says = new RegExp(`has a value of ${keyword} that is against the standard, .* goes without it`);
+    expect(told).toEqual(written === undefined ? [expect.stringMatching(says)] : []);
+  });
+
+  test("of an unknown character set all but the texts that would need it", async () => {
+    const source = temporaryFolder();
+    const changes = { PatientID: "Ä", PatientBirthDate: "19700204" };
+    const paths = saveSeries(source, scan, changes);
+    for (const path of paths) {
+      const bytes = readFileSync(path);
+      bytes.write("FOO       ", bytes.indexOf("ISO_IR 192"), "latin1");
+      writeFileSync(path, bytes);
+    }
+    const told: string[] = [];
+    const set = parsed(await save(labels, { source, onWarning: (sentence) => told.push(sentence) }));
+    expect(told).toEqual(
+      ["PatientName", "PatientID"].map(
+        (keyword) =>
+          expect.stringMatching(
+            new RegExp(`has a value of ${keyword} that is no text in its character set, FOO: `),
+          ) as string,
+      ),
+    );
+    expect(["x00100020", "x00100030", "x0020000d", "x00081030"].map((tag) => set.string(tag))).toEqual([
+      undefined,
+      "19700204",
+      "1.2.3.1",
+      "Abdomen",
     ]);
   });
 
@@ -275,6 +331,29 @@ describe("refused", () => {
     await expectRefused(smaller, { source: source() }, /No image/);
   });
 
+  test.each([
+    ["StudyInstanceUID", `1.2.${"3".repeat(61)}`, /\(0020,000d\) .* of 65 characters: /],
+    ["FrameOfReferenceUID", `1.2.${"3".repeat(61)}`, /\(0020,0052\) .* of 65 characters: /],
+    ["SeriesInstanceUID", `1.2.${"3".repeat(61)}`, /\(0020,000e\) .* of 65 characters: /],
+    ["SOPInstanceUID", "abc", /\(0008,0018\) that is no UID, "abc": /],
+  ])("a %s that cannot be repeated, naming its file", async (keyword, value, says) => {
+    const folder = temporaryFolder();
+    saveSeries(folder, scan, illegal({ [keyword]: value }));
+    await expect(encodeSegmentation(labels, { source: folder })).rejects.toMatchObject({
+      kind: "format",
+      message: expect.stringMatching(new RegExp(`[1-4]\\.dcm" has a ${keyword} ${says.source}`)) as string,
+    });
+  });
+
+  test("what dcmjs does not take, in one sentence", async () => {
+    await expect(encodeDicom({ PatientName: "N".repeat(65) }, new Uint8Array())).rejects.toMatchObject({
+      kind: "input",
+      message: expect.stringMatching(
+        /^The DICOM segmentation would hold what its encoder does not take \(.* vr: PN.*\): correct/,
+      ) as string,
+    });
+  });
+
   test("a source that is no DICOM, labels without a segment, and two segments of one label", async () => {
     const nifti = join(temporaryFolder(), "scan.nii.gz");
     writeFileSync(nifti, "");
@@ -321,6 +400,11 @@ describe("of images from the field", () => {
   });
 });
 
+const PLACED = {
+  PlaneOrientationSequence: [{ ImageOrientationPatient: ["1", "0", "0", "0", "1", "0"] }],
+  PixelMeasuresSequence: [{ PixelSpacing: ["1", "1"] }],
+};
+
 /** An 8-bit segmentation of two frames of 2 × 2 pixels. */
 function eightBit(changes: object, pixels: readonly number[]): string {
   const path = join(temporaryFolder(), "seg.dcm");
@@ -338,12 +422,7 @@ function eightBit(changes: object, pixels: readonly number[]): string {
     NumberOfFrames: "2",
     BitsAllocated: 8,
     SegmentSequence: [{ SegmentNumber: 3, SegmentLabel: "x" }],
-    SharedFunctionalGroupsSequence: [
-      {
-        PlaneOrientationSequence: [{ ImageOrientationPatient: ["1", "0", "0", "0", "1", "0"] }],
-        PixelMeasuresSequence: [{ PixelSpacing: ["1", "1"] }],
-      },
-    ],
+    SharedFunctionalGroupsSequence: [PLACED],
     PerFrameFunctionalGroupsSequence: [frame(2), frame(0)],
     PixelData: Uint8Array.from(pixels).buffer,
     ...changes,
@@ -402,14 +481,58 @@ describe("others' segmentations", () => {
   });
 
   test("label maps, also wide ones", async () => {
-    const SOPClassUID = "1.2.840.10008.5.1.4.1.1.66.7";
-    const path = eightBit({ SOPClassUID, SegmentationType: "LABELMAP" }, [0, 1, 2, 0, 9, 0, 0, 0]);
+    const described = (...numbers: readonly number[]): object => ({
+      SOPClassUID: "1.2.840.10008.5.1.4.1.1.66.7",
+      SegmentationType: "LABELMAP",
+      SegmentSequence: numbers.map((SegmentNumber) => ({ SegmentNumber, SegmentLabel: "x" })),
+    });
+    const path = eightBit(described(1, 2, 9), [0, 1, 2, 0, 9, 0, 0, 0]);
     expect([...(await readSegmentation(path, grid)).data]).toEqual([9, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 0]);
-    const wide = { SOPClassUID, SegmentationType: "LABELMAP", BitsAllocated: 16 };
+    const wide = { ...described(1, 300), BitsAllocated: 16 };
     const words = [...new Uint8Array(Uint16Array.of(0, 300, 0, 0, 0, 0, 0, 1).buffer)];
     expect([...(await readSegmentation(eightBit(wide, words), grid)).data]).toEqual([
       0, 0, 0, 1, 0, 0, 0, 0, 0, 300, 0, 0,
     ]);
+  });
+
+  test("big-endian ones, their bits in bytes or in words", async () => {
+    const place: Grid = { ...plainGrid([8, 16, 16], [2.5, 0.8, 0.7]), origin: [-20, -30, 5] };
+    const { data } = await readSegmentation(D14, place);
+    // dcmtk's dcmconv +tb
+    const bytes = readFileSync(D14.replace("seg.dcm", "big-endian.dcm"));
+    const path = join(temporaryFolder(), "seg.dcm");
+    writeFileSync(path, bytes);
+    expect((await readSegmentation(path, place)).data).toEqual(data);
+    const at = bytes.indexOf(Uint8Array.of(0x7f, 0xe0, 0x00, 0x10));
+    bytes.write("OW", at + 4, "latin1");
+    bytes.subarray(at + 12).swap16();
+    writeFileSync(path, bytes);
+    expect((await readSegmentation(path, place)).data).toEqual(data);
+  });
+
+  test("of other images are told, where the images are DICOM", async () => {
+    const source = temporaryFolder();
+    saveSeries(source, scan);
+    const other = temporaryFolder();
+    const changes = { PatientID: "P-2", FrameOfReferenceUID: "1.2.3.4", SeriesInstanceUID: "1.2.3.9" };
+    saveSeries(other, scan, { ...changes, StudyInstanceUID: "1.2.3.8" });
+    const path = await save(labels, { source });
+    const told: string[] = [];
+    const onWarning = (sentence: string): void => void told.push(sentence);
+    for (const images of [source, join(path, ".."), other])
+      expect((await readSegmentation(path, oblique, { images, onWarning })).data).toEqual(labels.data);
+    expect(told).toEqual([
+      `"${path}" is by its header not of "${other}": its PatientID (0010,0020) is "P-1", not "P-2"; its StudyInstanceUID (0020,000d) is "1.2.3.1", not "1.2.3.8"; its FrameOfReferenceUID (0020,0052) is "1.2.3.3", not "1.2.3.4"; it refers to series "1.2.3.2", not "1.2.3.9"; it is taken because its frames lie on the same grid.`,
+    ]);
+  });
+
+  test("a name in an unknown character set is none, with a warning", async () => {
+    const told: string[] = [];
+    const SegmentSequence = [{ SegmentNumber: 3, SegmentLabel: "é" }];
+    const path = eightBit({ SpecificCharacterSet: "FOO", SegmentSequence }, Array(8).fill(0));
+    const { segments } = await readSegmentation(path, grid, { onWarning: (text) => told.push(text) });
+    expect(segments).toEqual([{ number: 3, label: "" }]);
+    expect(told[0]).toMatch(/has a SegmentLabel of segment 3 that is no text in its character set, FOO:/);
   });
 
   test("damaged, compressed or of unknown kind", async () => {
@@ -440,5 +563,19 @@ describe("others' segmentations", () => {
     await expectDamaged(unplaced, /does not say where its frame 1 lies/);
     const unnamed = eightBit({ PerFrameFunctionalGroupsSequence: [{}, {}] }, Array(8).fill(0));
     await expectDamaged(unnamed, /names no segment for frame 1/);
+    const SegmentSequence = [{ SegmentNumber: 2, SegmentLabel: "liver" }];
+    await expectDamaged(
+      eightBit({ SegmentSequence }, Array(8).fill(0)),
+      /SegmentSequence \(0062,0002\) does not describe segment 3, which frame 1 holds, but only 2\.$/,
+    );
+    const map = {
+      SOPClassUID: "1.2.840.10008.5.1.4.1.1.66.7",
+      SegmentationType: "LABELMAP",
+      SegmentSequence,
+    };
+    await expectDamaged(
+      eightBit(map, [0, 2, 0, 0, 2, 0, 5, 0]),
+      /does not describe segment 5, which frame 2 holds, but only 2\.$/,
+    );
   });
 });

@@ -1,7 +1,6 @@
 /** @file The images that a segmentation is of: where each lies, and what of their headers it repeats. */
 
-import { formatError, inputError } from "../../base/errors.ts";
-import { printable } from "../../base/printable.ts";
+import { inputError } from "../../base/errors.ts";
 import { isFolder } from "../../base/files.ts";
 import { isSegmentationClass } from "../dicom/segmentation-class.ts";
 import { withoutCopies } from "../dicom/copies.ts";
@@ -11,7 +10,8 @@ import { checkFiles, chooseSeries, openDicom, seriesName } from "../dicom/series
 import { canReadVolume } from "../read.ts";
 import { unit } from "../vec3.ts";
 import type { Plane } from "./plane.ts";
-import { type Repeated, isUid, repeatedOf } from "./repeated.ts";
+import { type Repeated, repeatedOf } from "./repeated.ts";
+import { checkUid } from "./uid.ts";
 
 /** An image, or a frame of one. */
 export interface SourceImage extends Plane {
@@ -58,12 +58,12 @@ export async function openSourceSeries(
     throw inputError(
       `${name} does not say where its images lie, which a segmentation of it has to repeat: write .nii.gz instead.`,
     );
+  for (const { source, series, sopClass, instance } of files) {
+    checkUid(source.name, "SeriesInstanceUID", series);
+    checkUid(source.name, "SOPClassUID", sopClass);
+    checkUid(source.name, "SOPInstanceUID", instance);
+  }
   const instances = new Set(files.map(({ instance }) => instance));
-  const wrong = [chosen.uid, chosen.sopClass, ...instances].find((uid) => !isUid(uid));
-  if (wrong !== undefined)
-    throw formatError(
-      `${name} has images to which a segmentation could not refer: "${printable(wrong)}" is no UID of a series, an image or its class.`,
-    );
   if (instances.size < files.length)
     onWarning(
       `${name} has ${files.length} images under ${instances.size} SOPInstanceUIDs: viewers cannot tell which of them a segmentation refers to.`,

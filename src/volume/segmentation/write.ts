@@ -5,7 +5,6 @@ import { checkApart, writeFiles } from "../../base/files.ts";
 import type { DicomInput } from "../dicom/files.ts";
 import { type Grid, type Volume, checkVolume } from "../volume.ts";
 import { type Segment, segmentationDataset } from "./dataset.ts";
-import { dicomLab } from "./colour.ts";
 import { encodeDicom } from "./encode.ts";
 import { packFrames } from "./frames.ts";
 import { type Matched, matchImages } from "./match.ts";
@@ -41,7 +40,12 @@ export async function openSegmentationSource(
   { source, series, onWarning = console.warn }: Omit<SegmentationOptions, "segments" | "algorithm">,
 ): Promise<SegmentationSource> {
   const opened = await openSourceSeries(source, series, onWarning);
-  return { series: opened, matched: matchImages(grid, opened) };
+  const matched = matchImages(grid, opened);
+  // Of nothing: whether what the images say can be written is known before the labels are.
+  const trial = { segments: [{ value: 1, name: "trial" }], overlap: false, algorithm: "acsconv" };
+  const dataset = segmentationDataset(grid, opened, matched, [{ segment: 0, slice: 0 }], trial);
+  await encodeDicom(dataset, new Uint8Array());
+  return { series: opened, matched };
 }
 
 /**
@@ -82,14 +86,7 @@ export async function encodeWith(
   if (double !== undefined && !overlap)
     throw inputError(`Two segments have the label ${double}: give each its own.`);
   const { frames, bits } = packFrames(labels, matched, values);
-  const coloured = await Promise.all(
-    segments.map(async (segment) => ({
-      ...segment,
-      lab: segment.colour && (await dicomLab(segment.colour)),
-    })),
-  );
-  const description = { segments: coloured, overlap, algorithm };
-  const dataset = segmentationDataset(labels, series, matched, frames, description);
+  const dataset = segmentationDataset(labels, series, matched, frames, { segments, overlap, algorithm });
   return encodeDicom(dataset, bits);
 }
 
