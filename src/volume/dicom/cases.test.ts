@@ -146,8 +146,8 @@ describe("read, and told", () => {
 
 describe("several volumes in one series", () => {
   test.each([
-    ["echoes", 2, /12 images at 6 positions.*0: "e1", echo time 10 ms, 6 images.*1: "e2", echo time 20 ms/],
-    ["times_slicewise", 3, /18 images at 6 positions.* 3 volumes .*2: 3 of 3 in time/],
+    ["echoes", 2, /12 images at 6 positions.*0: EchoTime 10 ms, 6 images.*1: EchoTime 20 ms/],
+    ["times_slicewise", 3, /18 images at 6 positions.* 3 volumes .*2: TemporalPositionIdentifier 3/],
   ])("%s", async (name, count, message) => {
     const path = `volumes/dicom/${name}`;
     await expect(read(path)).rejects.toMatchObject({ message: expect.stringMatching(message) as string });
@@ -202,7 +202,7 @@ describe("two times in one object", () => {
       kind: "input",
       code: "E_AMBIGUOUS",
       message: expect.stringMatching(
-        /8 images at 4 positions, .* 2 volumes .*0: 1 of 2 in time, 4 images/,
+        /8 images at 4 positions, .* 2 volumes .*0: TemporalPositionIndex 1, 4 images/,
       ) as string,
     });
     await expect(read(path, "0:2")).rejects.toMatchObject({

@@ -1,6 +1,7 @@
 /** @file Files that hold the same image, as folders do into which a study was copied twice. */
 
 import type { DicomFile } from "./headers.ts";
+import { plainBytes } from "./parse.ts";
 
 /**
  * Leaves out copies. Images with the UID of another are not always its copies: some anonymisers give one UID to all.
@@ -27,5 +28,5 @@ async function isCopyOfAny(file: DicomFile, others: readonly DicomFile[]): Promi
   return false;
 }
 
-const pixelsOf = async ({ source, pixelOffset }: DicomFile): Promise<Uint8Array> =>
-  (await source.bytes()).subarray(pixelOffset);
+const pixelsOf = async (file: DicomFile): Promise<Uint8Array> =>
+  (await plainBytes(file)).subarray(file.pixelOffset);

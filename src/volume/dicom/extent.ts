@@ -1,12 +1,10 @@
 /** @file How many pixels a header claims, held against the bytes that the file has before anybody takes memory for them. */
 
 import type { ByteSource } from "../../base/byte-source.ts";
-import { EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE } from "./parse.ts";
+import { UNCOMPRESSED } from "./syntaxes.ts";
 import type { Tags } from "./tags.ts";
 import { failOf } from "../../formats/foreign.ts";
 
-/** Syntaxes in which pixels stand as they are. */
-export const UNCOMPRESSED = [IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG];
 /** No codec makes less of anything but empty images … */
 const MAX_RATIO = 1000;
 /** … and those may be this large. */

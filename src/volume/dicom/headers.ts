@@ -6,7 +6,9 @@ import { failOf } from "../../formats/foreign.ts";
 import { type Vec3, add, cross, scale, unit } from "../vec3.ts";
 import { checkExtent } from "./extent.ts";
 import { hasPixels, parseHeader } from "./parse.ts";
-import { keyOf, Tags } from "./tags.ts";
+import { type Facts, factsOf } from "./facts.ts";
+import { type PixelFormat, pixelElementOf, pixelFormatOf } from "./pixel-format.ts";
+import { keyOf, type Tag, Tags } from "./tags.ts";
 
 /** One image: that of a file, or a frame of it. */
 export interface Frame {
@@ -18,34 +20,39 @@ export interface Frame {
   readonly pixelSpacing?: readonly [number, number];
   /** Slope and intercept. */
   readonly rescale: readonly [number, number];
+  /** What it can be told by from others at its position. */
+  readonly facts: Facts;
 }
 
 /** A file with pixels, as far as its header tells. */
 export interface DicomFile {
   readonly source: ByteSource;
+  readonly study: string;
   readonly series: string;
   readonly seriesNumber: number;
   readonly description: string;
   readonly modality: string;
   readonly sopClass: string;
   readonly instance: string;
+  /** InstanceNumber. */
+  readonly instanceNumber: number;
+  readonly frameOfReference: string;
   readonly transferSyntax: string;
   /** AcquisitionNumber; of CT also when, for two scans of one place may share their number. */
   readonly acquisition: string;
   readonly rows: number;
   readonly columns: number;
-  /** Decoded; of all samples. */
-  readonly bytesPerPixel: number;
-  /** Stored numbers go up to 2³² − 1. */
-  readonly unsigned32: boolean;
-  /** PhotometricInterpretation: MONOCHROME2, RGB … Numbers of MONOCHROME1 are not turned round: they are the same. */
-  readonly colours: string;
+  readonly format: PixelFormat;
   /** One, or as many as a multi-frame file has, in the order in which they are stored. */
   readonly frames: readonly Frame[];
   /** Whether the frames say where they lie each for itself; otherwise they are stacked as they are stored. */
   readonly framesPlaced: boolean;
   /** Millimetres from one image to the next where positions do not tell. */
   readonly step?: { readonly mm: number; readonly from: "SpacingBetweenSlices" | "SliceThickness" };
+  /** Many images side by side as if they were one, as Siemens stores volumes in time. */
+  readonly isMosaic: boolean;
+  /** What frames that do not say where they lie are otherwise: times, phases …; the end of a sentence about the file. */
+  readonly otherwise?: Otherwise;
   /** Values come from a table (ModalityLUTSequence) instead of slope and intercept. */
   readonly hasLut: boolean;
   /** Gray per stored number, in doses. */
@@ -54,6 +61,13 @@ export interface DicomFile {
   readonly pixelOffset: number;
   /** Why it cannot be used; thrown where its series is read. */
   readonly fault?: AcsconvError;
+}
+
+/** What keeps frames without places from being a stack in the order in which they are stored. */
+export interface Otherwise {
+  readonly says: string;
+  /** Whether they surely are none. */
+  readonly refused: boolean;
 }
 
 /** The header of a file; undefined if it is no DICOM with pixels. */
@@ -65,23 +79,25 @@ export async function readHeader(source: ByteSource): Promise<DicomFile | undefi
   const tags = new Tags(set, fail);
   const file = {
     source,
+    study: tags.text("StudyInstanceUID"),
     series: tags.text("SeriesInstanceUID"),
     seriesNumber: Number.parseInt(tags.text("SeriesNumber"), 10) || 0,
     description: tags.text("SeriesDescription"),
     modality: tags.text("Modality"),
     sopClass: tags.text("SOPClassUID"),
     instance: tags.text("SOPInstanceUID"),
+    instanceNumber: Number.parseInt(tags.text("InstanceNumber"), 10) || 0,
+    frameOfReference: tags.text("FrameOfReferenceUID"),
     transferSyntax,
     acquisition: acquisitionOf(tags),
     rows: 0,
     columns: 0,
-    bytesPerPixel: 0,
-    unsigned32: tags.short("BitsAllocated") === 32 && tags.short("PixelRepresentation") === 0,
-    colours: tags.text("PhotometricInterpretation"),
+    format: NO_FORMAT,
+    isMosaic: /(^|\\)MOSAIC(\\|$)/.test(tags.text("ImageType")),
     frames: [],
     framesPlaced: false,
     hasLut: tags.items("ModalityLUTSequence").length > 0,
-    pixelOffset: (set.elements[keyOf("PixelData")]?.dataOffset ?? -shift) + shift,
+    pixelOffset: set.elements[keyOf(pixelElementOf(tags))]!.dataOffset + shift,
   };
   try {
     const count = checkExtent(tags, transferSyntax, source, file.pixelOffset);
@@ -89,15 +105,52 @@ export async function readHeader(source: ByteSource): Promise<DicomFile | undefi
       ...file,
       rows: tags.short("Rows")!,
       columns: tags.short("Columns")!,
-      bytesPerPixel: ((tags.short("SamplesPerPixel") ?? 1) * (tags.short("BitsAllocated") ?? 32)) / 8,
+      format: pixelFormatOf(tags),
       framesPlaced: tags.has("PerFrameFunctionalGroupsSequence"),
       frames: framesOf(tags, count),
       step: stepOf(tags),
+      otherwise: otherwiseOf(tags),
       doseScaling: tags.decimal("DoseGridScaling"),
     };
   } catch (error) {
     return { ...file, fault: error as AcsconvError };
   }
+}
+
+/** Before it is read. */
+const NO_FORMAT: PixelFormat = {
+  element: "PixelData",
+  samples: 1,
+  colours: "",
+  planar: false,
+  allocated: 0,
+  stored: 0,
+  highBit: 0,
+  signed: false,
+};
+
+/** Elements of nuclear medicine by which one stack becomes several. */
+const SEVERAL = [
+  "NumberOfEnergyWindows",
+  "NumberOfDetectors",
+  "NumberOfPhases",
+  "NumberOfRotations",
+  "NumberOfRRIntervals",
+  "NumberOfTimeSlots",
+] as const;
+
+function otherwiseOf(tags: Tags): Otherwise | undefined {
+  const slices = tags.any("SliceVector").split("\\");
+  for (const tag of SEVERAL) {
+    const count = tags.short(tag) ?? 1;
+    // Frames of tomography know the detector that took them no more.
+    if (count > 1 && !(tag === "NumberOfDetectors" && slices.length > 1))
+      return { says: `are of ${count} kinds, by ${tag}`, refused: true };
+  }
+  if (slices.length > 1 && slices.some((slice, i) => Number(slice) !== i + 1))
+    return { says: "are stored in another order than that of their slices, by SliceVector", refused: true };
+  const time = (["FrameTime", "FrameTimeVector"] as const).find((tag) => tags.has(tag));
+  return time && { says: `follow one another in time, by ${time}`, refused: false };
 }
 
 function acquisitionOf(tags: Tags): string {
@@ -107,26 +160,30 @@ function acquisitionOf(tags: Tags): string {
 }
 
 function framesOf(tags: Tags, count: number): readonly Frame[] {
-  if (count === 1 && !tags.has("PerFrameFunctionalGroupsSequence")) return [frameOf(() => tags)];
+  if (count === 1 && !tags.has("PerFrameFunctionalGroupsSequence")) return [frameOf(tags, () => tags)];
   const [shared] = tags.items("SharedFunctionalGroupsSequence");
   const each = tags.items("PerFrameFunctionalGroupsSequence");
   if (each.length === 0) return stackedFrames(tags, count);
   if (each.length !== count)
     tags.fail("PerFrameFunctionalGroupsSequence", `describes ${each.length} frames of ${count}`);
-  return each.map((own) => frameOf((group) => own.items(group)[0] ?? shared?.items(group)[0] ?? tags));
+  return each.map((own) => frameOf(tags, (group) => own.items(group)[0] ?? shared?.items(group)[0] ?? tags));
 }
 
-type Group = `${"PixelMeasures" | "PixelValueTransformation" | "PlanePosition" | "PlaneOrientation"}Sequence`;
-
-/** @param groupOf - where the elements of a functional group stand; all in one place if there are none */
-function frameOf(groupOf: (group: Group) => Tags): Frame {
+/**
+ * @param tags - of the file
+ * @param groupOf - where the elements of a functional group stand; all in one place if there are none
+ */
+function frameOf(tags: Tags, groupOf: (group: Tag) => Tags): Frame {
   const values = groupOf("PixelValueTransformationSequence");
   const cosines = groupOf("PlaneOrientationSequence").vector("ImageOrientationPatient", 6);
+  const slope = values.decimal("RescaleSlope") ?? 1;
+  if (slope === 0) values.fail("RescaleSlope", "is 0, which makes all values the same");
   return {
     position: groupOf("PlanePositionSequence").vector("ImagePositionPatient", 3) as Vec3 | undefined,
     orientation: cosines && ([cosines.slice(0, 3), cosines.slice(3)] as unknown as [Vec3, Vec3]),
     pixelSpacing: spacingOf(groupOf("PixelMeasuresSequence")),
-    rescale: [values.decimal("RescaleSlope") ?? 1, values.decimal("RescaleIntercept") ?? 0],
+    rescale: [slope, values.decimal("RescaleIntercept") ?? 0],
+    facts: factsOf(tags, groupOf),
   };
 }
 
@@ -139,7 +196,7 @@ function spacingOf(tags: Tags): [number, number] | undefined {
 
 /** Frames that follow one another at offsets (doses), or at one place of which the file says no more. */
 function stackedFrames(tags: Tags, count: number): readonly Frame[] {
-  const frame = frameOf(() => tags);
+  const frame = frameOf(tags, () => tags);
   const offsets = tags.vector("GridFrameOffsetVector", count);
   const { position, orientation } = frame;
   if (!offsets || !position || !orientation) return Array.from({ length: count }, () => frame);

@@ -7,13 +7,10 @@ import dicomParser, { type DataSet } from "dicom-parser";
 import { Inflate } from "fflate";
 import type { ByteSource } from "../../base/byte-source.ts";
 import { failOf } from "../../formats/foreign.ts";
+import { DEFLATED, EXPLICIT_LITTLE, IMPLICIT_LITTLE } from "./syntaxes.ts";
 import { keyOf } from "./tags.ts";
 
-/** Transfer syntaxes. */
-export const IMPLICIT_LITTLE = "1.2.840.10008.1.2";
-export const EXPLICIT_LITTLE = "1.2.840.10008.1.2.1";
-export const EXPLICIT_BIG = "1.2.840.10008.1.2.2";
-export const DEFLATED = "1.2.840.10008.1.2.1.99";
+export { DEFLATED, EXPLICIT_LITTLE, IMPLICIT_LITTLE } from "./syntaxes.ts";
 
 /** Pixels begin before the first of these in almost all files, before the second in almost all that describe many frames. */
 const HEAD_BYTES = [2 ** 16, 2 ** 22, Infinity] as const;
@@ -146,21 +143,22 @@ function inflated(bytes: Uint8Array, position: number, name: string): Uint8Array
   return whole;
 }
 
-/** The header of a file that has been read. */
-export function headerOf(bytes: Uint8Array, name: string): DataSet {
-  return parse(bytes, startOf(bytes)!, name);
+/** The bytes of a file in which its header tells places: those of deflated ones are expanded. */
+export async function plainBytes({ source, transferSyntax }: Located): Promise<Uint8Array> {
+  const bytes = await source.bytes();
+  if (transferSyntax !== DEFLATED) return bytes;
+  const start = startOf(bytes)!;
+  let whole = bytes;
+  const inflater = (all: Uint8Array, position: number): Uint8Array =>
+    (whole = inflated(all, position, source.name));
+  dicomParser.parseDicom(start.magic ? bytes : withPrologue(bytes), {
+    untilTag: keyOf("PixelData"),
+    inflater,
+  });
+  return start.magic ? whole : whole.subarray(PROLOGUE);
 }
 
-/** A file as dcm2niix takes it: expanded, and with what says the syntax where dcm2niix looks for it. */
-export function plainStream(bytes: Uint8Array, transferSyntax: string, name: string): Uint8Array {
-  const start = startOf(bytes);
-  if (start && !start.magic && start.syntax === undefined) return withPrologue(bytes);
-  if (transferSyntax !== DEFLATED) return bytes;
-  let whole = bytes;
-  const inflater = (all: Uint8Array, position: number): Uint8Array => (whole = inflated(all, position, name));
-  const set = dicomParser.parseDicom(bytes, { untilTag: keyOf("PixelData"), inflater });
-  const { dataOffset, length } = set.elements[keyOf("TransferSyntaxUID")]!;
-  whole.fill(0, dataOffset, dataOffset + length);
-  new TextEncoder().encodeInto(EXPLICIT_LITTLE, whole.subarray(dataOffset, dataOffset + length));
-  return whole;
+interface Located {
+  readonly source: ByteSource;
+  readonly transferSyntax: string;
 }

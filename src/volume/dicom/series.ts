@@ -67,13 +67,15 @@ export async function openDicom(
     );
   const bySeries = new Map<string, DicomFile[]>();
   for (const file of files) {
-    const others = bySeries.get(file.series);
+    // Broken anonymisers give the series of several studies one UID.
+    const key = JSON.stringify([file.series || file.seriesNumber, file.study]);
+    const others = bySeries.get(key);
     if (others) others.push(file);
-    else bySeries.set(file.series, [file]);
+    else bySeries.set(key, [file]);
   }
-  return [...bySeries]
-    .map(([uid, files]) => ({
-      uid,
+  return [...bySeries.values()]
+    .map((files) => ({
+      uid: files[0]!.series,
       number: files[0]!.seriesNumber,
       description: files[0]!.description,
       modality: files[0]!.modality,
@@ -98,15 +100,20 @@ export function chooseSeries(
   // A segmentation beside its images is no image to choose from.
   const images = all.filter(({ sopClass }) => !isSegmentationClass(sopClass));
   const some = images.length > 0 ? images : all;
+  const named = all.filter(({ uid }) => uid === choice);
   const chosen =
     choice === undefined
       ? some.length === 1 && some[0]
-      : (all.find(({ uid }) => uid === choice) ?? (typeof choice === "number" && some[choice]));
+      : named.length > 0
+        ? named.length === 1 && named[0]
+        : typeof choice === "number" && some[choice];
   if (chosen) return chosen;
   const problem =
     choice === undefined
       ? "choose one with `series`, by number or UID"
-      : `none of them is "${printable(String(choice))}"`;
+      : named.length > 0
+        ? `${named.length} of them, of different studies, have the UID "${printable(String(choice))}": choose one by number`
+        : `none of them is "${printable(String(choice))}"`;
   throw inputError(
     `"${inputName(input)}" holds ${some.length} DICOM series, ${problem} (${listed(some.map(describe))}).`,
     { code: "E_AMBIGUOUS" },

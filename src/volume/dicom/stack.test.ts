@@ -19,12 +19,16 @@ const slices = (count: number, change: (frame: Frame, i: number) => Change = () 
       ],
       pixelSpacing: [0.5, 0.7],
       rescale: [1, 0],
+      facts: {},
     };
     const changed = change(frame, i);
     return {
       source: { ...source, name: `${i}.dcm` },
       instance: `1.2.${i}`,
+      study: "1",
       series: "1.2",
+      instanceNumber: i + 1,
+      frameOfReference: "1.3",
       seriesNumber: 1,
       description: "",
       modality: "CT",
@@ -33,9 +37,17 @@ const slices = (count: number, change: (frame: Frame, i: number) => Change = () 
       acquisition: "",
       rows: 4,
       columns: 6,
-      bytesPerPixel: 2,
-      unsigned32: false,
-      colours: "MONOCHROME2",
+      format: {
+        element: "PixelData",
+        samples: 1,
+        colours: "MONOCHROME2",
+        planar: false,
+        allocated: 16,
+        stored: 16,
+        highBit: 15,
+        signed: true,
+      },
+      isMosaic: false,
       framesPlaced: false,
       hasLut: false,
       pixelOffset: 0,
@@ -55,8 +67,8 @@ function stacked(files: readonly DicomFile[]): ReturnType<typeof stackImages> & 
 
 test("sorts by position, not by name", () => {
   const files = slices(4, (_, i) => ({ rescale: [i, 0] }));
-  const { grid, frames, told } = stacked([2, 0, 3, 1].map((i) => files[i]!));
-  expect(frames!.map(({ rescale: [slope] }) => slope)).toEqual([0, 1, 2, 3]);
+  const { grid, volumes, told } = stacked([2, 0, 3, 1].map((i) => files[i]!));
+  expect(volumes[0]!.images.map(({ frame }) => frame.rescale[0])).toEqual([0, 1, 2, 3]);
   expect(grid.shape).toEqual([4, 4, 6]);
   expect(grid.spacing).toBeAllClose([3, 0.5, 0.7], { rtol: 1e-12, atol: 0 });
   expect(grid.origin).toEqual([1, 2, 3]);
@@ -74,10 +86,78 @@ test("one slice is as thick as it says", () => {
   expect(stacked(slices(1)).grid.spacing).toEqual([5, 0.5, 0.7]);
 });
 
-test("as many images at each position are as many volumes", () => {
-  const { grid, volumes } = stacked([...slices(3), ...slices(3)]);
-  expect(grid.shape).toEqual([3, 4, 6]);
-  expect(volumes).toBe(2);
+describe("images at one position are told apart", () => {
+  /** Two times of three slices, by the number of a time and that of its slice. */
+  const times = (change: (time: number, z: number) => Change): DicomFile[] =>
+    [0, 1].flatMap((time) => slices(3, (_, z) => ({ rescale: [10 * time + z, 0], ...change(time, z) })));
+  const volumesOf = (files: readonly DicomFile[]): [label: string, values: number[]][] =>
+    stacked(files).volumes.map(({ label, images }) => [label, images.map(({ frame }) => frame.rescale[0])]);
+  const two = (first: string, second: string): unknown => [
+    [first, [0, 1, 2]],
+    [second, [10, 11, 12]],
+  ];
+
+  test("by what they say, in the order of its numbers", () => {
+    const facts = (time: number): Change => ({
+      facts: { EchoTime: String(20 - 12 * time) },
+      instanceNumber: 1,
+    });
+    expect(volumesOf(times(facts))).toEqual([
+      ["EchoTime 8 ms", [10, 11, 12]],
+      ["EchoTime 20 ms", [0, 1, 2]],
+    ]);
+    expect(stacked(times(facts)).grid.shape).toEqual([3, 4, 6]);
+  });
+
+  test("by the surest, whatever others say", () => {
+    const facts = (time: number, z: number): Change => ({
+      facts: {
+        TemporalPositionIndex: String(time + 1),
+        AcquisitionNumber: String((time + z) % 2),
+        ContentTime: `${z}`,
+      },
+    });
+    expect(volumesOf(times(facts))).toEqual(two("TemporalPositionIndex 1", "TemporalPositionIndex 2"));
+  });
+
+  test("by two facts together", () => {
+    const files = [0, 1].flatMap((echo) =>
+      times((time) => ({
+        facts: { EchoTime: String(echo), AcquisitionNumber: String(time) },
+        instanceNumber: 1,
+      })),
+    );
+    expect(volumesOf(files).map(([label]) => label)).toEqual([
+      "EchoTime 0 ms, AcquisitionNumber 0",
+      "EchoTime 0 ms, AcquisitionNumber 1",
+      "EchoTime 1 ms, AcquisitionNumber 0",
+      "EchoTime 1 ms, AcquisitionNumber 1",
+    ]);
+  });
+
+  test.each<[string, (time: number, z: number) => number]>([
+    ["volume by volume", (time, z) => 3 * time + z],
+    ["position by position", (time, z) => 2 * z + time],
+    ["there and back", (time, z) => (time === 0 ? z : 5 - z)],
+  ])("by numbers that go %s", (_, number) => {
+    expect(volumesOf(times((time, z) => ({ instanceNumber: number(time, z) })))).toEqual(
+      two("1 of 2 by InstanceNumber", "2 of 2 by InstanceNumber"),
+    );
+  });
+
+  test.each<[string, (time: number, z: number) => Change]>([
+    ["by nothing", () => ({ instanceNumber: 1 })],
+    ["by numbers of slices alone", (_, z) => ({ instanceNumber: z + 1 })],
+    ["by numbers in no order", (time, z) => ({ instanceNumber: [0, 3, 1, 2, 5, 4][3 * time + z]! })],
+    [
+      "at some positions only",
+      (time, z) => ({ instanceNumber: 1, facts: { EchoTime: z > 0 ? String(time) : "0" } }),
+    ],
+  ])("and refused where they are told %s", (_, change) => {
+    expect(() => stacked(times(change))).toThrow(
+      /^S holds 6 images at 3 positions, and which of the 2 images at each position belong together cannot be told/,
+    );
+  });
 });
 
 describe("what can be read but is odd is told", () => {
@@ -103,6 +183,18 @@ describe("what can be read but is odd is told", () => {
 });
 
 const mixed: [name: string, slices: DicomFile[], says: RegExp][] = [
+  [
+    "every third slice missing",
+    [0, 2, 3, 5, 6, 8].map((i) => slices(9)[i]!),
+    /slices 3\.000 to 6\.000 mm apart, up to 1\.20 mm off .*: some are missing/,
+  ],
+  ["frames of reference", slices(3, (_, i) => ({ frameOfReference: `1.${i > 1}` })), /2 frames of reference/],
+  ["mosaics", slices(2, () => ({ isMosaic: true })), /mosaics.*"0\.dcm": convert it/],
+  [
+    "kinds of pixels",
+    slices(2, (_, i) => ({ format: { ...slices(1)[0]!.format, colours: `MONOCHROME${i + 1}` } })),
+    /images in MONOCHROME1 and MONOCHROME2/,
+  ],
   ["a missing slice", slices(6).filter((_, i) => i !== 2), /gap of 6\.00 mm .* 3\.00 mm apart: about 1 /],
   ["a volume and a part of it", [...slices(3), ...slices(2)], /5 images at 3 positions/],
   ["sizes", slices(3, (_, i) => ({ rows: i + 4 })), /6×4 and 6×5 and 6×6 pixels/],

@@ -10,18 +10,14 @@ import { printable } from "../../base/printable.ts";
 import { gridFromSteps } from "../geometry.ts";
 import { type Mat3, type Vec3, cross, dot, norm, scale, subtract, unit } from "../vec3.ts";
 import { type Grid, plainGrid } from "../volume.ts";
-import type { DicomFile, Frame } from "./headers.ts";
+import type { DicomFile } from "./headers.ts";
+import { type Image, type Part, partsOf } from "./parts.ts";
 
-/** Where the volumes of a series lie. */
+/** Volumes of a series, all at one place. */
 export interface Stack {
-  /** One image per position, ascending along the normal; as they are stored where frames say no position. */
   readonly grid: Grid;
-  /** How many images lie at each position: time points, echoes … */
-  readonly volumes: number;
-  /** The images along D, if there is one at each position. */
-  readonly frames?: readonly Frame[];
-  /** Frames do not say each where it lies, and keep the order in which they are stored. */
-  readonly asStored: boolean;
+  /** One, or as many as there are images at each position: time points, echoes … */
+  readonly volumes: readonly Part[];
 }
 
 /** Tells what is odd: `<the series> <problem>.` */
@@ -39,15 +35,15 @@ const SAME_POSITION = 1e-3;
 const UNEVEN = 0.02;
 /** Gaps of more than this many spacings are where slices are missing. */
 const MISSING = 1.5;
+/** Slices that lie further than this part of the spacing from where even ones would be make no volume. */
+const MAX_OFF = 0.1;
 /** In pixels: images that lie beside the line of the others by more are told of, and refused. */
 const BESIDE = { told: 0.1, refused: 0.5 } as const;
 /** No gantry tilts so far that a slice lies more beside the next than above it. */
 const MAX_TILT = Math.SQRT1_2;
 
 /** An image that says where it lies. */
-interface Placed {
-  readonly file: DicomFile;
-  readonly frame: Frame;
+interface Placed extends Image {
   readonly position: Vec3;
   readonly orientation: readonly [Vec3, Vec3];
   readonly pixelSpacing: readonly [number, number];
@@ -69,8 +65,7 @@ export function stackImages(
     throw formatError(`${what} ${problem}.`);
   };
   const tell: Tell = (problem) => warn(`${what} ${problem}.`);
-  const sizes = new Set(files.map((file) => `${file.columns}×${file.rows}`));
-  if (sizes.size > 1) refuse(`mixes images of ${[...sizes].join(" and ")} pixels, which make no volume`);
+  checkAlike(files, refuse);
   if (files.some(isPlainStack)) {
     if (files.length > 1)
       refuse(
@@ -78,25 +73,54 @@ export function stackImages(
       );
     return {
       grid: storedOrder(files[0]!, refuse, tell),
-      volumes: 1,
-      frames: files[0]!.frames,
-      asStored: true,
+      volumes: [{ label: "", images: imagesOf(files[0]!) }],
     };
   }
   return stackPlaced(files, refuse, tell);
+}
+
+const imagesOf = (file: DicomFile): readonly Image[] =>
+  file.frames.map((frame, index) => ({ file, frame, index }));
+
+/** What images of one volume have in common, whatever their places. */
+function checkAlike(files: readonly DicomFile[], refuse: Refuse): void {
+  const values = (of: (file: DicomFile) => string | number): readonly string[] => [
+    ...new Set(files.map((file) => String(of(file)))),
+  ];
+  const mosaic = files.find(({ isMosaic }) => isMosaic);
+  if (mosaic)
+    refuse(
+      `holds mosaics, whose images lie side by side as one, in "${printable(mosaic.source.name)}": convert it to NIfTI with dcm2niix`,
+    );
+  const sizes = values(({ columns, rows }) => `${columns}×${rows}`);
+  if (sizes.length > 1) refuse(`mixes images of ${sizes.join(" and ")} pixels, which make no volume`);
+  const frames = values(({ frameOfReference }) => frameOfReference);
+  if (frames.length > 1)
+    refuse(
+      `mixes images of ${frames.length} frames of reference (FrameOfReferenceUID, 0020,0052), whose positions cannot be compared`,
+    );
+  const modalities = values(({ modality }) => modality || "none");
+  if (modalities.length > 1)
+    refuse(`mixes images of ${modalities.map(printable).join(" and ")} (0008,0060), which make no volume`);
+  const kinds = values(({ format }) => `${format.allocated} bits`);
+  if (kinds.length > 1) refuse(`mixes pixels of ${kinds.join(" and ")}, which make no volume`);
+  const colours = values(({ format }) => format.colours || "no colours");
+  const samples = values(({ format }) => format.samples);
+  if (colours.length > 1 || samples.length > 1)
+    refuse(`mixes images in ${colours.map(printable).join(" and ")} (0028,0004), which make no volume`);
 }
 
 /** Frames in the order in which they are stored, which do not say each where it lies. */
 const isPlainStack = ({ frames, framesPlaced }: DicomFile): boolean => frames.length > 1 && !framesPlaced;
 
 function stackPlaced(files: readonly DicomFile[], refuse: Refuse, tell: Tell): Stack {
-  const images = files.flatMap((file) => file.frames.map((frame) => ({ file, frame })));
+  const images = files.flatMap(imagesOf);
   const placed = images.map(placedOf).filter((image) => image !== undefined);
   const [start] = placed;
   if (!start || placed.length < images.length) {
     if (images.length > 1)
       refuse("has images without position, orientation or pixel spacing, which cannot be ordered");
-    return { grid: unplaced(files[0]!, tell), volumes: 1, frames: files[0]!.frames, asStored: true };
+    return { grid: unplaced(files[0]!, tell), volumes: [{ label: "", images }] };
   }
   for (const image of placed) checkCosines(image, refuse);
   // Written with few digits, cosines are not quite of length 1; spacing is to stay as it is written.
@@ -127,9 +151,10 @@ function stackPlaced(files: readonly DicomFile[], refuse: Refuse, tell: Tell): S
       `holds ${images.length} images at ${levels.length} positions, not the same number at each: one volume needs one image per position`,
     );
   const [bottom, top] = [levels[0]![0]!, levels.at(-1)![0]!];
-  const gaps = levels.slice(1).map((level, i) => height(level[0]!) - height(levels[i]![0]!));
+  const heights = levels.map(([image]) => height(image!));
+  const gaps = gapsOf(heights);
   if (gaps.length > 0) {
-    checkGaps(gaps, refuse, tell);
+    checkGaps(heights, refuse, tell);
     checkLine(sorted, bottom, top, normal, refuse, tell);
   }
   if (volumes === 1) checkAcquisitions(sorted, tell);
@@ -143,16 +168,14 @@ function stackPlaced(files: readonly DicomFile[], refuse: Refuse, tell: Tell): S
   const { rows, columns } = start.file;
   return {
     grid: gridFromSteps([levels.length, rows, columns], bottom.position, steps),
-    volumes,
-    frames: volumes === 1 ? sorted.map(({ frame }) => frame) : undefined,
-    asStored: false,
+    volumes: partsOf(levels, refuse),
   };
 }
 
-function placedOf({ file, frame }: { file: DicomFile; frame: Frame }): Placed | undefined {
-  const { position, orientation, pixelSpacing } = frame;
+function placedOf(image: Image): Placed | undefined {
+  const { position, orientation, pixelSpacing } = image.frame;
   return position && orientation && pixelSpacing
-    ? { file, frame, position, orientation, pixelSpacing }
+    ? { ...image, position, orientation, pixelSpacing }
     : undefined;
 }
 
@@ -164,7 +187,12 @@ function checkCosines({ file, orientation: [row, column] }: Placed, refuse: Refu
     );
 }
 
-function checkGaps(gaps: readonly number[], refuse: Refuse, tell: Tell): void {
+const gapsOf = (heights: readonly number[]): readonly number[] =>
+  heights.slice(1).map((height, i) => height - heights[i]!);
+
+/** @param heights - of the slices, ascending */
+function checkGaps(heights: readonly number[], refuse: Refuse, tell: Tell): void {
+  const gaps = gapsOf(heights);
   const ordered = gaps.toSorted((a, b) => a - b);
   const usual = ordered[Math.floor(ordered.length / 2)]!;
   const [smallest, largest] = [ordered[0]!, ordered.at(-1)!];
@@ -174,10 +202,15 @@ function checkGaps(gaps: readonly number[], refuse: Refuse, tell: Tell): void {
       `has a gap of ${largest.toFixed(2)} mm where its slices are ${usual.toFixed(2)} mm apart: about ${Math.max(1, missing)} of them are missing`,
     );
   }
-  if (largest - smallest > UNEVEN * usual)
-    tell(
-      `has slices ${smallest.toFixed(3)} to ${largest.toFixed(3)} mm apart: it is read as if they were evenly spaced`,
+  const step = (heights.at(-1)! - heights[0]!) / gaps.length;
+  const off = Math.max(...heights.map((height, i) => Math.abs(height - heights[0]! - i * step)));
+  const apart = `${smallest.toFixed(3)} to ${largest.toFixed(3)} mm apart`;
+  if (off > MAX_OFF * step)
+    refuse(
+      `has slices ${apart}, up to ${off.toFixed(2)} mm off where they would be if they were evenly spaced: some are missing, or they make no volume`,
     );
+  if (largest - smallest > UNEVEN * usual)
+    tell(`has slices ${apart}: it is read as if they were evenly spaced`);
 }
 
 /** All first pixels lie on one line, that of the normal or, behind a tilted gantry, another. */
@@ -225,15 +258,22 @@ function checkAcquisitions(sorted: readonly Placed[], tell: Tell): void {
 
 /** A single image without a place. */
 function unplaced(file: DicomFile, tell: Tell): Grid {
-  tell("does not say where its image lies: it is placed at the origin");
+  tell(
+    file.frames.length > 1
+      ? `does not say where its ${file.frames.length} frames lie: they are placed at the origin, in the order in which they are stored`
+      : "does not say where its image lies: it is placed at the origin",
+  );
   const [height, width] = file.frames[0]!.pixelSpacing ?? [1, 1];
   return plainGrid([file.frames.length, file.rows, file.columns], [file.step?.mm ?? 1, height, width]);
 }
 
 function storedOrder(file: DicomFile, refuse: Refuse, tell: Tell): Grid {
-  const { frames, rows, columns, step } = file;
-  const first = placedOf({ file, frame: frames[0]! });
-  const last = placedOf({ file, frame: frames.at(-1)! });
+  const { frames, rows, columns, step, otherwise } = file;
+  if (otherwise?.refused)
+    refuse(`has frames that ${otherwise.says}, which is not read: convert it with other software`);
+  if (otherwise) tell(`has frames that ${otherwise.says}: they are read as if they were slices`);
+  const first = placedOf(imagesOf(file)[0]!);
+  const last = placedOf(imagesOf(file).at(-1)!);
   if (!first || !last) return unplaced(file, tell);
   checkCosines(first, refuse);
   const [alongRow, alongColumn] = [unit(first.orientation[0]), unit(first.orientation[1])];
@@ -242,11 +282,7 @@ function storedOrder(file: DicomFile, refuse: Refuse, tell: Tell): Grid {
   let along = scale(line, 1 / (frames.length - 1));
   if (norm(line) > SAME_POSITION) {
     const heights = frames.map(({ position }) => Math.abs(dot(subtract(position!, first.position), normal)));
-    checkGaps(
-      heights.slice(1).map((height, i) => height - heights[i]!),
-      refuse,
-      tell,
-    );
+    checkGaps(heights, refuse, tell);
   } else {
     if (step?.from !== "SpacingBetweenSlices")
       tell(

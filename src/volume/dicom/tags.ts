@@ -12,15 +12,40 @@ import type { Fail } from "../../formats/foreign.ts";
 const TAGS = {
   FileMetaInformationGroupLength: "x00020000",
   TransferSyntaxUID: "x00020010",
+  ImageType: "x00080008",
   SOPClassUID: "x00080016",
   SOPInstanceUID: "x00080018",
+  AcquisitionDateTime: "x0008002a",
   AcquisitionTime: "x00080032",
+  ContentTime: "x00080033",
   Modality: "x00080060",
   SeriesDescription: "x0008103e",
   ReferencedSeriesSequence: "x00081115",
   PatientID: "x00100020",
+  FrameType: "x00089007",
+  ComplexImageComponent: "x00089208",
   SliceThickness: "x00180050",
+  KVP: "x00180060",
+  EchoTime: "x00180081",
+  InversionTime: "x00180082",
+  EchoNumbers: "x00180086",
   SpacingBetweenSlices: "x00180088",
+  TriggerTime: "x00181060",
+  FrameTime: "x00181063",
+  FrameTimeVector: "x00181065",
+  ConvolutionKernel: "x00181210",
+  FlipAngle: "x00181314",
+  FrameAcquisitionDateTime: "x00189074",
+  DiffusionGradientDirectionSequence: "x00189076",
+  EffectiveEchoTime: "x00189082",
+  DiffusionBValue: "x00189087",
+  DiffusionGradientOrientation: "x00189089",
+  MREchoSequence: "x00189114",
+  MRDiffusionSequence: "x00189117",
+  CardiacSynchronizationSequence: "x00189118",
+  FrameReferenceDateTime: "x00189151",
+  MRImageFrameTypeSequence: "x00189226",
+  CTImageFrameTypeSequence: "x00189329",
   StudyInstanceUID: "x0020000d",
   SeriesInstanceUID: "x0020000e",
   SeriesNumber: "x00200011",
@@ -29,6 +54,15 @@ const TAGS = {
   ImagePositionPatient: "x00200032",
   ImageOrientationPatient: "x00200037",
   FrameOfReferenceUID: "x00200052",
+  TemporalPositionIdentifier: "x00200100",
+  FrameContentSequence: "x00209111",
+  PlanePositionSequence: "x00209113",
+  PlaneOrientationSequence: "x00209116",
+  TemporalPositionIndex: "x00209128",
+  NominalCardiacTriggerDelayTime: "x00209153",
+  FrameAcquisitionNumber: "x00209156",
+  DimensionIndexValues: "x00209157",
+  NominalPercentageOfCardiacPhase: "x00209241",
   SamplesPerPixel: "x00280002",
   PhotometricInterpretation: "x00280004",
   PlanarConfiguration: "x00280006",
@@ -45,8 +79,14 @@ const TAGS = {
   ModalityLUTSequence: "x00283000",
   PixelMeasuresSequence: "x00289110",
   PixelValueTransformationSequence: "x00289145",
-  PlanePositionSequence: "x00209113",
-  PlaneOrientationSequence: "x00209116",
+  NumberOfEnergyWindows: "x00540011",
+  NumberOfDetectors: "x00540021",
+  NumberOfPhases: "x00540031",
+  NumberOfRotations: "x00540051",
+  NumberOfRRIntervals: "x00540061",
+  NumberOfTimeSlots: "x00540071",
+  SliceVector: "x00540080",
+  FrameReferenceTime: "x00541300",
   SegmentationType: "x00620001",
   SegmentSequence: "x00620002",
   SegmentNumber: "x00620004",
@@ -62,6 +102,20 @@ const TAGS = {
   DoubleFloatPixelData: "x7fe00009",
   PixelData: "x7fe00010",
 } as const;
+
+/** Elements that hold numbers in binary form, which implicit syntaxes do not tell. */
+const BINARY: { readonly [tag in keyof typeof TAGS]?: "uint16" | "uint32" | "double" } = {
+  TemporalPositionIndex: "uint32",
+  DimensionIndexValues: "uint32",
+  FrameAcquisitionNumber: "uint16",
+  SliceVector: "uint16",
+  EffectiveEchoTime: "double",
+  DiffusionBValue: "double",
+  DiffusionGradientOrientation: "double",
+  NominalCardiacTriggerDelayTime: "double",
+  NominalPercentageOfCardiacPhase: "double",
+};
+const SIZES = { uint16: 2, uint32: 4, double: 8 } as const;
 
 /** An element by its standard name. */
 export type Tag = keyof typeof TAGS;
@@ -93,6 +147,14 @@ export class Tags {
   /** Its text; empty if it is absent. */
   text(tag: Tag): string {
     return this.set.string(TAGS[tag])?.replaceAll("\0", "").trim() ?? "";
+  }
+
+  /** Its value as text, numbers in binary form too, with backslashes between several; empty if it is absent. */
+  any(tag: Tag): string {
+    const type = BINARY[tag];
+    if (!type) return this.text(tag);
+    const count = Math.floor((this.set.elements[TAGS[tag]]?.length ?? 0) / SIZES[type]);
+    return Array.from({ length: count }, (_, i) => String(this.set[type](TAGS[tag], i))).join("\\");
   }
 
   /** All its decimals; undefined if it is absent or empty. */
