@@ -418,6 +418,7 @@ const SURFACE: Readonly<Record<string, { values: string[]; types: string[] }>> =
       "Mat3",
       "ReadOptions",
       "ReadSegment",
+      "ReadSegmentationOptions",
       "Segment",
       "SegmentationOptions",
       "SegmentedVolume",

@@ -54,6 +54,7 @@ export async function isSegmentation(input: string | File): Promise<boolean> {
   return sopClass !== undefined && isSegmentationClass(sopClass);
 }
 
+/** What a segmentation's own file does not say. */
 export interface ReadSegmentationOptions {
   /** The images that it is laid on: where they are DICOM, a segmentation of others is worth a warning. */
   readonly images?: DicomInput;
