@@ -59,7 +59,12 @@ function checkFormats(files: readonly DicomFile[]): void {
   }
 }
 
-function chooseVolume({ grid: { shape }, volumes }: Stack, wanted: number | undefined, what: string): Part {
+/** The volume that is wanted, or the only one. */
+export function chooseVolume(
+  { grid: { shape }, volumes }: Stack,
+  wanted: number | undefined,
+  what: string,
+): Part {
   const chosen = wanted === undefined ? volumes.length === 1 && volumes[0] : volumes[wanted];
   if (chosen) return chosen;
   const problem =

@@ -11,15 +11,9 @@ import { printable } from "../../base/printable.ts";
 import { failOf } from "../../formats/foreign.ts";
 import type { DicomInput } from "../dicom/files.ts";
 import { type DicomFile, readHeader } from "../dicom/headers.ts";
-import {
-  DEFLATED,
-  EXPLICIT_BIG,
-  EXPLICIT_LITTLE,
-  IMPLICIT_LITTLE,
-  type ParsedHeader,
-  parseHeader,
-} from "../dicom/parse.ts";
+import { type ParsedHeader, parseHeader } from "../dicom/parse.ts";
 import { LABELMAP, isSegmentationClass } from "../dicom/segmentation-class.ts";
+import { DEFLATED, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE } from "../dicom/syntaxes.ts";
 import { Tags, keyOf } from "../dicom/tags.ts";
 import { type Vec3, dot, unit } from "../vec3.ts";
 import { type Grid, type Volume, type Voxels, allocate, voxelCount, withData } from "../volume.ts";

@@ -283,6 +283,32 @@ describe("what a segmentation says", () => {
     ]);
   });
 
+  test("only the images of the volume that was chosen, of several", async () => {
+    const source = temporaryFolder();
+    for (const echo of [1, 2]) {
+      const paths = saveSeries(join(source, String(echo)), scan, { EchoTime: String(10 * echo) });
+      for (const path of paths) {
+        const bytes = readFileSync(path);
+        bytes.write(`1.2.${echo}.4.`, bytes.lastIndexOf("1.2.3.4."), "latin1");
+        writeFileSync(path, bytes);
+      }
+    }
+    for (const [series, echoes] of [
+      ["0:0", [1]],
+      ["0:1", [2]],
+      ["0", [1, 2]],
+    ] as const) {
+      const set = parsed(await save(labels, { source, series }));
+      const [first] = items(set, PER_FRAME);
+      const images = items(inner(first, DERIVATION), SOURCE).map((item) => item.string("x00081155"));
+      expect(images).toEqual(echoes.map((echo) => `1.2.${echo}.4.2`));
+      expect(items(inner(set, "x00081115"), "x0008114a")).toHaveLength(3 * echoes.length);
+    }
+    await expect(encodeSegmentation(labels, { source, series: "0:2" })).rejects.toThrow(
+      /make 2 volumes .*; none of them is "2"/,
+    );
+  });
+
   test("frames of an image of several are named by their number there", async () => {
     const source = saveEnhanced(temporaryFolder(), scan);
     const path = await save(labels, { source });

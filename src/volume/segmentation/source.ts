@@ -5,8 +5,11 @@ import { isFolder } from "../../base/files.ts";
 import { isSegmentationClass } from "../dicom/segmentation-class.ts";
 import { withoutCopies } from "../dicom/copies.ts";
 import type { DicomInput } from "../dicom/files.ts";
-import type { DicomFile, Frame } from "../dicom/headers.ts";
-import { checkFiles, chooseSeries, openDicom, seriesName } from "../dicom/series.ts";
+import type { DicomFile } from "../dicom/headers.ts";
+import type { Image } from "../dicom/parts.ts";
+import { chooseVolume } from "../dicom/read.ts";
+import { checkFiles, chooseSeries, openDicom, seriesChoice, seriesName } from "../dicom/series.ts";
+import { stackImages } from "../dicom/stack.ts";
 import { canReadVolume } from "../read.ts";
 import { unit } from "../vec3.ts";
 import type { Plane } from "./plane.ts";
@@ -53,7 +56,7 @@ export async function openSourceSeries(
   checkFiles(chosen);
   const files = await withoutCopies(chosen.files);
   const name = seriesName(chosen, input);
-  const images = files.flatMap((file) => file.frames.flatMap((frame, i) => imageOf(file, frame, i)));
+  const images = imagesOf(files, seriesChoice(series).volume, name).flatMap(imageOf);
   if (images.length === 0)
     throw inputError(
       `${name} does not say where its images lie, which a segmentation of it has to repeat: write .nii.gz instead.`,
@@ -76,7 +79,19 @@ export async function openSourceSeries(
   return { name, series: chosen.uid, seriesNumber: chosen.number, frameOfReference, images, paths, copied };
 }
 
-function imageOf(file: DicomFile, frame: Frame, index: number): readonly SourceImage[] {
+/** Those of the volume that was chosen, where a series holds several; else all. */
+function imagesOf(files: readonly DicomFile[], volume: number | undefined, name: string): readonly Image[] {
+  if (volume === undefined)
+    return files.flatMap((file) => file.frames.map((frame, index) => ({ file, frame, index })));
+  // What is odd has been told when the volume was read.
+  return chooseVolume(
+    stackImages(files, name, () => undefined),
+    volume,
+    name,
+  ).images;
+}
+
+function imageOf({ file, frame, index }: Image): readonly SourceImage[] {
   const { position, orientation, pixelSpacing } = frame;
   if (!position || !orientation || !pixelSpacing || isPile(file)) return [];
   return [
