@@ -229,5 +229,7 @@ test("probabilities of each class by itself are no classes to train", async () =
   await withOutput(lifted.withTask(undefined), "Sigmoid", [symbol("N"), 2]).save(at("sigmoid.onnx"));
   const ended = await run("train --model @sigmoid.onnx --data @data --validation 0.5 -o @none");
   expect(ended.code).toBe(2);
-  expect(ended.stderr).toMatch(/end the network before its sigmoid, or train with --classes 2/);
+  expect(ended.stderr).toMatch(
+    /export the network without its sigmoid, so that it ends in one number for each class/,
+  );
 });
