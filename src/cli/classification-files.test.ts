@@ -1,6 +1,6 @@
 /** @file Classification by what lies in files: which of them are scans, which of them are left out, and what is no class. */
 
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -171,7 +171,7 @@ describe("before anything is made", () => {
     const ended = await run("predict @odd.onnx @data/a -o @odd/y.csv --quiet");
     expect(ended.code).toBe(2);
     expect(ended.stderr).toMatch(message);
-    expect(() => readFileSync(at("odd/y.csv"))).toThrow();
+    expect(existsSync(at("odd"))).toBe(false);
   });
 
   test("layouts that the input contradicts", async () => {
@@ -229,5 +229,7 @@ test("probabilities of each class by itself are no classes to train", async () =
   await withOutput(lifted.withTask(undefined), "Sigmoid", [symbol("N"), 2]).save(at("sigmoid.onnx"));
   const ended = await run("train --model @sigmoid.onnx --data @data --validation 0.5 -o @none");
   expect(ended.code).toBe(2);
-  expect(ended.stderr).toMatch(/end the network before its sigmoid, or train with --classes 2/);
+  expect(ended.stderr).toMatch(
+    /export the network without its sigmoid, so that it ends in one number for each class/,
+  );
 });

@@ -10,6 +10,7 @@ import { type ClassifiedScan, scansOf, splitsOf } from "../data/classification/d
 import { entriesOf } from "../data/classification/files.ts";
 import { isNote, scansBelow } from "../data/classification/folders.ts";
 import { isMedmnist } from "../data/classification/medmnist.ts";
+import type { ArrayNames } from "../data/folders.ts";
 import { parseChannelName } from "../data/file-names.ts";
 import { isTable, openData } from "../data/open.ts";
 import { type ScanFiles, scanCases } from "../data/scan-cases.ts";
@@ -130,7 +131,7 @@ async function scansToClassify({ scans: paths, read, choice }: ClassifyJob): Pro
   const scans: Scan[] = [];
   const others: string[] = [];
   for (const path of paths) {
-    const set = read.array === undefined ? await scansOfSet(path) : undefined;
+    const set = await scansOfSet(path, read);
     if (set) scans.push(...set);
     else others.push(path);
   }
@@ -163,10 +164,14 @@ async function scanFilesOf(
 }
 
 /** The scans of a folder of folders, a table or an archive of MedMNIST: those that are there to test with, or all. */
-async function scansOfSet(path: string): Promise<readonly Scan[] | undefined> {
+async function scansOfSet(
+  path: string,
+  { array, series }: ClassifyJob["read"],
+): Promise<readonly Scan[] | undefined> {
   const found = await stat(path).catch(() => undefined);
-  if (found?.isDirectory()) return scansOfFolders(path);
-  if (!found?.isFile()) return undefined;
+  // Of all that lies in a folder one series may be meant.
+  if (found?.isDirectory()) return series === undefined ? scansOfFolders(path, { array }) : undefined;
+  if (!found?.isFile() || array !== undefined) return undefined;
   const isSet = isTable(path) || (/\.npz$/i.test(path) && isMedmnist(await openNpz(await openSource(path))));
   const data = isSet ? await openData(path) : undefined;
   if (data?.kind !== "classification") return undefined;
@@ -177,10 +182,10 @@ async function scansOfSet(path: string): Promise<readonly Scan[] | undefined> {
 }
 
 /** A folder that has folders only, of classes or of DICOM slices; any other is a scan, or holds scans itself. */
-async function scansOfFolders(path: string): Promise<readonly Scan[] | undefined> {
+async function scansOfFolders(path: string, arrays: ArrayNames): Promise<readonly Scan[] | undefined> {
   const { files, folders } = await entriesOf(path);
   const isData = folders.some((name) => /^(images|labels)(Tr|Ts)$/.test(name));
   if (folders.length === 0 || isData || files.some((name) => !isNote(name))) return undefined;
-  const scans = await scansBelow(path, {});
+  const scans = await scansBelow(path, arrays);
   return scans.map(({ name, read }) => ({ name: join(path, name), read: () => read(warn) }));
 }

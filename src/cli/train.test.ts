@@ -123,6 +123,7 @@ afterAll(() => rm(folder, { recursive: true }));
 const RUN_FILES = [
   "best.safetensors",
   "config.json",
+  "data.json",
   "last.safetensors",
   "log.jsonl",
   "model.onnx",

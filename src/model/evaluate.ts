@@ -142,7 +142,7 @@ export function requireComparable(graph: Graph): void {
   const scores = taskOf(graph)?.scores ?? reading.scores ?? "logits";
   if (scores === "regions" && isClassifier(graph) && reading.classes !== 1)
     throw inputError(
-      `The network gives a probability to each class by itself, so that a scan may have several, and the data have one class for each scan: end the network before its sigmoid, or train with --classes ${reading.classes ?? "N"}, which gives it a new last layer.`,
+      `The network gives a probability to each class by itself, so that a scan may have several, and the data have one class for each scan: export the network without its sigmoid, so that it ends in one number for each class.`,
     );
   comparable(scores, reading.classes ?? 1);
 }
