@@ -33,8 +33,8 @@ interface PredictFlags extends GlobalOptions, Readonly<Record<string, unknown>> 
   readonly array?: string;
   /** Of results in a folder. */
   readonly name?: string;
-  /** A path; true for one beside the output; false for none. */
-  readonly preview: string | boolean;
+  /** A path; none for one beside the output; false for no picture. */
+  readonly preview?: string | false;
 }
 
 const GROUPS = {
@@ -237,7 +237,7 @@ async function predictOne(
   if (flags.preview !== false) {
     const path = typeof flags.preview === "string" ? flags.preview : `${withoutEnding(job.output)}.png`;
     // A picture beside a result that was not there is somebody's own.
-    if (flags.preview === true && isNew && (await isThere(path))) {
+    if (typeof flags.preview !== "string" && isNew && (await isThere(path))) {
       warn(
         `"${path}" is there already: the preview is not written over it; name another file with --preview.`,
       );

@@ -143,7 +143,13 @@ function isUniform(tensor: Tensor, axes: readonly number[]): boolean {
 /** Sizes of the parts: given, or equal with a smaller last one. */
 function partSizes(c: InferContext, axis: number): Dim[] | undefined {
   const given = numbersIn(c, 1);
-  if (given) return given;
+  if (given) {
+    const size = shapeOf(c, 0)?.[axis];
+    const sum = given.reduce((total, part) => total + part, 0);
+    if (typeof size === "number" && sum !== size)
+      fail(c, `its parts of ${given.join(", ")} should make up the ${size} of axis ${axis}`);
+    return given;
+  }
   if (c.node.inputs[1]) return undefined;
   const n = shapeOf(c, 0)?.[axis];
   if (n === undefined) return undefined;

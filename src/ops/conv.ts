@@ -46,6 +46,7 @@ function outputShape(c: InferContext): readonly Dim[] | undefined {
   const [x, w] = operandShapes(c);
   const kernel = w?.slice(2);
   if (!x || !w || !kernel?.every((k) => typeof k === "number")) return undefined;
+  if (w.includes(0)) fail(c, `its weights have a size of zero: [${w.join(", ")}]`);
   const channels = typeof w[1] === "number" ? w[1] * groupsOf(c.node) : undefined;
   if (typeof x[1] === "number" && channels !== undefined && x[1] !== channels) {
     fail(c, `expected ${channels} input channels, got ${x[1]}`);

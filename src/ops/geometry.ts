@@ -84,6 +84,17 @@ export const autoPad = (node: Node): AutoPad => {
  */
 export function tapsOf(node: Node, kernel: readonly number[], sizes: readonly Dim[]): Taps[] | undefined {
   const rank = kernel.length;
+  for (const name of ["kernel_shape", "strides", "dilations", "pads"]) {
+    const { kind } = node.attrs[name] ?? {};
+    if (kind !== undefined && kind !== "ints")
+      fail({ node }, `${name} should be whole numbers, and is ${kind}`);
+  }
+  const told = intsAttr(node, "kernel_shape");
+  if (told && (told.length !== rank || told.some((size, i) => size !== kernel[i])))
+    fail(
+      { node },
+      `its kernel_shape is [${told.join(", ")}], and its weights have a kernel of [${kernel.join(", ")}]`,
+    );
   const strides = intsAttr(node, "strides") ?? new Array<number>(rank).fill(1);
   const dilations = intsAttr(node, "dilations") ?? new Array<number>(rank).fill(1);
   const pads = intsAttr(node, "pads") ?? new Array<number>(2 * rank).fill(0);

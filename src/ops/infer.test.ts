@@ -407,6 +407,36 @@ describe("contradictions name the node", () => {
       /^Conv "y": input of rank 4 against a kernel of rank 3$/,
     ],
     [
+      "a kernel_shape that its weights do not have",
+      node("Conv", ["x", "w"], ["y"], { kernel_shape: ints([5, 5]) }),
+      { w: floatTensor([1, 6, 3, 3], new Float32Array(54)) },
+      /^Conv "y": its kernel_shape is \[5, 5\], and its weights have a kernel of \[3, 3\]$/,
+    ],
+    [
+      "weights of no output",
+      node("Conv", ["x", "w"], ["y"]),
+      { w: floatTensor([0, 6, 3, 3], new Float32Array(0)) },
+      /^Conv "y": its weights have a size of zero: \[0, 6, 3, 3\]$/,
+    ],
+    [
+      "a text for numbers",
+      node("MaxPool", ["x"], ["y"], { kernel_shape: ints([2, 2]), pads: str("abc") }),
+      {},
+      /^MaxPool "y": pads should be whole numbers, and is string$/,
+    ],
+    [
+      "parts that are not the whole",
+      node("Split", ["x", "s"], ["a", "y"], { axis: int(1) }),
+      { s: int64Tensor([3, 4]) },
+      /^Split "a": its parts of 3, 4 should make up the 6 of axis 1$/,
+    ],
+    [
+      "scales that are no numbers",
+      node("Resize", ["x", "", "s"], ["y"]),
+      { s: floatTensor([4], Float32Array.of(1, 1, NaN, 2)) },
+      /^Resize "y": its scales should be positive numbers, and are \[1, 1, NaN, 2\]$/,
+    ],
+    [
       "a stride of 0",
       node("MaxPool", ["x"], ["y"], { kernel_shape: ints([2, 2]), strides: ints([0, 1]) }),
       {},

@@ -13,7 +13,7 @@ import { type Dim, floorDim, mulDims, sameDim } from "../graph/dim.ts";
 import { intsAttr, stringAttr } from "../graph/graph.ts";
 import { literalNumbers, type NdArray } from "../graph/nd-array.ts";
 import { floatTensor } from "../graph/tensor.ts";
-import { normAxis, numbersIn, shaped, shapeOf } from "./common.ts";
+import { fail, normAxis, numbersIn, shaped, shapeOf } from "./common.ts";
 import { cropsRegion, resize as gradient, withoutAxes } from "./resize-gradient.ts";
 import {
   type Axes,
@@ -37,6 +37,8 @@ function resizeSizes(c: InferContext): readonly Dim[] | undefined {
   if (!x) return undefined;
   const axes = resizedAxes(c, x.length);
   const scales = c.node.inputs[2] ? numbersIn(c, 2) : undefined;
+  if (scales?.some((scale) => !(scale > 0 && scale < Infinity)))
+    fail(c, `its scales should be positive numbers, and are [${scales.join(", ")}]`);
   const sizes = c.node.inputs[3] ? c.inputs[3]?.value : undefined;
   const crop = cropsRegion(c.node);
   const policy = stringAttr(c.node, "keep_aspect_ratio_policy", "stretch");
