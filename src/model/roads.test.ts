@@ -266,5 +266,7 @@ test.each(["nhwc_softmax", "fp16"])(
 
 test("a network of two inputs is refused, which it names", async () => {
   const model = await network("3d/two_inputs");
-  await expect(model.predict(scan, raw)).rejects.toThrow(/needs a model with one input, the image; this one has "x", "k"/);
+  await expect(model.predict(scan, raw)).rejects.toThrow(
+    /needs a model with one input, the image; this one has "x", "k"/,
+  );
 });
