@@ -129,24 +129,24 @@ const NO_FORMAT: PixelFormat = {
   signed: false,
 };
 
-/** Elements of nuclear medicine by which one stack becomes several. */
-const SEVERAL = [
-  "NumberOfEnergyWindows",
-  "NumberOfDetectors",
-  "NumberOfPhases",
-  "NumberOfRotations",
-  "NumberOfRRIntervals",
-  "NumberOfTimeSlots",
+/** Elements of nuclear medicine that count frames along something else than slices. */
+const VECTORS = [
+  "EnergyWindowVector",
+  "DetectorVector",
+  "PhaseVector",
+  "RotationVector",
+  "RRIntervalVector",
+  "TimeSlotVector",
+  "AngularViewVector",
+  "TimeSliceVector",
 ] as const;
 
 function otherwiseOf(tags: Tags): Otherwise | undefined {
-  const slices = tags.any("SliceVector").split("\\");
-  for (const tag of SEVERAL) {
-    const count = tags.short(tag) ?? 1;
-    // Frames of tomography know the detector that took them no more.
-    if (count > 1 && !(tag === "NumberOfDetectors" && slices.length > 1))
-      return { says: `are of ${count} kinds, by ${tag}`, refused: true };
+  for (const tag of VECTORS) {
+    const kinds = new Set(tags.any(tag).split("\\")).size;
+    if (kinds > 1) return { says: `are of ${kinds} kinds, by ${tag}`, refused: true };
   }
+  const slices = tags.any("SliceVector").split("\\");
   if (slices.length > 1 && slices.some((slice, i) => Number(slice) !== i + 1))
     return { says: "are stored in another order than that of their slices, by SliceVector", refused: true };
   const time = (["FrameTime", "FrameTimeVector"] as const).find((tag) => tags.has(tag));
