@@ -295,7 +295,7 @@ describe("compressed pixels that differ from their header", () => {
   test.each<[string, number, number, RegExp]>([
     ["rle", rows, 60, /an RLE segment unpacks to \d+ bytes, where its header claims 1440 pixels/],
     ["rle", rows, 15, /an RLE segment unpacks to more than 360 bytes/],
-    ["rle", bits, 32, /RLE pixels have 2 segments, where 4 are needed/],
+    ["rle", bits, 32, /RLE pixels have 2 segments, where its header needs 4/],
     ["jpegll", bits, 32, /claim 16 bits each, its header \d+ of 32/],
     ["jls", bits, 32, /claim \d+ bits each, its header \d+ of 32/],
   ])("%s, %i: %i", async (codec, element, value, message) => {
