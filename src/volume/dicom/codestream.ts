@@ -48,7 +48,9 @@ export function compressedImages(file: DicomFile, bytes: Uint8Array): readonly P
     if (fault) fail(`is damaged: ${fault}`);
   }
   if (images.length !== frames.length)
-    fail(`is damaged: it holds ${images.length} compressed images, where its header says ${frames.length}`);
+    fail(
+      `is damaged, or cut off: it holds ${images.length} compressed images, where its header says ${frames.length}`,
+    );
   if (kind !== "RLE" && images.some(([first]) => !claimOf(first!, fail)))
     fail(`is damaged: its compressed pixels do not begin as ${kind} does`);
   return images;

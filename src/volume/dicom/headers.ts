@@ -5,6 +5,7 @@ import type { ByteSource } from "../../base/byte-source.ts";
 import { failOf } from "../../formats/foreign.ts";
 import { type Vec3, add, cross, scale, unit } from "../vec3.ts";
 import { checkExtent } from "./extent.ts";
+import { type Otherwise, otherwiseOf } from "./otherwise.ts";
 import { hasPixels, parseHeader } from "./parse.ts";
 import { type Facts, factsOf } from "./facts.ts";
 import { type PixelFormat, pixelElementOf, pixelFormatOf } from "./pixel-format.ts";
@@ -61,13 +62,6 @@ export interface DicomFile {
   readonly pixelOffset: number;
   /** Why it cannot be used; thrown where its series is read. */
   readonly fault?: AcsconvError;
-}
-
-/** What keeps frames without places from being a stack in the order in which they are stored. */
-export interface Otherwise {
-  readonly says: string;
-  /** Whether they surely are none. */
-  readonly refused: boolean;
 }
 
 /** The header of a file; undefined if it is no DICOM with pixels. */
@@ -128,30 +122,6 @@ const NO_FORMAT: PixelFormat = {
   highBit: 0,
   signed: false,
 };
-
-/** Elements of nuclear medicine by which one stack becomes several. */
-const SEVERAL = [
-  "NumberOfEnergyWindows",
-  "NumberOfDetectors",
-  "NumberOfPhases",
-  "NumberOfRotations",
-  "NumberOfRRIntervals",
-  "NumberOfTimeSlots",
-] as const;
-
-function otherwiseOf(tags: Tags): Otherwise | undefined {
-  const slices = tags.any("SliceVector").split("\\");
-  for (const tag of SEVERAL) {
-    const count = tags.short(tag) ?? 1;
-    // Frames of tomography know the detector that took them no more.
-    if (count > 1 && !(tag === "NumberOfDetectors" && slices.length > 1))
-      return { says: `are of ${count} kinds, by ${tag}`, refused: true };
-  }
-  if (slices.length > 1 && slices.some((slice, i) => Number(slice) !== i + 1))
-    return { says: "are stored in another order than that of their slices, by SliceVector", refused: true };
-  const time = (["FrameTime", "FrameTimeVector"] as const).find((tag) => tags.has(tag));
-  return time && { says: `follow one another in time, by ${time}`, refused: false };
-}
 
 function acquisitionOf(tags: Tags): string {
   const number = tags.text("AcquisitionNumber");

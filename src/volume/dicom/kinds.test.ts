@@ -214,6 +214,11 @@ describe("numbers", () => {
 
   test.each<[string, object, RegExp]>([
     ["packed ones of 12 bits", bits(12), /"0\.dcm" has 12 bits per number .* 8, 16 or 32 are read/],
+    [
+      "pixels before other things",
+      { PixelData: new ArrayBuffer(2), DataSetTrailingPadding: new ArrayBuffer(99) },
+      /"0\.dcm" is truncated: it holds 2 bytes of pixels, not 24/,
+    ],
     ["highest bits beyond the others", bits(16, 12, 17), /12 bits up to bit 17/],
     ["a slope of 0", { RescaleSlope: "0", RescaleIntercept: "0" }, /RescaleSlope \(0028,1053\) is 0/],
     ["colours of 16 bits", { SamplesPerPixel: 3, PhotometricInterpretation: "RGB" }, /colours of 16 bits/],
@@ -252,7 +257,12 @@ describe("frames without places", () => {
   };
 
   test.each<[string, object, RegExp]>([
-    ["gated", { NumberOfTimeSlots: 2 }, /are of 2 kinds, by NumberOfTimeSlots/],
+    [
+      "gated",
+      { TimeSlotVector: [1, 1, 2, 2], SliceVector: [1, 2, 1, 2] },
+      /are of 2 kinds, by TimeSlotVector/,
+    ],
+    ["views", { AngularViewVector: [1, 2, 3, 4] }, /are of 4 kinds, by AngularViewVector/],
     ["slices upside down", { SliceVector: [4, 3, 2, 1] }, /another order than that of their slices/],
   ])("refused: %s", async (_, more, message) => {
     await expect(read([frames(more)])).rejects.toMatchObject({
@@ -285,7 +295,7 @@ describe("compressed pixels that differ from their header", () => {
   test.each<[string, number, number, RegExp]>([
     ["rle", rows, 60, /an RLE segment unpacks to \d+ bytes, where its header claims 1440 pixels/],
     ["rle", rows, 15, /an RLE segment unpacks to more than 360 bytes/],
-    ["rle", bits, 32, /RLE pixels have 2 segments, where 4 are needed/],
+    ["rle", bits, 32, /RLE pixels have 2 segments, where its header needs 4/],
     ["jpegll", bits, 32, /claim 16 bits each, its header \d+ of 32/],
     ["jls", bits, 32, /claim \d+ bits each, its header \d+ of 32/],
   ])("%s, %i: %i", async (codec, element, value, message) => {

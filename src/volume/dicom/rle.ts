@@ -6,7 +6,6 @@
  */
 
 const HEADER = 64;
-const MAX_SEGMENTS = 15;
 
 /**
  * What is wrong with an image, if anything is; `its pixels …`.
@@ -18,8 +17,7 @@ export function rleFault(bytes: Uint8Array, segments: number, count: number): st
   if (bytes.length < HEADER) return "its RLE pixels are cut off";
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const found = view.getUint32(0, true);
-  if (found !== segments)
-    return `its RLE pixels have ${found} segments, where ${Math.min(segments, MAX_SEGMENTS)} are needed for the pixels of its header`;
+  if (found !== segments) return `its RLE pixels have ${found} segments, where its header needs ${segments}`;
   for (let i = 0; i < segments; i++) {
     const start = view.getUint32(4 + 4 * i, true);
     const end = i + 1 < segments ? view.getUint32(8 + 4 * i, true) : bytes.length;

@@ -31,7 +31,7 @@ export async function openSingles(file: DicomFile): Promise<(index: number, rank
 
 /** The pixels of an image, little endian. */
 function rawImage(
-  { source, format, rows, columns, pixelOffset, transferSyntax }: DicomFile,
+  { source, format, rows, columns, frames, pixelOffset, transferSyntax }: DicomFile,
   bytes: Uint8Array,
   index: number,
 ): Uint8Array {
@@ -40,10 +40,13 @@ function rawImage(
   const start = pixelOffset + index * length;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const isBig = transferSyntax === EXPLICIT_BIG;
-  if (view.getUint32(pixelOffset - 4, !isBig) === UNDEFINED_LENGTH)
+  const held = view.getUint32(pixelOffset - 4, !isBig);
+  if (held === UNDEFINED_LENGTH)
     fail(`is damaged: its pixels lie in fragments, as none do in its transfer syntax ${transferSyntax}`);
-  if (start + length > bytes.length)
-    fail(`is truncated: it ends ${start + length - bytes.length} bytes before its pixels do`);
+  const needed = frames.length * length;
+  // What follows the pixels is none of them.
+  const there = Math.min(held, bytes.length - pixelOffset);
+  if (there < needed) fail(`is truncated: it holds ${there} bytes of pixels, not ${needed}`);
   const image = bytes.subarray(start, start + length);
   if (!isBig) return image;
   // Numbers of 8 bits stand in pairs where the element's are of 16.
@@ -55,8 +58,9 @@ const UNDEFINED_LENGTH = 0xffffffff;
 
 /** The same, with the bytes of each number the other way round. */
 function swapped(bytes: Uint8Array, size: number): Uint8Array {
-  const result = bytes.slice();
-  for (let at = 0; at + size <= result.length; at += size) result.subarray(at, at + size).reverse();
+  const result = new Uint8Array(bytes.length);
+  for (let at = 0; at < bytes.length; at += size)
+    for (let i = 0; i < size; i++) result[at + i] = bytes[at + size - 1 - i] ?? 0;
   return result;
 }
 

@@ -1,6 +1,6 @@
 /**
- * @file Whether the images of a series make up evenly spaced volumes, and where these lie: what dcm2niix is silent about
- * (images that are missing, doubled, or lie beside the others) or stores less exactly than headers have it.
+ * @file Whether the images of a series make up evenly spaced volumes, and where these lie: images that are missing, of
+ * different kinds, or lie beside the others make none.
  *
  * @see https://dicom.nema.org/medical/dicom/current/output/chtml/part03/sect_C.7.6.2.html
  */
