@@ -183,8 +183,8 @@ describe("before anything is made", () => {
   });
 
   test("validation data that are trained on", async () => {
-    const ended = await run("train --model @grey.onnx --data @data --validation @data -o @none");
-    expect(ended.code).toBe(2);
+    const ended = await run("train --model @grey.onnx --data @data --validation @data --epochs 1 --dry-run");
+    expect(ended.code).toBe(0);
     expect(ended.stderr).toMatch(/validation data are those that are trained on/);
   });
 });

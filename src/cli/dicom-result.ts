@@ -6,7 +6,7 @@ import { checkApart, writeFiles } from "../base/files.ts";
 import type { TaskClasses } from "../model/task.ts";
 import { labelColour } from "../report/colours.ts";
 import type { Volume } from "../volume/index.ts";
-import type { Segment } from "../volume/segmentation/dataset.ts";
+import type { Segment } from "../volume/segmentation/segment.ts";
 import {
   type SegmentationOptions,
   encodeWith,

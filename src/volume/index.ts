@@ -14,7 +14,7 @@ export { readNpy } from "../formats/npy.ts";
 export { encodeNrrd } from "./nrrd.ts";
 export { type ReadOptions, canReadVolume, readVolume } from "./read.ts";
 export { orientationOf, reorient } from "./reorient.ts";
-export type { Segment } from "./segmentation/dataset.ts";
+export type { Segment } from "./segmentation/segment.ts";
 export {
   type ReadSegment,
   type ReadSegmentationOptions,

@@ -107,7 +107,7 @@ export async function makePlan(
   const data = numberedAs(network, given, await openData(given.data, given, onWarning));
   checkClasses(network, data);
   const own = completeFor(given, data.kind);
-  requireOtherScans(own, data);
+  tellOfSameScans(own, data, onWarning);
   const { examples, ...sets } =
     data.kind === "segmentation"
       ? await caseSets(own, data, network, onWarning)
@@ -171,14 +171,15 @@ function numberedAs({ task, graph }: Model, { classes }: RunConfig, data: Labell
 }
 
 /** Scans that are trained on tell nothing about others. */
-function requireOtherScans(
+function tellOfSameScans(
   { data: path, validation, region, validationRegion }: RunConfig,
   data: LabelledData,
-) {
+  onWarning: (sentence: string) => void,
+): void {
   if (validation !== path || region || validationRegion) return;
   if (data.kind === "classification" && splitsOf(data).includes("val")) return;
-  throw inputError(
-    `The validation data are those that are trained on ("${path}"): give other scans, or a share that is set aside, such as 0.2 (--validation).`,
+  onWarning(
+    `The validation data are those that are trained on ("${path}"), so its values tell nothing about other scans: give these, or set a share aside, such as 0.2 (--validation).`,
   );
 }
 

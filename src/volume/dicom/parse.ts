@@ -3,7 +3,8 @@
  * the group of elements that says how the rest is encoded, as old archives and radiotherapy systems write them.
  */
 
-import dicomParser, { type DataSet } from "dicom-parser";
+import dicomParser from "dicom-parser";
+import type { ElementSet } from "./element-set.ts";
 import { Inflate } from "fflate";
 import type { ByteSource } from "../../base/byte-source.ts";
 import { failOf } from "../../formats/foreign.ts";
@@ -23,7 +24,7 @@ const PROLOGUE = PREAMBLE + MAGIC.length;
 
 /** A header: its data set up to the pixels. */
 export interface ParsedHeader {
-  readonly set: DataSet;
+  readonly set: ElementSet;
   readonly transferSyntax: string;
   /** What to add to offsets in the data set for those in the file. */
   readonly shift: number;
@@ -70,10 +71,10 @@ export const looksLikeDicom = async (source: ByteSource): Promise<boolean> =>
 const reasonOf = (cause: unknown): string =>
   typeof cause === "string" && cause.includes(":") ? ` (${cause.slice(cause.indexOf(":") + 1).trim()})` : "";
 
-export const hasPixels = (set: DataSet): boolean =>
+export const hasPixels = (set: ElementSet): boolean =>
   (["PixelData", "FloatPixelData", "DoubleFloatPixelData"] as const).some((tag) => set.elements[keyOf(tag)]);
 
-function parse(bytes: Uint8Array, start: Start, name: string): DataSet {
+function parse(bytes: Uint8Array, start: Start, name: string): ElementSet {
   const untilTag = keyOf("PixelData");
   const inflater = (all: Uint8Array, position: number): Uint8Array => inflated(all, position, name);
   if (start.syntax !== undefined)
@@ -88,7 +89,7 @@ function parse(bytes: Uint8Array, start: Start, name: string): DataSet {
 const shiftOf = ({ magic, syntax }: Start): number =>
   magic === (syntax === undefined) ? 0 : magic ? PROLOGUE : -PROLOGUE;
 
-const syntaxOf = (set: DataSet, start: Start): string =>
+const syntaxOf = (set: ElementSet, start: Start): string =>
   start.syntax ?? set.string(keyOf("TransferSyntaxUID"))?.replaceAll("\0", "").trim() ?? IMPLICIT_LITTLE;
 
 /** The same bytes behind the preamble and the magic word that they lack. */

@@ -5,7 +5,7 @@
  * @see https://dicom.nema.org/medical/dicom/current/output/chtml/part06/chapter_6.html
  */
 
-import type { DataSet } from "dicom-parser";
+import type { ElementSet } from "./element-set.ts";
 import { printable } from "../../base/printable.ts";
 import type { Fail } from "../../formats/foreign.ts";
 
@@ -141,11 +141,11 @@ const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
 /** Reads the elements of one data set, which is a file's or an item's of a sequence in it. */
 export class Tags {
-  readonly set: DataSet;
+  readonly set: ElementSet;
   readonly #fail: Fail;
 
   /** @param fail - how the file is refused */
-  constructor(set: DataSet, fail: Fail) {
+  constructor(set: ElementSet, fail: Fail) {
     this.set = set;
     this.#fail = fail;
   }

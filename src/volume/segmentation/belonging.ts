@@ -1,6 +1,6 @@
 /** @file Whether a segmentation is of the images that it is laid on, by what the headers of both say. */
 
-import type { DataSet } from "dicom-parser";
+import type { ElementSet } from "../dicom/element-set.ts";
 import { AcsconvError } from "../../base/errors.ts";
 import { printable } from "../../base/printable.ts";
 import { type DicomInput, inputName } from "../dicom/files.ts";
@@ -18,7 +18,7 @@ const SHARED = ["PatientID", "StudyInstanceUID", "FrameOfReferenceUID"] as const
  * images are no DICOM, and in what one of both leaves out.
  */
 export async function contradiction(
-  segmentation: DataSet,
+  segmentation: ElementSet,
   name: string,
   images: DicomInput,
 ): Promise<string | undefined> {
@@ -51,6 +51,6 @@ async function seriesOf(images: DicomInput): Promise<readonly DicomSeries[]> {
   }
 }
 
-const textOf = (set: DataSet, tag: Tag): string | undefined => textIn(set, keyOf(tag), characterSets(set));
+const textOf = (set: ElementSet, tag: Tag): string | undefined => textIn(set, keyOf(tag), characterSets(set));
 
 const quoted = (text: string): string => `"${printable(text.slice(0, 80))}"`;

@@ -4,7 +4,7 @@
  * @see https://dicom.nema.org/medical/dicom/current/output/chtml/part03/sect_C.12.html#sect_C.12.1.1.2
  */
 
-import type { DataSet } from "dicom-parser";
+import type { ElementSet } from "../dicom/element-set.ts";
 
 /** The web's names of the standard's sets, by the number of the ISO registry or by their own name. */
 const DECODERS: Readonly<Record<string, string>> = {
@@ -31,7 +31,7 @@ const DECODERS: Readonly<Record<string, string>> = {
 };
 
 /** The values of SpecificCharacterSet: of what a data set's texts are made. */
-export const characterSets = (set: DataSet): readonly string[] =>
+export const characterSets = (set: ElementSet): readonly string[] =>
   (set.string("x00080005") ?? "").split("\\").map((one) => one.replaceAll("\0", "").trim());
 
 /**
@@ -41,7 +41,7 @@ export const characterSets = (set: DataSet): readonly string[] =>
  * @param sets - of the data set, for texts by people; none for what is ASCII whatever the set, such as UIDs
  * @returns undefined if the bytes are no text in these sets
  */
-export function textIn(set: DataSet, key: string, sets: readonly string[]): string | undefined {
+export function textIn(set: ElementSet, key: string, sets: readonly string[]): string | undefined {
   const element = set.elements[key];
   if (!element) return "";
   const bytes = set.byteArray.subarray(element.dataOffset, element.dataOffset + element.length);

@@ -16,16 +16,8 @@ import { dicomLab } from "./colour.ts";
 import { type Elements, dateOf, newUid, textOf, timeOf } from "./elements.ts";
 import type { Frame } from "./frames.ts";
 import type { Matched } from "./match.ts";
+import type { Segment } from "./segment.ts";
 import type { SourceImage, SourceSeries } from "./source.ts";
-
-/** A structure that was segmented. */
-export interface Segment {
-  /** Its voxels' label; of masks in several channels, the channel's number, from 1 on. */
-  readonly value: number;
-  readonly name: string;
-  /** How viewers should show it: sRGB, each 0 to 255. */
-  readonly colour?: readonly [number, number, number];
-}
 
 /** What a segmentation says of itself. */
 export interface Description {

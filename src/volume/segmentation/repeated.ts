@@ -4,7 +4,7 @@
  * Headers from the field hold what the standard does not allow; that is brought into its form, or left out and told.
  */
 
-import type { DataSet } from "dicom-parser";
+import type { ElementSet } from "../dicom/element-set.ts";
 import { formatError } from "../../base/errors.ts";
 import { printable } from "../../base/printable.ts";
 import type { DicomFile } from "../dicom/headers.ts";
@@ -132,7 +132,7 @@ export async function repeatedOf(
 
 /** An element's values in form, undefined if it has none; or in words what is wrong with them. */
 function valuesOf(
-  set: DataSet,
+  set: ElementSet,
   { key, type: typeName, many, among }: Repeat,
 ): readonly string[] | string | undefined {
   const type: Type = TYPES[typeName];
