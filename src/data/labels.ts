@@ -4,7 +4,8 @@
  */
 
 import { AcsconvError, formatError } from "../base/errors.ts";
-import { type Volume, allocate, withData } from "../volume/volume.ts";
+import { allocate } from "../base/memory.ts";
+import { type Volume, withData } from "../volume/volume.ts";
 
 /** The class of voxels that nobody has labelled; losses and metrics leave them out. */
 export const IGNORED = 255;

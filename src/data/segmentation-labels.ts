@@ -7,7 +7,8 @@ import { builtin, isFolder } from "../base/files.ts";
 import { printable } from "../base/printable.ts";
 import { type ReadSegment, isSegmentation, readSegmentation } from "../volume/segmentation/read.ts";
 import { canReadVolume, readVolume } from "../volume/read.ts";
-import { type Grid, type Volume, allocate, withData } from "../volume/volume.ts";
+import { allocate } from "../base/memory.ts";
+import { type Grid, type Volume, withData } from "../volume/volume.ts";
 import type { LabelTable } from "./labels.ts";
 
 interface LabelOptions {

@@ -1,7 +1,8 @@
 /** @file Intensities of voxels: windowed to [0, 1], standardised, and counted where they are not finite. */
 
 import { inputError } from "../base/errors.ts";
-import { type Volume, type Voxels, allocate, voxelCount, withData } from "./volume.ts";
+import { allocate } from "../base/memory.ts";
+import { type Volume, type Voxels, voxelCount, withData } from "./volume.ts";
 
 /**
  *   y = min(max((x − lo) / (hi − lo), 0), 1)         NaN stays NaN

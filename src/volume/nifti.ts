@@ -6,7 +6,8 @@ import { type NiftiHeader, makeNiftiHeader, niftiVersion, parseNiftiHeader } fro
 import type { ByteSource } from "../base/byte-source.ts";
 import { bytesOf } from "../graph/tensor.ts";
 import { ByteReader } from "./gzip-reader.ts";
-import { type Grid, type Volume, allocate, voxelCount, withData } from "./volume.ts";
+import { allocate } from "../base/memory.ts";
+import { type Grid, type Volume, voxelCount, withData } from "./volume.ts";
 import { type FileNumbers, rescale, separate, voxelsOf } from "./voxels.ts";
 import { swapBytes } from "../base/bytes.ts";
 

@@ -11,7 +11,8 @@ import { builtin } from "../base/files.ts";
 import { DEFLATE_MAX_RATIO, type Fail, failOf } from "../formats/foreign.ts";
 import { bytesOf } from "../graph/tensor.ts";
 import { ByteReader } from "./gzip-reader.ts";
-import { type VoxelType, allocate } from "./volume.ts";
+import { allocate } from "../base/memory.ts";
+import type { VoxelType } from "./volume.ts";
 import type { FileNumbers } from "./voxels.ts";
 
 /** Element types of such files. */

@@ -11,7 +11,8 @@
 import { inputError } from "../base/errors.ts";
 import { type IndexMap, gridWithSpacing, indexMap } from "./geometry.ts";
 import type { Vec3 } from "./vec3.ts";
-import { type Grid, type Volume, type Voxels, allocate, emptyLike, voxelCount, withData } from "./volume.ts";
+import { allocate } from "../base/memory.ts";
+import { type Grid, type Volume, type Voxels, emptyLike, voxelCount, withData } from "./volume.ts";
 
 /** `linear` for intensities and probabilities; `nearest` for labels: it never makes new values. */
 export type Interpolation = "linear" | "nearest";

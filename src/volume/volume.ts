@@ -13,8 +13,6 @@ import { inputError } from "../base/errors.ts";
 import { allocate } from "../base/memory.ts";
 import { type Mat3, MIN_DETERMINANT, type Vec3, determinant } from "./vec3.ts";
 
-export { allocate } from "../base/memory.ts";
-
 /** What a voxel may be. 64-bit types are narrowed when a file is read. */
 export type Voxels =
   | Uint8Array<ArrayBuffer>

@@ -1,7 +1,8 @@
 /** @file From the numbers of a file to voxels: scaling, 64-bit types, interleaved components. */
 
 import { formatError } from "../base/errors.ts";
-import { type Voxels, allocate } from "./volume.ts";
+import { allocate } from "../base/memory.ts";
+import type { Voxels } from "./volume.ts";
 
 /** Element arrays that files hold; wider than {@link Voxels}. */
 export type FileNumbers =

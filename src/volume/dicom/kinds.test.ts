@@ -312,3 +312,43 @@ describe("compressed pixels that differ from their header", () => {
     });
   });
 });
+
+test("an odd number of bytes, big endian: they stand in pairs, the last behind its filler", async () => {
+  const short = (value: number): number[] => [value >> 8, value & 0xff];
+  const text = (value: string): number[] => [
+    ...Buffer.from(value.length % 2 ? `${value} ` : value, "latin1"),
+  ];
+  const element = (group: number, tag: number, vr: string, value: readonly number[]): number[] => {
+    const length = vr === "OW" ? [0, 0, 0, 0, ...short(value.length)] : short(value.length);
+    return [...short(group), ...short(tag), ...text(vr), ...length, ...value];
+  };
+  // The file's own header is little endian.
+  const syntax = Buffer.from("1.2.840.10008.1.2.2\0", "latin1");
+  const own = [0x02, 0, 0x10, 0, ...text("UI"), syntax.length, 0, ...syntax];
+  const length = [0x02, 0, 0, 0, ...text("UL"), 4, 0, own.length, 0, 0, 0];
+  const set = [
+    element(0x8, 0x60, "CS", text("MR")),
+    element(0x20, 0xe, "UI", text("1.2.3.4")),
+    element(0x20, 0x32, "DS", text("0\\0\\0")),
+    element(0x20, 0x37, "DS", text("1\\0\\0\\0\\1\\0")),
+    element(0x28, 0x2, "US", short(1)),
+    element(0x28, 0x4, "CS", text("MONOCHROME2")),
+    element(0x28, 0x10, "US", short(3)),
+    element(0x28, 0x11, "US", short(3)),
+    element(0x28, 0x30, "DS", text("1\\1")),
+    element(0x28, 0x100, "US", short(8)),
+    element(0x28, 0x101, "US", short(8)),
+    element(0x28, 0x102, "US", short(7)),
+    element(0x28, 0x103, "US", short(0)),
+    element(0x7fe0, 0x10, "OW", [20, 10, 40, 30, 60, 50, 80, 70, 0, 90]),
+  ];
+  const bytes = Uint8Array.from([
+    ...new Array(128).fill(0),
+    ...text("DICM"),
+    ...length,
+    ...own,
+    ...set.flat(),
+  ]);
+  const volume = await readVolume(new File([bytes], "big.dcm"), { onWarning: () => undefined });
+  expect([...volume.data]).toEqual([10, 20, 30, 40, 50, 60, 70, 80, 90]);
+});

@@ -3,6 +3,7 @@
  * the group of elements that says how the rest is encoded, as old archives and radiotherapy systems write them.
  */
 
+import { concatBytes } from "../../base/bytes.ts";
 import dicomParser from "dicom-parser";
 import type { ElementSet } from "./element-set.ts";
 import { Inflate } from "fflate";
@@ -135,13 +136,7 @@ function inflated(bytes: Uint8Array, position: number, name: string): Uint8Array
   const step = 2 ** 14;
   for (let at = position; at < bytes.length; at += step)
     inflate.push(bytes.subarray(at, at + step), at + step >= bytes.length);
-  const whole = new Uint8Array(size);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
+  return concatBytes(parts);
 }
 
 /** The bytes of a file in which its header tells places: those of deflated ones are expanded. */

@@ -4,6 +4,7 @@
  * many: what headers say we have read, and what it is to decode comes to it in the order of our volumes.
  */
 
+import { concatBytes, swapBytes } from "../../base/bytes.ts";
 import { failOf } from "../../formats/foreign.ts";
 import { type Parts, compressedImages, ITEM, SEQUENCE_END } from "./codestream.ts";
 import { plainBytes } from "./parse.ts";
@@ -23,46 +24,44 @@ const MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4";
  */
 export async function openSingles(file: DicomFile): Promise<(index: number, rank: number) => Uint8Array> {
   const bytes = await plainBytes(file);
-  if (SYNTAX_KINDS[file.transferSyntax] === "raw")
-    return (index, rank) => encode(file, EXPLICIT_LITTLE, rank, [rawImage(file, bytes, index)]);
+  if (SYNTAX_KINDS[file.transferSyntax] === "raw") {
+    const { samples, allocated } = file.format;
+    const length = (file.rows * file.columns * samples * allocated) / 8;
+    const pixels = rawPixels(file, bytes, length, allocated);
+    return (index, rank) =>
+      encode(file, EXPLICIT_LITTLE, rank, [pixels.subarray(index * length, (index + 1) * length)]);
+  }
   const images = compressedImages(file, bytes);
   return (index, rank) => encode(file, file.transferSyntax, rank, encapsulated(images[index]!));
 }
 
-/** The pixels of an image, little endian. */
-function rawImage(
-  { source, format, rows, columns, frames, pixelOffset, transferSyntax }: DicomFile,
+/** The pixels of all images of a file, little endian. */
+function rawPixels(
+  { source, frames, pixelOffset, transferSyntax }: DicomFile,
   bytes: Uint8Array,
-  index: number,
+  imageBytes: number,
+  allocated: number,
 ): Uint8Array {
   const fail = failOf(source.name);
-  const length = (rows * columns * format.samples * format.allocated) / 8;
-  const start = pixelOffset + index * length;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const isBig = transferSyntax === EXPLICIT_BIG;
   const held = view.getUint32(pixelOffset - 4, !isBig);
   if (held === UNDEFINED_LENGTH)
     fail(`is damaged: its pixels lie in fragments, as none do in its transfer syntax ${transferSyntax}`);
-  const needed = frames.length * length;
+  const needed = frames.length * imageBytes;
   // What follows the pixels is none of them.
   const there = Math.min(held, bytes.length - pixelOffset);
   if (there < needed) fail(`is truncated: it holds ${there} bytes of pixels, not ${needed}`);
-  const image = bytes.subarray(start, start + length);
-  if (!isBig) return image;
-  // Numbers of 8 bits stand in pairs where the element's are of 16.
+  if (!isBig) return bytes.subarray(pixelOffset, pixelOffset + needed);
+  // Numbers of 8 bits stand in pairs where the element's are of 16; the last of an odd number lies behind its filler.
   const isWords = String.fromCharCode(...bytes.subarray(pixelOffset - 8, pixelOffset - 6)) === "OW";
-  return swapped(image, Math.max(format.allocated / 8, isWords ? 2 : 1));
+  const size = Math.max(allocated / 8, isWords ? 2 : 1);
+  const pixels = bytes.slice(pixelOffset, pixelOffset + Math.ceil(needed / size) * size);
+  swapBytes(pixels, size);
+  return pixels;
 }
 
 const UNDEFINED_LENGTH = 0xffffffff;
-
-/** The same, with the bytes of each number the other way round. */
-function swapped(bytes: Uint8Array, size: number): Uint8Array {
-  const result = new Uint8Array(bytes.length);
-  for (let at = 0; at < bytes.length; at += size)
-    for (let i = 0; i < size; i++) result[at + i] = bytes[at + size - 1 - i] ?? 0;
-  return result;
-}
 
 function encode(
   { format, rows, columns }: DicomFile,
@@ -77,7 +76,7 @@ function encode(
   const kind = SYNTAX_KINDS[syntax]!;
   const isRaw = kind === "raw";
   const meta = text("TransferSyntaxUID", "UI", syntax);
-  return concatenated([
+  return concatBytes([
     new Uint8Array(128),
     ascii("DICM"),
     encodeElement("FileMetaInformationGroupLength", "UL", Uint8Array.of(meta.length, 0, 0, 0)),
@@ -144,14 +143,4 @@ function encapsulated(image: Parts): Parts {
   };
   const size = image.reduce((sum, part) => sum + part.length, 0);
   return [item(ITEM, 0), item(ITEM, size), ...image, item(SEQUENCE_END, 0)];
-}
-
-function concatenated(parts: Parts): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

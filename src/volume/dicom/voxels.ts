@@ -6,7 +6,8 @@
 import { DTYPES } from "../../base/dtypes.ts";
 import { formatError } from "../../base/errors.ts";
 import { NIFTI1_BYTES, parseNiftiHeader } from "../nifti-header.ts";
-import { type Grid, type Volume, type Voxels, VOXEL_TYPES, allocate, withData } from "../volume.ts";
+import { allocate } from "../../base/memory.ts";
+import { type Grid, type Volume, type Voxels, VOXEL_TYPES, withData } from "../volume.ts";
 import type { Image } from "./parts.ts";
 import { type PixelNumbers, numbersOf } from "./pixel-format.ts";
 

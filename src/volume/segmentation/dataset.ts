@@ -6,7 +6,7 @@
  */
 
 import { VERSION } from "../../base/version.ts";
-import { decimal } from "../dicom/decimal.ts";
+import { decimal } from "./decimal.ts";
 import { SEGMENTATION } from "../dicom/segmentation-class.ts";
 import { norm, cross, dot } from "../vec3.ts";
 import { stepsOf } from "../geometry.ts";

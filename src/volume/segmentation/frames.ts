@@ -6,7 +6,8 @@
  */
 
 import { inputError } from "../../base/errors.ts";
-import { type Volume, allocate } from "../volume.ts";
+import { allocate } from "../../base/memory.ts";
+import type { Volume } from "../volume.ts";
 import type { Matched } from "./match.ts";
 
 /** A plane of one segment. */

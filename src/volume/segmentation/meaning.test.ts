@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { dicomText } from "./characters.ts";
 import { KNOWN_MEANINGS, meaningOfName } from "./codes.ts";
 import { dicomLab } from "./colour.ts";
-import { decimal } from "../dicom/decimal.ts";
+import { decimal } from "./decimal.ts";
 import { newUid } from "./elements.ts";
 
 test("names of classes find their codes, and only those", () => {

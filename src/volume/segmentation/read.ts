@@ -16,7 +16,8 @@ import { LABELMAP, isSegmentationClass } from "../dicom/segmentation-class.ts";
 import { DEFLATED, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE } from "../dicom/syntaxes.ts";
 import { Tags, keyOf } from "../dicom/tags.ts";
 import { type Vec3, dot, unit } from "../vec3.ts";
-import { type Grid, type Volume, type Voxels, allocate, voxelCount, withData } from "../volume.ts";
+import { allocate } from "../../base/memory.ts";
+import { type Grid, type Volume, type Voxels, voxelCount, withData } from "../volume.ts";
 import { contradiction } from "./belonging.ts";
 import { characterSets, textIn } from "./characters.ts";
 import {
